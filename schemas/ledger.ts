@@ -1,0 +1,58 @@
+import { machineStateShape } from './inventory.ts'
+import { stepShape } from './plan.ts'
+import { anything, boolean, integer, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
+import type { TypeOf } from './shape.ts'
+
+/** One step as it last succeeded, with all that undoing it needs. */
+const entry = object({
+  digest: string({}, 'Of the step.'),
+  inputs: string({}, 'Digest of the document as it was dispatched, deferred values resolved; secrets by name and version.'),
+  once: nullable(string()),
+  commit: string({}, 'The commit whose plan the step was part of.'),
+  time: string({}, 'RFC 3339, UTC.'),
+  provides: map(anything(), undefined, 'Values that are not sensitive.'),
+  sealed: map(string(), undefined, 'Sensitive provides: name → digest of the value under the agent’s key, never the value.'),
+  step: stepShape,
+})
+export type LedgerEntry = TypeOf<typeof entry>
+
+/** `nodes/<node>.json` on `refs/crowbar/applied`. `_admin.json` holds the steps that have no node. */
+export const ledgerNodeShape = object({
+  version: literal(1),
+  node: string(),
+  machine: nullable(string()),
+  incarnation: nullable(string({}, 'digest over (node, machine, generation); null when nothing is installed.')),
+  /** Destructive step → once-key that was sent and has not succeeded: what it destroys is gone already. */
+  attempted: map(string()),
+  steps: map(entry, undefined, 'By step id.'),
+})
+export type LedgerNode = TypeOf<typeof ledgerNodeShape>
+
+/** `run.json`: the last run. */
+export const ledgerRunShape = object({
+  version: literal(1),
+  run: integer({ min: 0 }),
+  commit: string(),
+  plan: string(),
+  state: oneOf(['running', 'complete', 'partial', 'failed']),
+  time: string(),
+  epoch: integer({ min: 0 }),
+  seq: integer({ min: 0 }, 'The last event of the log that is folded in.'),
+})
+export type LedgerRun = TypeOf<typeof ledgerRunShape>
+
+/** Everything on the branch, in memory. `values` and `contents` are by digest. */
+export const ledgerShape = object({
+  nodes: map(ledgerNodeShape),
+  machines: map(machineStateShape),
+  values: map(anything()),
+  run: nullable(ledgerRunShape),
+  roles: optional(map(object({ bootstrapped: boolean() }), undefined, 'deployment/role')),
+})
+export type Ledger = TypeOf<typeof ledgerShape>
+
+/** The name, in `nodes/`, of the steps that belong to no node. */
+export const LEDGER_ADMIN = '_admin'
+/** The branch, as a full ref. */
+export const LEDGER_REF = 'refs/crowbar/applied'
+export const EMPTY_LEDGER: Ledger = { nodes: {}, machines: {}, values: {}, run: null }

@@ -1,0 +1,27 @@
+import { integer, literal, map, object, optional, string } from './shape.ts'
+import type { TypeOf } from './shape.ts'
+
+/**
+ * `site.lock.json`: what must not move stays put. Written one entry a line, keys sorted, so that git merges it.
+ * Keys are addresses: `node`, `deployment/role`, `network/node`.
+ */
+export const lockShape = object({
+  kind: literal('lock'),
+  version: literal(1),
+  /** node → machine id. */
+  claims: map(string()),
+  /** node → { os that a rule chose, hardware that a rule chose, generation of the installation }. */
+  nodes: map(object({ index: integer({ min: 0 }), os: optional(string()), hardware: optional(string()), generation: optional(integer({ min: 0 })) })),
+  /** `deployment/role` → bound nodes by index, founder first bound. An index is never reused: `next` only grows. */
+  bindings: map(object({ members: map(integer({ min: 0 })), next: integer({ min: 0 }), founder: optional(string()) })),
+  /** `network/node`, or `network/deployment:name` for virtual addresses → address. */
+  addresses: map(string()),
+  /** git barclamp URL → commit. */
+  barclamps: map(string()),
+  /** source → artifact set hash. */
+  artifacts: map(string()),
+})
+export type Lock = TypeOf<typeof lockShape>
+
+/** The lock of a site that has none yet. */
+export const EMPTY_LOCK: Lock = { kind: 'lock', version: 1, claims: {}, nodes: {}, bindings: {}, addresses: {}, barclamps: {}, artifacts: {} }

@@ -1,0 +1,156 @@
+import { VALUE_TYPES } from './documents/barclamp.ts'
+import { agentShape } from './documents/deployment.ts'
+import { CONSEQUENCES } from './documents/words.ts'
+import { anything, boolean, integer, list, literal, map, nullable, object, oneOf, string } from './shape.ts'
+import type { TypeOf } from './shape.ts'
+
+/** The plan's major version. A consumer refuses a newer one. */
+export const PLAN_VERSION = 1
+
+export const STEP_KINDS = ['discover', 'power', 'hardware', 'install', 'network', 'packages', 'stage', 'role', 'barrier', 'gate', 'release', 'operation'] as const
+export type StepKind = (typeof STEP_KINDS)[number]
+
+export const NEED_KINDS = ['lifecycle', 'requires', 'data', 'cluster', 'deployment', 'fence'] as const
+export type NeedKind = (typeof NEED_KINDS)[number]
+
+const provideType = object({ type: oneOf(VALUE_TYPES), sensitive: boolean() })
+
+/** Why one step comes after another, and the file:line:column that asked for it. */
+const need = object({ step: string(), kind: oneOf(NEED_KINDS), at: string() })
+export type Need = TypeOf<typeof need>
+
+/** The smallest unit of work. `id` is a stable address; see the id grammar in docs/architecture.md. */
+export const stepShape = object({
+  id: string(),
+  kind: oneOf(STEP_KINDS),
+  action: oneOf(['run', 'remove', 'check', 'drain', 'resume', 'upgrade']),
+  node: nullable(string()),
+  runsOn: oneOf(['node', 'admin']),
+  deployment: nullable(string()),
+  role: nullable(string()),
+  barclamp: nullable(string()),
+  content: nullable(string({}, "Digest of the barclamp's files: a key of `contents`.")),
+  jig: nullable(string()),
+  entry: nullable(string()),
+  attributes: nullable(string({}, 'Digest: a key of `values`. null: not known before a machine is claimed.')),
+  artifacts: list(string({}, 'Names of artifact sets: keys of `artifacts`.')),
+  packages: list(string({}, 'Distribution packages that the node needs for this step.')),
+  provides: map(provideType, undefined, 'Values that the step reports when it ran.'),
+  needs: list(need),
+  once: nullable(string({}, 'Digest: the key of a destructive step.')),
+  destructive: boolean(),
+  timeout: integer({ min: 1 }, 'Seconds.'),
+  retries: object({ max: integer({ min: 0 }), backoff: integer({ min: 0 }, 'Seconds.') }),
+  onChange: map(oneOf(CONSEQUENCES)),
+  removal: nullable(object({ entry: string(), deletesData: boolean() })),
+  entries: map(string(), undefined, 'Other actions of the role: check, drain, resume, upgrade → file.'),
+  cohort: integer({ min: 0 }, '1 + the highest cohort of what it needs; 0 when it needs nothing.'),
+  digest: string({}, 'Covers kind, action, node, content, attributes and wants, artifacts; nothing else.'),
+})
+export type Step = TypeOf<typeof stepShape>
+
+/** One attachment of a node to a network, resolved onto its machine's ports. */
+const attachment = object({
+  network: string(),
+  addresses: list(object({ address: string(), prefix: integer({ min: 0, max: 128 }), gateway: nullable(string()), dns: list(string()) })),
+  ports: list(string({}, 'MACs; more than one only with a bond. Empty: no machine yet, or the port it booted from.')),
+  bond: nullable(anything()),
+  vlan: integer({ min: 0 }),
+  mtu: integer({ min: 0 }),
+  bridge: nullable(string()),
+})
+export type Attachment = TypeOf<typeof attachment>
+
+const node = object({
+  machine: nullable(string()),
+  admin: boolean(),
+  os: nullable(string()),
+  hardware: nullable(string()),
+  tags: list(string()),
+  labels: map(string()),
+  addresses: map(string(), undefined, 'Network → first address.'),
+  attachments: list(attachment),
+  index: integer({ min: 0 }),
+  generation: integer({ min: 0 }),
+  protect: boolean(),
+  /** How the node finds its machine, for people and for `why-not`: "mac 52:54:…", "first free machine where …". */
+  selector: string(),
+  at: string({}, 'file:line:column of its document.'),
+})
+export type PlanNode = TypeOf<typeof node>
+
+/** What the DHCP server and the installers need of a network. */
+const network = object({
+  vlan: integer({ min: 0 }),
+  mtu: integer({ min: 0 }),
+  subnets: list(
+    object({ cidr: string(), gateway: nullable(string()), dns: list(string()), ranges: map(object({ first: string(), last: string() })) }),
+  ),
+})
+export type PlanNetwork = TypeOf<typeof network>
+
+const os = object({
+  family: string(),
+  version: string(),
+  architecture: string(),
+  install: string(),
+  source: nullable(string()),
+  packages: list(string()),
+})
+export type PlanOs = TypeOf<typeof os>
+
+const source = object({ type: string(), upstream: anything(), suites: list(string()), components: list(string()) })
+export type PlanSource = TypeOf<typeof source>
+
+/** Members of a role in a deployment; what `crowbar.role` is made of at dispatch. */
+const boundRole = object({
+  barclamp: string(),
+  members: list(object({ node: string(), index: integer({ min: 0 }) }), {}, 'By index.'),
+  founder: nullable(string()),
+  cluster: boolean(),
+  min: integer({ min: 0 }),
+})
+export type PlanRole = TypeOf<typeof boundRole>
+
+/** What an agent has to have in its store before some step runs. */
+const artifactSet = object({
+  kind: oneOf(['rootfs', 'packages', 'content']),
+  os: nullable(string()),
+  packages: list(string()),
+})
+export type ArtifactSet = TypeOf<typeof artifactSet>
+
+const file = object({ sha256: string(), bytes: integer({ min: 0 }), mode: oneOf(['0644', '0755']) })
+
+/** A subtree-shared attribute document: each part is the digest of a value in `values`. */
+const sharedDocument = object({ parts: map(string()) })
+
+/** What the plan cannot say yet, for whom, and why. */
+const missing = object({ what: string(), for: string(), because: string() })
+export type Missing = TypeOf<typeof missing>
+
+/** The whole desired state, as if from bare metal. Steps are in plan order. */
+export const planShape = object({
+  version: literal(PLAN_VERSION),
+  id: string(),
+  crowbar: string(),
+  source: object({ commit: nullable(string()), tree: string(), lock: nullable(string({}, 'Digest of the lock it was allocated under.')) }),
+  site: object({ name: string(), domain: string(), admin: object({ network: string(), address: string() }), automation: object({ discovery: string(), apply: string() }) }),
+  complete: boolean(),
+  missing: list(missing),
+  nodes: map(node),
+  networks: map(network),
+  systems: map(os, undefined, 'Operating systems in use, by name.'),
+  sources: map(source),
+  agents: map(agentShape),
+  roles: map(boundRole, undefined, 'By deployment/role.'),
+  artifacts: map(artifactSet, undefined, 'By name, e.g. rootfs-debian-12.'),
+  contents: map(map(file), undefined, 'Digest of a barclamp’s files → path → file.'),
+  values: map(anything(), undefined, 'By digest: values, and documents { parts } that share them.'),
+  steps: list(stepShape),
+  warnings: list(string()),
+})
+export type Plan = TypeOf<typeof planShape>
+export type SharedDocument = TypeOf<typeof sharedDocument>
+export type ContentFile = TypeOf<typeof file>
+export { sharedDocument as sharedDocumentShape }

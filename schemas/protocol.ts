@@ -1,0 +1,103 @@
+import { installShape } from './install.ts'
+import { diskStateShape, factsShape } from './inventory.ts'
+import { anyObject, anything, boolean, either, integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
+import type { TypeOf } from './shape.ts'
+
+/** The node protocol's version. Either side refuses a greater major. */
+export const PROTOCOL_VERSION = 1
+
+const fetchable = object({ url: string(), sha256: string({ pattern: '^[0-9a-f]{64}$' }), bytes: integer({ min: 0 }) })
+
+/** Runs an entry of a barclamp on the node with a document. */
+const roleTask = object({
+  kind: literal('role'),
+  attempt: string({}, '<epoch>/<step>/<n>'),
+  step: string(),
+  jig: string(),
+  entry: string(),
+  content: list(object({ path: string(), mode: oneOf(['0644', '0755']), file: fetchable }), {}, 'The files of the barclamp.'),
+  document: anyObject('The step’s document, every value resolved.'),
+  sensitive: list(string(), {}, 'JSON pointers into `document` that must not be logged.'),
+  packages: list(string()),
+  repository: nullable(string({}, 'URL of the flat apt repository that holds the packages and what they need.')),
+  provides: map(object({ type: string(), sensitive: boolean() })),
+  timeout: integer({ min: 1 }, 'Seconds.'),
+})
+
+/** Writes an operating system onto the chosen disks, and nothing else. */
+const installTask = object({
+  kind: literal('install'),
+  attempt: string(),
+  step: string(),
+  install: installShape,
+  rootfs: nullable(fetchable),
+  /** For every target: what must be on it (digest of the content signature), or the stamp that an interrupted attempt left. */
+  expect: list(object({ id: string(), signature: string(), orStamp: nullable(string()) })),
+  stamp: string({}, 'Written before anything else, and gone when the install is complete.'),
+  enrolment: object({ url: string(), ca: string(), token: string(), node: string(), incarnation: string() }),
+  timeout: integer({ min: 1 }),
+})
+
+/** Looks at the disks again and reports their content. */
+const inspectTask = object({ kind: literal('inspect'), attempt: string(), step: string(), timeout: integer({ min: 1 }) })
+
+export const taskShape = either([roleTask, installTask, inspectTask])
+export type Task = TypeOf<typeof taskShape>
+export type RoleTask = TypeOf<typeof roleTask>
+export type InstallTask = TypeOf<typeof installTask>
+
+/** How an attempt ended. Journalled on the node before it is sent, sent until it is acknowledged. */
+const result = object({
+  attempt: string(),
+  outcome: oneOf(['succeeded', 'unchanged', 'failed', 'cancelled']),
+  code: nullable(string({}, 'When failed: a literal code such as JIG_EXIT, DISK_CHANGED, TIMEOUT.')),
+  message: nullable(string()),
+  provides: map(anything()),
+  facts: optional(anyObject()),
+  seconds: integer({ min: 0 }),
+})
+export type TaskResult = TypeOf<typeof result>
+
+const envelope = { v: literal(PROTOCOL_VERSION), seq: integer({ min: 0 }), ack: integer({ min: 0 }) } as const
+
+/** Frames a node sends. `seq` counts up from 1 per session and direction; `ack` is the highest received in order. */
+export const nodeFrameShape = either([
+  object({
+    ...envelope,
+    type: literal('hello'),
+    environment: oneOf(['discovery', 'installed']),
+    /** Redeems the token of this boot; absent when the key is known already. */
+    token: nullable(string()),
+    /** Ed25519 public key of the agent, base64url; the session is proven by signing the server's challenge. */
+    key: string(),
+    proof: string(),
+    node: nullable(string()),
+    incarnation: nullable(string()),
+    highestEpoch: integer({ min: 0 }),
+    boot: string({}, 'Kernel boot id.'),
+    facts: factsShape,
+    disks: list(diskStateShape),
+    /** Every attempt in the journal: `started` has no result yet and is not running any more. */
+    journal: list(object({ attempt: string(), state: oneOf(['started', 'running', 'finished']), result: nullable(result) })),
+    versions: map(string()),
+  }),
+  object({ ...envelope, type: literal('accepted'), attempt: string() }),
+  object({ ...envelope, type: literal('output'), attempt: string(), stream: oneOf(['stdout', 'stderr', 'progress']), text: string() }),
+  object({ ...envelope, type: literal('result'), result }),
+  object({ ...envelope, type: literal('disks'), disks: list(diskStateShape) }),
+  object({ ...envelope, type: literal('ping') }),
+])
+export type NodeFrame = TypeOf<typeof nodeFrameShape>
+
+/** Frames the admin agent sends. */
+export const agentFrameShape = either([
+  object({ ...envelope, type: literal('challenge'), nonce: string(), epoch: integer({ min: 0 }) }),
+  object({ ...envelope, type: literal('welcome'), epoch: integer({ min: 0 }), machine: string(), node: nullable(string()) }),
+  object({ ...envelope, type: literal('refused'), code: string(), message: string() }),
+  object({ ...envelope, type: literal('task'), epoch: integer({ min: 0 }), task: taskShape }),
+  object({ ...envelope, type: literal('cancel'), epoch: integer({ min: 0 }), attempt: string() }),
+  object({ ...envelope, type: literal('reboot'), epoch: integer({ min: 0 }), reason: string() }),
+  object({ ...envelope, type: literal('acknowledge'), attempt: string({}, 'The result of this attempt is durable here.') }),
+  object({ ...envelope, type: literal('pong') }),
+])
+export type AgentFrame = TypeOf<typeof agentFrameShape>
