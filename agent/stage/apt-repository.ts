@@ -1,0 +1,70 @@
+import { readAptRepositoryManifest } from './debian-packages.ts'
+import type { AptRepositoryManifest } from './debian-packages.ts'
+import type { ObjectHash, Store } from './store.ts'
+
+/** What a path of the repository is: an object of the store, to be sent as it is. */
+export interface RepositoryFile {
+  readonly hash: ObjectHash
+  readonly bytes: number
+  readonly contentType: string
+}
+
+/** Answers for a URL path; undefined: there is no such file (404). */
+export type AptRepository = (path: string) => Promise<RepositoryFile | undefined>
+
+/** Manifests kept in memory; one is a few hundred bytes a package. */
+const KEPT_MANIFESTS = 32
+
+/**
+ * Serves staged packages from the store as flat apt repositories, each below `/apt/<64 hex digits of its manifest>/`.
+ *
+ * A node names one with exactly this line, with nothing but the admin node's address and port before the path (see
+ * `aptSourcesLine`): `deb [trusted=yes] http://<admin>/apt/<hex>/ ./`. The path pins every byte, so it never changes
+ * and may be cached for ever; whoever may say which path is right vouches for the content, hence `trusted`.
+ *
+ * apt asks for `./Release` (after `./InRelease`, which is not there), `./by-hash/SHA256/<hex>` and `./pool/….deb`.
+ */
+export function createAptRepository(store: Store): AptRepository {
+  const manifests = new Map<ObjectHash, AptRepositoryManifest>()
+  const open = async (hash: ObjectHash): Promise<AptRepositoryManifest | undefined> => {
+    const kept = manifests.get(hash)
+    if (kept !== undefined) return kept
+    if (!await store.has(hash)) return undefined
+    const manifest = await readAptRepositoryManifest(store, hash).catch(() => undefined)
+    if (manifest === undefined) return undefined
+    if (manifests.size >= KEPT_MANIFESTS) manifests.delete(manifests.keys().next().value ?? hash)
+    manifests.set(hash, manifest)
+    return manifest
+  }
+  return async path => {
+    const match = /^\/apt\/(?<hex>[0-9a-f]{64})\/(?<rest>.+)$/.exec(path)
+    const rest = normalise(match?.groups?.['rest'] ?? '')
+    if (rest === undefined) return undefined
+    const manifest = await open(`sha256:${match?.groups?.['hex'] ?? ''}`)
+    return manifest === undefined ? undefined : find(manifest, rest)
+  }
+}
+
+/** The one line for a file in a node's `/etc/apt/sources.list.d`. `base` is the admin node's URL without a slash at its end. */
+export function aptSourcesLine(base: string, manifest: ObjectHash): string {
+  return `deb [trusted=yes] ${base}/apt/${manifest.slice('sha256:'.length)}/ ./`
+}
+
+function normalise(path: string): string | undefined {
+  try {
+    return path.split('/').filter(segment => segment !== '.' && segment !== '').map(decodeURIComponent).join('/')
+  } catch {
+    // A malformed escape is a path that is not there.
+    return undefined
+  }
+}
+
+function find(manifest: AptRepositoryManifest, path: string): RepositoryFile | undefined {
+  const own = Object.hasOwn(manifest.files, path) ? manifest.files[path] : undefined
+  if (own !== undefined) return { ...own, contentType: 'text/plain; charset=utf-8' }
+  const byHash = /^by-hash\/SHA256\/([0-9a-f]{64})$/.exec(path)?.[1]
+  const index = manifest.files['Packages']
+  if (byHash !== undefined && index?.hash === `sha256:${byHash}`) return { ...index, contentType: 'text/plain; charset=utf-8' }
+  const found = manifest.packages.find(one => one.path === path)
+  return found && { hash: found.hash, bytes: found.bytes, contentType: 'application/vnd.debian.binary-package' }
+}
