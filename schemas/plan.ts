@@ -75,6 +75,8 @@ const node = object({
   protect: boolean(),
   /** How the node finds its machine, for people and for `why-not`: "mac 52:54:…", "first free machine where …". */
   selector: string(),
+  /** The pin of its `machine`: serial, mac, uuid, asset; empty when it claims by tags or `where`. */
+  pin: map(string()),
   at: string({}, 'file:line:column of its document.'),
 })
 export type PlanNode = TypeOf<typeof node>

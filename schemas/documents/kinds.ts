@@ -3,6 +3,7 @@ import { barclampShape } from './barclamp.ts'
 import { agentShape, deploymentShape, operationShape, policyShape } from './deployment.ts'
 import { conduitShape, networkShape } from './network.ts'
 import { machineShape, nodeShape, nodesShape } from './node.ts'
+import { rackShape } from './rack.ts'
 import { hardwareShape, osShape, ruleShape, sourceShape } from './rule.ts'
 import { siteShape } from './site.ts'
 
@@ -22,6 +23,7 @@ export const DOCUMENT_SHAPES = {
   operation: operationShape,
   policy: policyShape,
   agent: agentShape,
+  rack: rackShape,
   barclamp: barclampShape,
 } as const satisfies Readonly<Record<string, Shape<unknown>>>
 

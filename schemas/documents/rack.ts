@@ -1,0 +1,33 @@
+import { boolean, integer, list, literal, object, oneOf, optional, string } from '../shape.ts'
+import type { TypeOf } from '../shape.ts'
+import { MAC, name } from './words.ts'
+
+const rackDisk = object({
+  size: string({ pattern: '^[0-9]+(MiB|GiB)$' }),
+  bus: optional(oneOf(['virtio', 'nvme', 'sata', 'scsi'], 'Default virtio.')),
+  serial: optional(string({ pattern: '^[A-Za-z0-9_-]{1,20}$' })),
+  canary: optional(boolean('Filled with bytes that the rehearsal compares afterwards: not one of them may change.')),
+})
+
+/**
+ * `kind: rack`: the virtual machines that a rehearsal builds. They say nothing about the cluster, and no plan depends
+ * on them. A node pinned by MAC, serial or UUID needs none: the rehearsal makes a machine that fits the pin.
+ */
+export const rackShape = object({
+  kind: literal('rack'),
+  name: name(),
+  machines: list(
+    object({
+      name: name('For consoles and reports; the site does not see it.'),
+      firmware: optional(oneOf(['bios', 'uefi'], 'Default bios.')),
+      memory: optional(integer({ min: 512, max: 65536 }, 'MiB. Default 1024.')),
+      cores: optional(integer({ min: 1, max: 64 })),
+      serial: optional(string({ min: 1 })),
+      uuid: optional(string({ min: 1 })),
+      nics: optional(list(object({ mac: string({ pattern: MAC }), model: optional(oneOf(['virtio', 'e1000', 'e1000e'])) }), { min: 1 })),
+      disks: optional(list(rackDisk)),
+    }),
+    { min: 1 },
+  ),
+}, 'The virtual machines of a rehearsal.')
+export type RackDocument = TypeOf<typeof rackShape>
