@@ -1,0 +1,148 @@
+import { createReadStream } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import { openAptRoot } from '../../stage/apt-root.ts'
+import type { AptPackage, AptRoot } from '../../stage/apt-root.ts'
+import { readHostAptSources, sourcesForSuite } from '../../stage/apt-sources.ts'
+import type { DebianRelease } from '../../stage/debian-packages.ts'
+import { parseStanzas } from '../../stage/deb822.ts'
+import type { Progress } from '../../stage/progress.ts'
+import { runProgram } from '../../stage/run-program.ts'
+import { hashOf } from '../../stage/store.ts'
+import type { ObjectHash, Store } from '../../stage/store.ts'
+import { ImageError } from '../image-error.ts'
+import { createImageCompressor } from '../zstd.ts'
+import { rootfsPackages } from './packages.ts'
+import type { RootfsFlavour } from './packages.ts'
+
+/** What root filesystem to build. */
+export interface BuildRootfsOptions {
+  readonly os: DebianRelease
+  readonly flavour: RootfsFlavour
+  /** Packages beyond the flavour's own, in any order. */
+  readonly packages?: readonly string[]
+  readonly store: Store
+  readonly signal: AbortSignal
+  readonly onProgress: Progress
+  /** Folder of the machine's apt configuration; default `/etc/apt`. */
+  readonly aptFolder?: string
+}
+
+/** A root filesystem in the store. */
+export interface Rootfs {
+  readonly kind: 'rootfs'
+  readonly version: 1
+  readonly os: DebianRelease
+  readonly flavour: RootfsFlavour
+  /** The tar archive (pax, extended attributes, numeric owners), compressed with zstd. */
+  readonly hash: ObjectHash
+  readonly bytes: number
+  /** Size of the archive uncompressed, bytes; a disk should have half as much again. */
+  readonly unpackedBytes: number
+  /** Its `/var/lib/dpkg/status`, for `stageDebianPackages`. */
+  readonly status: ObjectHash
+  readonly packages: readonly { readonly name: string; readonly version: string }[]
+  /** `6.1.0-56-amd64`; null in a container's. The files are also `/boot/vmlinuz` and `/boot/initrd.img`. */
+  readonly kernel: string | null
+  /** Hash over all that decides the result. */
+  readonly inputs: ObjectHash
+  /** Time of the files that the build made, seconds since 1970. */
+  readonly epoch: number
+}
+
+/** Changes when the steps below change in a way that the other inputs do not show. */
+const RECIPE = 1
+const CUSTOMIZE = fileURLToPath(new URL('customize', import.meta.url))
+
+/**
+ * Builds a Debian root filesystem from the machine's own apt sources, or finds in the store the one that was built from
+ * the same packages. The same package versions give the same bytes. Needs root, mmdebstrap and about 2 GB in the store's
+ * folder; see `needs.ts`. How to put it on a disk is said in `recipe.md` beside this file.
+ *
+ * @throws {ImageError} IMAGE_NEEDS_ROOT.
+ * @throws {StageError} APT_…, PROGRAM_…
+ */
+export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> {
+  const { os, flavour, store, signal, onProgress } = options
+  const wanted = [...new Set([...rootfsPackages(flavour, os.architecture), ...options.packages ?? []])].toSorted()
+  await using apt = await openAptRoot({
+    store, signal, onProgress, status: '', architecture: os.architecture,
+    sources: sourcesForSuite(await readHostAptSources(options.aptFolder), os.suite),
+  })
+  const closure = await apt.resolve(['?essential', '?priority(required)', 'apt', ...wanted])
+  const inputs = hashOf(JSON.stringify({
+    recipe: RECIPE, customize: hashOf(await readFile(CUSTOMIZE)), runtime: process.versions['zstd'], os, flavour, wanted, closure: closure.map(one => one.hash),
+  }))
+  const reference = `rootfs/${inputs.slice(7)}`
+  const built = await readBuilt(store, reference)
+  if (built !== undefined) return built
+  if (process.getuid?.() !== 0) throw new ImageError('IMAGE_NEEDS_ROOT', 'a root filesystem can only be built by root')
+
+  await apt.fetch(closure)
+  const rootfs = await build(apt, closure, wanted, inputs, options)
+  const { hash } = await store.put(Buffer.from(`${JSON.stringify(rootfs, undefined, 1)}\n`))
+  await store.refer(reference, hash)
+  return rootfs
+}
+
+async function readBuilt(store: Store, reference: string): Promise<Rootfs | undefined> {
+  const manifest = await store.resolve(reference)
+  if (manifest === undefined) return undefined
+  const rootfs = JSON.parse((await store.read(manifest)).toString('utf8')) as Rootfs
+  return await store.has(rootfs.hash) && await store.has(rootfs.status) ? rootfs : undefined
+}
+
+async function build(
+  apt: AptRoot, closure: readonly AptPackage[], wanted: readonly string[], inputs: ObjectHash, options: BuildRootfsOptions,
+): Promise<Rootfs> {
+  const { os, flavour, store, signal, onProgress } = options
+  await using work = await store.temporaryFolder('rootfs')
+  const tar = join(work.path, 'rootfs.tar')
+  const debs = join(work.path, 'debs')
+  await apt.linkInto(debs, closure)
+  onProgress(`installing ${String(closure.length)} packages into a root filesystem`)
+  await runProgram(mmdebstrap(apt, wanted, os, work.path, tar), {
+    signal,
+    env: {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TMPDIR: work.path, SOURCE_DATE_EPOCH: String(apt.releaseTime),
+      CROWBAR_FLAVOUR: flavour, CROWBAR_DEBS: debs, CROWBAR_LISTS: apt.lists,
+    },
+    onLine: line => {
+      const stage = /^I: ((?:extracting|installing|creating) [^/]+?)\.*$/.exec(line)?.[1]
+      if (stage !== undefined) onProgress(stage)
+    },
+  })
+  onProgress('compressing the root filesystem')
+  const compressor = createImageCompressor(9)
+  const [stored] = await Promise.all([store.put(compressor, { signal }), pipeline(createReadStream(tar), compressor, { end: true, signal })])
+  const status = await store.put({ file: join(work.path, 'status') })
+  const packages = parseStanzas((await store.read(status.hash)).toString('utf8'))
+    .map(stanza => ({ name: stanza.get('Package') ?? '', version: stanza.get('Version') ?? '' }))
+  return {
+    kind: 'rootfs', version: 1, os, flavour, hash: stored.hash, bytes: stored.bytes, unpackedBytes: (await stat(tar)).size,
+    status: status.hash, packages, kernel: kernelOf(packages), inputs, epoch: apt.releaseTime,
+  }
+}
+
+function mmdebstrap(apt: AptRoot, wanted: readonly string[], os: DebianRelease, work: string, tar: string): [string, ...string[]] {
+  return [
+    // In namespaces of its own, so that mounts and processes of the build end with it, however it ends.
+    'unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc',
+    'mmdebstrap', '--mode=root', '--variant=minbase', '--format=tar', `--architectures=${os.architecture}`,
+    ...apt.settings.map(setting => `--aptopt=${setting}`),
+    '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*',
+    '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+    '--skip=update', '--skip=download/empty',
+    '--setup-hook=mkdir -p "$1/var/lib/apt/lists" "$1/var/cache/apt/archives" && cp -r "$CROWBAR_LISTS/." "$1/var/lib/apt/lists/" && cp "$CROWBAR_DEBS"/*.deb "$1/var/cache/apt/archives/"',
+    `--include=${wanted.join(',')}`,
+    `--customize-hook=${CUSTOMIZE}`, `--customize-hook=copy-out /var/lib/dpkg/status ${work}`,
+    os.suite, tar, apt.sources,
+  ]
+}
+
+function kernelOf(packages: readonly { readonly name: string }[]): string | null {
+  const name = packages.map(one => one.name).find(one => /^linux-image-\d/.test(one))
+  return name === undefined ? null : name.slice('linux-image-'.length)
+}
