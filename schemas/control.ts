@@ -1,0 +1,64 @@
+import { diagnosticShape } from './diagnostic.ts'
+import { boolean, integer, list, nullable, object, oneOf, optional, string } from './shape.ts'
+import type { TypeOf } from './shape.ts'
+
+/** What a step is doing. `unknown`: sent, no answer, and it must not simply be sent again. */
+export const STEP_STATES = ['blocked', 'ready', 'running', 'waiting', 'succeeded', 'unchanged', 'failed', 'skipped', 'cancelled', 'unknown'] as const
+export type StepState = (typeof STEP_STATES)[number]
+
+const stepStatus = object({
+  id: string(),
+  node: nullable(string()),
+  state: oneOf(STEP_STATES),
+  reason: nullable(string({}, 'Why it is not done: what it waits for, or how it failed.')),
+  seconds: nullable(integer({ min: 0 }, 'From its first start to its end, or until now.')),
+  attempts: integer({ min: 0 }),
+})
+export type StepStatus = TypeOf<typeof stepStatus>
+
+/** A disk that a waiting step would overwrite. */
+const disk = object({ id: string(), serial: string(), bytes: integer({ min: 0 }), summary: string() })
+
+/** `GET /status` of the agent's socket. */
+export const statusShape = object({
+  agent: object({ node: string(), epoch: integer({ min: 0 }), version: string(), frozen: boolean(), ready: boolean(), readyReason: nullable(string()) }),
+  site: object({
+    repository: string(),
+    branch: string(),
+    commit: nullable(string()),
+    state: oneOf(['starting', 'good', 'refused', 'unreachable']),
+    reason: nullable(string()),
+    diagnostics: list(diagnosticShape),
+  }),
+  run: nullable(object({ run: integer({ min: 1 }), commit: string(), state: oneOf(['running', 'complete', 'partial', 'failed']), started: string(), ended: nullable(string()) })),
+  nodes: list(object({ name: string(), machine: nullable(string()), os: nullable(string()), address: nullable(string()), connected: nullable(oneOf(['discovery', 'installed'])), doing: string({}, 'In words, for people.') })),
+  machines: list(object({ id: string(), node: nullable(string()), summary: string() })),
+  steps: list(stepStatus),
+  approvals: list(object({ step: string(), node: string(), machine: string(), disks: list(disk) })),
+})
+export type Status = TypeOf<typeof statusShape>
+
+/** `POST /apply`. */
+export const applyRequestShape = object({
+  ref: nullable(string({}, 'Branch, tag or commit; null: the head of the followed branch.')),
+  approve: list(string({}, 'Step ids or globs.')),
+  dryRun: optional(boolean()),
+})
+export type ApplyRequest = TypeOf<typeof applyRequestShape>
+
+export const applyAnswerShape = object({
+  outcome: oneOf(['started', 'extended', 'nothing', 'refused', 'planned']),
+  run: nullable(integer({ min: 1 })),
+  commit: nullable(string()),
+  steps: integer({ min: 0 }, 'How many steps are to run.'),
+  message: string(),
+  diagnostics: list(diagnosticShape),
+})
+export type ApplyAnswer = TypeOf<typeof applyAnswerShape>
+
+/** `POST /approve`. A glob is expanded once, over waiting steps whose disks were seen. */
+export const approveRequestShape = object({ steps: list(string({ min: 1 }), { min: 1 }) })
+export type ApproveRequest = TypeOf<typeof approveRequestShape>
+
+export const approveAnswerShape = object({ approved: list(string()), message: string() })
+export type ApproveAnswer = TypeOf<typeof approveAnswerShape>
