@@ -1,0 +1,102 @@
+import type { Approval, Change } from '../../schemas/changes.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
+import type { Plan, Step, StepKind } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { ExpectedDisk, StepSent } from '../log/event-types.ts'
+import type { State } from '../state/state.ts'
+
+/** What a driver says happened. The engine acts on `kind` and on nothing else. */
+export type StepOutcome =
+  | StepSuccess
+  /** Nothing was sent. Ask again no sooner than `afterMs` milliseconds from now. Does not count as an attempt. */
+  | StepWaiting
+  /** `retryable: false` ends the step and skips all that need it. */
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly retryable: boolean }
+  | { readonly kind: 'cancelled' }
+  /** It was sent, and nobody can say how it ended. `repeatable`: to run it again can do no harm that was not agreed to. */
+  | { readonly kind: 'unknown'; readonly reason: string; readonly repeatable: boolean }
+
+export interface StepSuccess {
+  /** `unchanged`: nothing was changed, the node was already as the step asks. */
+  readonly kind: 'succeeded' | 'unchanged'
+  readonly provides: Readonly<Record<string, Json>>
+  /** Sensitive provides: name → reference (`StepContext.seal`). */
+  readonly sealed?: Readonly<Record<string, string>>
+  /** Digest of the document as dispatched; where nothing was sent. */
+  readonly inputs?: string
+  /** Installs only. */
+  readonly incarnation?: string
+}
+
+export interface StepWaiting {
+  readonly kind: 'waiting'
+  readonly reason: string
+  readonly afterMs: number
+  /** Who has to move. For a person nobody waits: the run may end `partial`. For a machine it has patience. */
+  readonly on: 'person' | 'machine'
+  /** What a person has to approve, exactly. */
+  readonly approval?: Approval
+}
+
+/** What a driver says before it sends; made durable before `intend` resolves. */
+export interface Intent {
+  readonly machine: string | null
+  /** Digest of the document as dispatched, what is sensitive replaced by its reference. */
+  readonly inputs: string | null
+  readonly disks?: readonly ExpectedDisk[]
+  readonly stamp?: string
+}
+
+/** All that a driver may look at and do while it carries out one step. */
+export interface StepContext {
+  readonly plan: Plan
+  /** The change that asks for the step; undefined when it is only looked at again, because something it reads ran. */
+  readonly change: Change | undefined
+  readonly run: number
+  readonly commit: string
+  /** As of now, this run's steps included. */
+  readonly ledger: Ledger
+  readonly state: State
+  readonly epoch: number
+  /** Milliseconds since 1970. */
+  now(): number
+  /** The step may end as `unchanged` when its resolved inputs are those of the ledger. */
+  readonly mayBeUnchanged: boolean
+  /** Aborted when the step is cancelled (`CANCELLED`), its time is over (`TIMEOUT`) or the agent ends (`CLOSED`): `stepStop(signal)`. */
+  readonly signal: AbortSignal
+  /** Writes `step.sent` and gives the id of the attempt. Call once, right before sending. */
+  intend(intent: Intent): Promise<{ readonly attempt: string; readonly n: number }>
+  /** The node has the attempt in its journal: writes `step.accepted`. */
+  accepted(attempt: string): void
+  /** The system is whole on the disk: writes `node.imaged`, durable when it resolves. */
+  imaged(imaged: { readonly node: string; readonly machine: string; readonly incarnation: string; readonly attempt: string }): Promise<void>
+  /** One line for people, kept with the step's output. */
+  progress(message: string): void
+  /** Keeps a sensitive value under the agent's key and gives its reference. */
+  seal(value: Json): Promise<string>
+  /** The value behind a reference. @throws {LogError} SEALED_MISSING */
+  unseal(reference: string): Promise<Json>
+}
+
+/** Carries out one kind of step. A throw out of any of these is a bug of ours, never how a step fails. */
+export interface Driver {
+  readonly kind: StepKind
+  /** Why this agent cannot carry the step out at all; undefined when it can. Asked before a run starts. */
+  refuse?(step: Step, plan: Plan): string | undefined
+  run(step: Step, context: StepContext): Promise<StepOutcome>
+  /**
+   * Finds out what became of an attempt that an earlier life of the agent sent, and waits on while it still runs.
+   * The same outcomes as run(); never sends it again by itself.
+   */
+  settle(step: Step, sent: StepSent, context: StepContext): Promise<StepOutcome>
+  /** The outcome of an attempt is durable here. */
+  ended?(attempt: string, machine: string): void
+}
+
+/** Why a driver was asked to stop. */
+export type StepStop = 'CANCELLED' | 'TIMEOUT' | 'CLOSED'
+
+/** The reason of an aborted context signal. */
+export function stepStop(signal: AbortSignal): StepStop {
+  return signal.reason === 'CANCELLED' || signal.reason === 'TIMEOUT' ? signal.reason : 'CLOSED'
+}
