@@ -1,0 +1,34 @@
+/** A program of the discovery image and the Debian package that has it. */
+export interface ImageProgram {
+  readonly program: string
+  readonly package: string
+}
+
+/**
+ * What the node agent may call in the discovery image beyond busybox's applets. Programs of packages are found before
+ * applets of the same name. The libraries that they need are added by themselves.
+ */
+export const IMAGE_PROGRAMS: readonly ImageProgram[] = [
+  ...from('util-linux', ['blkid', 'blkdiscard', 'blockdev', 'lsblk', 'mkswap', 'partx', 'wipefs']),
+  ...from('mount', ['losetup', 'mount', 'umount']),
+  ...from('fdisk', ['sfdisk']),
+  ...from('e2fsprogs', ['e2fsck', 'mke2fs', 'mkfs.ext4', 'resize2fs', 'tune2fs']),
+  ...from('dosfstools', ['fsck.vfat', 'mkfs.fat', 'mkfs.vfat']),
+  ...from('tar', ['tar']),
+  ...from('zstd', ['zstd']),
+  ...from('ethtool', ['ethtool']),
+]
+
+/** Files that programs read, by package; at the same place in the image. */
+export const IMAGE_FILES: readonly { readonly path: string; readonly package: string }[] = [
+  { path: 'etc/mke2fs.conf', package: 'e2fsprogs' },
+]
+
+/** Names of the packages that the image is made from, without the kernel. `libstdc++6` is the runtime's. */
+export const IMAGE_PACKAGES: readonly string[] = [
+  ...new Set(['busybox-static', 'libstdc++6', ...[...IMAGE_PROGRAMS, ...IMAGE_FILES].map(one => one.package)]),
+].toSorted()
+
+function from(name: string, programs: readonly string[]): ImageProgram[] {
+  return programs.map(program => ({ program, package: name }))
+}
