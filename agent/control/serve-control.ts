@@ -15,6 +15,8 @@ export interface ControlOperations {
   freeze(frozen: boolean): Promise<void>
   /** Lets running steps end, starts no more, ends the run. */
   cancel(): Promise<void>
+  /** The sequence of the newest event. */
+  sequence(): Promise<number>
   /** Events after `seq` in order; with `follow` it goes on until the signal aborts. */
   events(options: { readonly after: number; readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<unknown>
   /** What attempts of a step wrote, oldest first. */
@@ -93,6 +95,8 @@ async function route(request: IncomingMessage, response: ServerResponse, operati
     case 'POST /cancel':
       await operations.cancel()
       return sendJson(response, 200, {})
+    case 'GET /sequence':
+      return sendJson(response, 200, { seq: await operations.sequence() })
     case 'GET /events':
       return sendLines(response, operations.events({ after: Number(url.searchParams.get('after') ?? 0), follow: url.searchParams.has('follow'), signal }))
     case 'GET /output':

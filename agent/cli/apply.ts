@@ -1,0 +1,56 @@
+import type { ApplyAnswer, Status } from '../../schemas/control.ts'
+import { controlClient } from '../control/control-client.ts'
+import type { ControlClient } from '../control/control-client.ts'
+import type { LogEvent } from '../log/event-types.ts'
+import type { ApplyOptions } from './cli.ts'
+import { sayControlError } from './order.ts'
+import { printStatus } from './status.ts'
+import { tell } from './tell.ts'
+
+const REFUSED = 3
+
+/**
+ * `crowbar apply`: hands over a commit and follows the run to its end.
+ *
+ * @returns 0 complete or nothing to do, 1 failed or the site is at fault, 3 something waits for an approval.
+ */
+export async function applyCommand(options: ApplyOptions): Promise<number> {
+  const client = controlClient(options.socket)
+  const json = options.format === 'json'
+  try {
+    const before = await lastSequence(client)
+    const answer = await client.post<ApplyAnswer>('/apply', { ref: options.ref ?? null, approve: options.approve ?? [], dryRun: options.dryRun ?? false })
+    if (json) process.stdout.write(`${JSON.stringify(answer)}\n`)
+    else process.stdout.write(`${answer.message}\n`)
+    for (const one of answer.diagnostics) process.stderr.write(`${one.range === undefined ? '' : `${one.range.path}:${one.range.start.line}:${one.range.start.column}: `}${one.severity}[${one.code}]: ${one.summary}\n`)
+    if (answer.outcome === 'refused') return 1
+    if (answer.run === null || !options.follow) return 0
+    const state = await follow(client, answer.run, before, json)
+    if (state === 'complete') return 0
+    const status = await client.get<Status>('/status')
+    process.stderr.write(printStatus(status))
+    return state === 'partial' && status.approvals.length > 0 ? REFUSED : state === 'partial' ? 0 : 1
+  } catch (error) {
+    return sayControlError(error)
+  }
+}
+
+/** Prints what happens until the run has ended. SIGINT stops the following, not the run. */
+async function follow(client: ControlClient, run: number, after: number, json: boolean): Promise<string> {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  let ended: string | undefined
+  for await (const event of client.lines<LogEvent>(`/events?after=${after}&follow`, stop.signal)) {
+    const line = json ? JSON.stringify(event) : tell(event)
+    if (line !== undefined) process.stdout.write(`${line}\n`)
+    if (event.type === 'run.ended' && event.data.run === run) {
+      ended = event.data.state
+      break
+    }
+  }
+  return ended ?? 'running'
+}
+
+async function lastSequence(client: ControlClient): Promise<number> {
+  return (await client.get<{ seq: number }>('/sequence')).seq
+}

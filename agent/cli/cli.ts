@@ -1,0 +1,113 @@
+import type { Command } from 'commander'
+
+/** Where an agent's socket is unless said otherwise. */
+const DEFAULT_SOCKET = '/var/lib/crowbar/control.sock'
+
+/**
+ * Adds the commands of the admin agent to the program. Each loads its own code only when it is called, so that the
+ * compiler's commands do not pay for it. Every action resolves to the exit code.
+ *
+ * @param finish takes the exit code of the command that ran.
+ */
+export function agentCommands(program: Command, finish: (code: number) => void): void {
+  const socketOption = ['--socket <path>', "the agent's control socket", process.env['CROWBAR_SOCKET'] ?? DEFAULT_SOCKET] as const
+
+  program
+    .command('agent')
+    .description('run the admin agent until it is told to end')
+    .requiredOption('--config <file>', 'its configuration: site repository, node, data folder')
+    .addHelpText('after', '\nExample:\n  crowbar agent --config /etc/crowbar/agent.yaml')
+    .action(async (options: { config: string }) => finish(await (await import('./agent.ts')).runAgent(options)))
+
+  program
+    .command('apply')
+    .description('hand a commit to the agent, which compiles it itself, and follow the run')
+    .option('--ref <rev>', 'the commit; default: the head of the branch that the agent follows')
+    .option('--approve <step...>', 'approve a destructive step (or a glob over waiting ones) for the disks as they were seen')
+    .option('--dry-run', 'say what would run, and start nothing')
+    .option('--no-follow', 'return when the run has started')
+    .option(...socketOption)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar apply --ref 9d03e77 --approve install@web\n\nExit codes: 0 complete, or nothing to do; 1 the site or the run is at fault; 3 an approval is missing.')
+    .action(async (options: ApplyOptions) => finish(await (await import('./apply.ts')).applyCommand(options)))
+
+  program
+    .command('status')
+    .description('nodes, steps, what is waited for and why')
+    .option(...socketOption)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar status --format json')
+    .action(async (options: SocketOptions) => finish(await (await import('./status.ts')).statusCommand(options)))
+
+  program
+    .command('approve')
+    .description('approve waiting destructive steps for exactly the disks as they were seen')
+    .argument('<step...>', 'step ids or globs, for example install@db-*')
+    .option(...socketOption)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar approve install@web')
+    .action(async (steps: string[], options: SocketOptions) => finish(await (await import('./approve.ts')).approveCommand(steps, options)))
+
+  program
+    .command('logs')
+    .description('the event log, or what a step wrote')
+    .argument('[step]', 'a step id: what its attempts wrote on the node')
+    .option('--follow', 'go on as events come')
+    .option('--after <seq>', 'only events after this one', '0')
+    .option(...socketOption)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar logs hello/hello-server@web')
+    .action(async (step: string | undefined, options: LogsOptions) => finish(await (await import('./logs.ts')).logsCommand(step, options)))
+
+  for (const [name, description] of [
+    ['freeze', 'start nothing more and let every machine boot its own disk, also after a restart'],
+    ['thaw', 'end a freeze'],
+    ['cancel', 'let running steps end and start no more'],
+  ] as const) {
+    program
+      .command(name)
+      .description(description)
+      .option(...socketOption)
+      .addHelpText('after', `\nExample:\n  crowbar ${name}`)
+      .action(async (options: { socket: string }) => finish(await (await import('./order.ts')).orderCommand(name, options)))
+  }
+
+  program
+    .command('rehearse')
+    .description('build a virtual rack, apply the site to it, report, tear down')
+    .argument('[site]', 'a site repository or folder', '.')
+    .option('--nodes <kind>', 'qemu: machines that boot as hardware does; container: installed nodes, quicker', 'qemu')
+    .option('--out <folder>', 'for event log, plan, changes and consoles; default: a new folder below ./rehearsals')
+    .option('--keep-going <minutes>', 'give up after this many minutes', '30')
+    .addHelpText('after', '\nExample:\n  crowbar rehearse site-examples/first-light')
+    .action(async (site: string, options: RehearseOptions) => finish(await (await import('./rehearse.ts')).rehearseCommand(site, options)))
+
+  program
+    .command('rack', { hidden: true })
+    .description('the inside of a rehearsal: process 1 of the rack')
+    .argument('<order>')
+    .action(async (order: string) => finish(await (await import('./rack.ts')).rackCommand(order)))
+}
+
+export interface SocketOptions {
+  readonly socket: string
+  readonly format: string
+}
+
+export interface ApplyOptions extends SocketOptions {
+  readonly ref?: string
+  readonly approve?: string[]
+  readonly dryRun?: boolean
+  readonly follow: boolean
+}
+
+export interface LogsOptions extends SocketOptions {
+  readonly follow?: boolean
+  readonly after: string
+}
+
+export interface RehearseOptions {
+  readonly nodes: string
+  readonly out?: string
+  readonly keepGoing: string
+}

@@ -1,0 +1,39 @@
+import type { Status, StepStatus } from '../../schemas/control.ts'
+import { controlClient } from '../control/control-client.ts'
+import type { SocketOptions } from './cli.ts'
+import { sayControlError } from './order.ts'
+import { table } from './table.ts'
+
+/** `crowbar status`. */
+export async function statusCommand(options: SocketOptions): Promise<number> {
+  try {
+    const status = await controlClient(options.socket).get<Status>('/status')
+    process.stdout.write(options.format === 'json' ? `${JSON.stringify(status, null, 2)}\n` : printStatus(status))
+    return status.run?.state === 'failed' ? 1 : 0
+  } catch (error) {
+    return sayControlError(error)
+  }
+}
+
+/** One screen: the site, the run, each node, what waits and what for. */
+export function printStatus(status: Status): string {
+  const lines = [
+    `${status.agent.node}  epoch ${status.agent.epoch}${status.agent.frozen ? '  FROZEN' : ''}${status.agent.ready ? '' : `  not ready: ${status.agent.readyReason ?? ''}`}`,
+    `site  ${status.site.repository} ${status.site.branch} ${status.site.commit?.slice(0, 12) ?? '-'}  ${status.site.state}${status.site.reason === null ? '' : `: ${status.site.reason}`}`,
+    status.run === null ? 'run   none yet' : `run   ${status.run.run} of ${status.run.commit.slice(0, 12)}: ${status.run.state}`,
+    '',
+    ...table(['node', 'os', 'address', 'connected', 'doing'], status.nodes.map(node => [node.name, node.os ?? '-', node.address ?? '-', node.connected ?? 'no', node.doing])),
+  ]
+  const unclaimed = status.machines.filter(machine => machine.node === null)
+  if (unclaimed.length > 0) lines.push('', ...table(['machine', 'unclaimed'], unclaimed.map(machine => [machine.id, machine.summary])))
+  const open = status.steps.filter(step => !DONE.has(step.state))
+  if (open.length > 0) lines.push('', ...table(['step', 'state', 'because'], open.map(step => [step.id, step.state, step.reason ?? ''])))
+  for (const approval of status.approvals) {
+    lines.push('', `APPROVAL NEEDED  ${approval.step} on machine ${approval.machine} overwrites:`)
+    for (const disk of approval.disks) lines.push(`  ${disk.serial || disk.id}  ${(disk.bytes / 1e9).toFixed(1)} GB  ${disk.summary}`)
+    lines.push(`  crowbar approve ${approval.step}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+const DONE: ReadonlySet<StepStatus['state']> = new Set(['succeeded', 'unchanged'])
