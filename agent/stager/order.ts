@@ -1,0 +1,61 @@
+import { digest } from '../../schemas/canonical.ts'
+import type { Plan } from '../../schemas/plan.ts'
+import type { RootfsFlavour } from '../image/rootfs/packages.ts'
+import type { DebianRelease } from '../stage/debian-packages.ts'
+
+/** Something to have in the store: all that decides what it is. The same order is the same thing. */
+export type StageOrder =
+  | { readonly kind: 'discovery'; readonly os: DebianRelease }
+  | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[] }
+  /** Packages and all that they need beyond the root filesystem of the same system. */
+  | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[] }
+
+/** Objects of the store, by what they are for. */
+export type StageResult =
+  | { readonly kind: 'discovery'; readonly kernel: string; readonly initrd: string }
+  | { readonly kind: 'rootfs'; readonly archive: string; readonly bytes: number; readonly status: string }
+  | { readonly kind: 'packages'; readonly manifest: string }
+
+/** A set that this agent does not know how to have. */
+export class StagerError extends Error {
+  readonly code: 'SET_UNKNOWN' | 'SET_UNSUPPORTED' | 'STAGER_FAILED'
+  readonly retryable: boolean
+
+  constructor(code: StagerError['code'], message: string, options: { readonly retryable: boolean; readonly cause?: unknown }) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.retryable = options.retryable
+  }
+}
+
+/** The release whose kernel and programs the discovery image has. */
+const DISCOVERY: StageOrder = { kind: 'discovery', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' } }
+
+export function discoveryOrder(): StageOrder {
+  return DISCOVERY
+}
+
+/**
+ * What an artifact set of a plan is, in full.
+ *
+ * @throws {StagerError} SET_UNKNOWN, SET_UNSUPPORTED when it is not Debian's.
+ */
+export function stageOrder(name: string, plan: Plan): StageOrder {
+  const set = plan.artifacts[name]
+  const system = set?.os === undefined || set.os === null ? undefined : plan.systems[set.os]
+  if (set === undefined || system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${name}`, { retryable: false })
+  const suite = system.source === null ? undefined : plan.sources[system.source]?.suites[0]
+  if (system.family !== 'debian' || suite === undefined || set.kind === 'content') {
+    throw new StagerError('SET_UNSUPPORTED', `${name}: only Debian systems with an apt source that names a suite can be staged, and ${set.os ?? ''} is not one`, { retryable: false })
+  }
+  const os: DebianRelease = { family: 'debian', version: system.version, suite, architecture: system.architecture }
+  // Of a system that somebody else installed only the least is known to be there.
+  const flavour = system.install === 'joined' ? 'container' : 'machine'
+  if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages }
+  return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages }
+}
+
+/** The store's reference for an order: what was had for it once is found again by it. */
+export function orderReference(order: StageOrder): string {
+  return `set/${digest(order as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
+}

@@ -1,0 +1,50 @@
+import type { StagedSet, Stager } from '../drivers/stage.ts'
+import type { Store } from '../stage/store.ts'
+import { readResult } from './carry-out.ts'
+import type { CarryOut, StageOptions } from './carry-out.ts'
+import { discoveryOrder, orderReference, stageOrder } from './order.ts'
+import type { StageResult } from './order.ts'
+
+/** Paths, on the boot server, of what a machine in discovery boots. */
+export interface StagedDiscovery {
+  readonly kernel: string
+  readonly initrd: string
+}
+
+/**
+ * The stager of an agent: one store, and somebody who carries out what is not in it.
+ *
+ * @param options.base URL of the boot server as machines reach it, without a slash at the end.
+ */
+export function openStager(options: { readonly store: Store; readonly carryOut: CarryOut; readonly base: string }): Stager & { discovery(stage: StageOptions): Promise<StagedDiscovery> } {
+  const { store, carryOut, base } = options
+  const object = (hash: string): string => `${base}/artifacts/sha256/${hash.replace('sha256:', '')}`
+  const staged = (result: StageResult): StagedSet => {
+    switch (result.kind) {
+      case 'rootfs':
+        return { kind: 'file', url: object(result.archive), sha256: result.archive.replace('sha256:', ''), bytes: result.bytes }
+      case 'packages':
+        return { kind: 'repository', url: `${base}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest }
+      case 'discovery':
+        throw new TypeError('a discovery image is no artifact set')
+    }
+  }
+  return {
+    async ensure(name, plan, stage) {
+      const order = stageOrder(name, plan)
+      const known = await readResult(order, store)
+      if (known !== undefined) return { ...staged(known), fresh: false }
+      return { ...staged(await carryOut(order, stage)), fresh: true }
+    },
+    async locate(name, plan) {
+      const known = await readResult(stageOrder(name, plan), store)
+      return known === undefined ? undefined : staged(known)
+    },
+    content: file => ({ url: object(file.sha256), sha256: file.sha256, bytes: file.bytes }),
+    async discovery(stage) {
+      const result = await carryOut(discoveryOrder(), stage)
+      if (result.kind !== 'discovery') throw new TypeError(`${orderReference(discoveryOrder())} is not a discovery image`)
+      return { kernel: new URL(object(result.kernel)).pathname, initrd: new URL(object(result.initrd)).pathname }
+    },
+  }
+}
