@@ -1,0 +1,112 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { ReportBootEvent } from '../boot-event.ts'
+import { parseMac } from '../mac.ts'
+import type { BootRequest, BootRoute } from './boot-route.ts'
+
+/** See {@link startHttp}. */
+export interface HttpOptions {
+  readonly address: string
+  /** 0: any free one. */
+  readonly port: number
+  readonly routes: readonly BootRoute[]
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  readonly report: ReportBootEvent
+}
+
+/** A running boot server. */
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number
+}
+
+/** Connections at once, at most; a rack needs a few per machine. */
+const mostConnections = 4096
+
+/**
+ * Serves plain HTTP at one address until it is disposed of; connections are then cut.
+ *
+ * It is bound to the address and not to the device: machines behind a router are served too, whoever can route to it
+ * reads only what any machine may read here.
+ *
+ * @throws if the address and port cannot be had (`code` of the operating system).
+ */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const routes = options.routes.toSorted((a, b) => b.prefix.length - a.prefix.length)
+  const stop = new AbortController()
+  const working = new Set<Promise<void>>()
+  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 60_000 }, (request, response) => {
+    const work = answer(request, response, { options, routes, stop: stop.signal }).finally(() => working.delete(work))
+    working.add(work)
+  })
+  server.maxConnections = mostConnections
+  server.listen({ host: options.address, port: options.port })
+  await once(server, 'listening')
+  const bound = server.address()
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : options.port,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close')
+      server.close()
+      stop.abort()
+      server.closeAllConnections()
+      await Promise.all(working)
+      await closed
+    },
+  }
+}
+
+interface Context {
+  readonly options: HttpOptions
+  readonly routes: readonly BootRoute[]
+  readonly stop: AbortSignal
+}
+
+/** Never rejects; settles when the answer has been sent or the client is gone. */
+async function answer(request: IncomingMessage, response: ServerResponse, { options, routes, stop }: Context): Promise<void> {
+  const begun = options.now()
+  const client = request.socket.remoteAddress ?? ''
+  const gone = new AbortController()
+  const closed = once(response, 'close').then(() => gone.abort(), () => gone.abort())
+  const url = readUrl(request, options.address)
+  const path = url?.pathname ?? printable(request.url ?? '')
+  try {
+    const route = url && routes.find(({ prefix }) => url.pathname.startsWith(prefix))
+    const boot = url && { request, response, url, client, signal: AbortSignal.any([gone.signal, stop]) } satisfies BootRequest
+    const result = route && boot ? await route.handle(boot) : 'missing'
+    if (result === 'missing') fail(response, url ? 404 : 400)
+  } catch (error) {
+    if (!gone.signal.aborted) {
+      const reason = error instanceof Error ? error.message : String(error)
+      options.report({ type: 'boot.http.failed', client, path, reason })
+    }
+    if (response.headersSent) response.destroy()
+    else fail(response, 500)
+  }
+  await closed
+  options.report({
+    type: 'boot.http.sent',
+    mac: parseMac(path.split('/')[2] ?? ''),
+    client,
+    path,
+    status: response.statusCode,
+    bytes: Number(response.writableFinished && request.method !== 'HEAD' ? response.getHeader('content-length') ?? 0 : 0),
+    milliseconds: Math.round(options.now() - begun),
+  })
+}
+
+/** The host is what the client connected to: its Host header could name any. */
+function readUrl(request: IncomingMessage, address: string): URL | undefined {
+  const port = request.socket.localPort
+  const origin = `http://${address}${port === 80 || port === undefined ? '' : `:${port}`}`
+  const target = request.url ?? ''
+  return target.startsWith('/') && URL.canParse(origin + target) ? new URL(origin + target) : undefined
+}
+
+function fail(response: ServerResponse, status: number): void {
+  response.writeHead(status, { 'content-type': 'text/plain', 'content-length': 4 }).end(`${status}\n`)
+}
+
+function printable(text: string): string {
+  return text.slice(0, 255).replace(/[^\x20-\x7e]/g, '?')
+}

@@ -1,0 +1,82 @@
+import type { BootAnswer } from './booter.ts'
+
+/** What a script refers to, as the machine sees it. */
+export interface IpxeScriptOptions {
+  /** `http://192.168.124.10`, without a final slash: what the answer's paths are put behind. */
+  readonly base: string
+  /** URL of this very script, to ask again. */
+  readonly self: string
+}
+
+/** Seconds until a machine asks again: after a failure, and while it is on hold. */
+const retrySeconds = 5
+const holdSeconds = 20
+
+/**
+ * Writes the iPXE script that carries out an answer. It never ends in iPXE's own prompt and never gives up: what fails
+ * asks the booter again, whose answer may be another one by then.
+ *
+ * Uses what the iPXE of Debian 12 knows (1.0.0 of 2019). The script does not depend on the firmware: `${platform}` is
+ * asked where it matters.
+ *
+ * @throws {RangeError} if a kernel, initrd or command line holds what iPXE would read as its own language.
+ */
+export function ipxeScript(answer: BootAnswer, { base, self }: IpxeScriptOptions): string {
+  const again = `chain --replace --autofree ${self}`
+  switch (answer.kind) {
+    case 'discovery': {
+      const kernel = literal(answer.kernel)
+      const initrd = literal(answer.initrd)
+      return lines(
+        '#!ipxe',
+        'goto boot',
+        ':retry',
+        `echo Cannot boot; asking again in ${retrySeconds} seconds`,
+        `sleep ${retrySeconds}`,
+        'imgfree',
+        `${again} || goto retry`,
+        ':boot',
+        // UEFI kernels find their initrd by the name on the command line; BIOS has no use for it and no harm from it.
+        `kernel ${base}${kernel} initrd=initrd ${literal(answer.commandLine)} || goto retry`,
+        `initrd --name initrd ${base}${initrd} || goto retry`,
+        'boot || goto retry',
+      )
+    }
+    case 'local':
+      return lines(
+        '#!ipxe',
+        'echo Booting from the local disk',
+        'iseq ${platform} efi && goto firmware ||',
+        'sanboot --no-describe --drive 0x80 ||',
+        ':firmware',
+        // A failure, so that the firmware goes on to its next device; after success UEFI would open its menu.
+        'exit 1',
+      )
+    case 'hold':
+      return lines(
+        '#!ipxe',
+        ':hold',
+        `echo This machine is on hold: ${printable(answer.reason)}`,
+        `sleep ${holdSeconds}`,
+        `${again} || goto hold`,
+      )
+    default:
+      return answer satisfies never
+  }
+}
+
+function lines(...each: readonly string[]): string {
+  return `${each.join('\n')}\n`
+}
+
+/** iPXE has no quoting: settings are expanded everywhere, and `||`, `&&` and `;` end a command. */
+function literal(text: string): string {
+  const isForeign = /[^\x20-\x7e]|\$\{/.test(text) || text.split(' ').some((word) => ['||', '&&', ';'].includes(word))
+  if (isForeign) throw new RangeError(`iPXE cannot be told this as it stands: ${JSON.stringify(text)}`)
+  return text
+}
+
+function printable(text: string): string {
+  const words = text.replace(/[^\x20-\x7e]/g, ' ').replaceAll('$', '').split(' ')
+  return words.filter((word) => !['', '||', '&&', ';'].includes(word)).join(' ').slice(0, 300)
+}
