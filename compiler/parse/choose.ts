@@ -1,0 +1,94 @@
+import type { Tree } from '../tree/tree.ts'
+
+/** Where the lock is, and nowhere else. */
+export const LOCK_PATH = 'site.lock.json'
+/** Where the agent commits what machines are. */
+export const INVENTORY_FOLDER = 'inventory/'
+/** Paths that hold no documents although they look like it: one pattern a line, `*` for any characters, `#` for notes. */
+export const IGNORE_PATH = '.crowbarignore'
+
+/** Which files of a tree are read as documents. Paths in code point order. */
+export interface Chosen {
+  /** YAML and JSON files that hold documents with a `kind`. */
+  readonly documents: readonly string[]
+  /** `inventory/*.json`. */
+  readonly inventory: readonly string[]
+  readonly lock: string | undefined
+  /** Folders with a barclamp.yaml, with a slash at the end. What is in them is the barclamp's, not the site's. */
+  readonly barclamps: readonly string[]
+}
+
+/** Folders at the root of a site that hold other things than documents. */
+const OTHER_FOLDERS = ['inventory/', 'artifacts/', 'secrets/', 'golden/']
+
+/**
+ * Every `.yaml`, `.yml` and `.json` file is one of documents, except: below inventory/, artifacts/, secrets/ and golden/
+ * of the site; files and folders whose name begins with a dot; what is inside a barclamp (a folder with a barclamp.yaml),
+ * but for that file itself; and what `.crowbarignore` names.
+ */
+export function chooseDocuments(tree: Tree): Chosen {
+  const ignored = ignoredBy(tree)
+  const barclamps = outermostBarclamps(tree)
+  const documents: string[] = []
+  const inventory: string[] = []
+  for (const path of tree.files.keys()) {
+    if (path.startsWith(INVENTORY_FOLDER)) {
+      if (path.endsWith('.json') && !path.slice(INVENTORY_FOLDER.length).includes('/')) inventory.push(path)
+      continue
+    }
+    if (path === LOCK_PATH || !/\.(?:yaml|yml|json)$/.test(path)) continue
+    if (OTHER_FOLDERS.some((folder) => path.startsWith(folder)) || /(?:^|\/)(?:\.|node_modules\/)/.test(path)) continue
+    const folder = barclampAround(path, barclamps)
+    if (folder !== undefined ? path !== `${folder}barclamp.yaml` : ignored(path)) continue
+    documents.push(path)
+  }
+  return { documents, inventory, lock: tree.files.has(LOCK_PATH) ? LOCK_PATH : undefined, barclamps: [...barclamps] }
+}
+
+function outermostBarclamps(tree: Tree): ReadonlySet<string> {
+  const folders = new Set<string>()
+  for (const path of tree.files.keys()) {
+    if (path.endsWith('/barclamp.yaml')) folders.add(path.slice(0, -'barclamp.yaml'.length))
+  }
+  for (const folder of folders) {
+    const parent = folder.slice(0, -1)
+    if (barclampAround(parent, folders) !== undefined) folders.delete(folder)
+  }
+  return folders
+}
+
+function barclampAround(path: string, folders: ReadonlySet<string>): string | undefined {
+  if (folders.size === 0) return undefined
+  for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+    const folder = path.slice(0, slash + 1)
+    if (folders.has(folder)) return folder
+  }
+  return undefined
+}
+
+function ignoredBy(tree: Tree): (path: string) => boolean {
+  const file = tree.files.get(IGNORE_PATH)
+  if (file === undefined || file.size > 65_536) return () => false
+  const patterns = new TextDecoder()
+    .decode(file.bytes())
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.replace(/^\//, '').split(/\*+/))
+  return (path) => patterns.some((parts) => matches(path, parts) || path.split('/').some((_, i, all) => i > 0 && matches(all.slice(0, i).join('/'), parts)))
+}
+
+/** Whether a path reads as the parts of a pattern in their order, with anything between them. Linear, unlike a regular expression. */
+function matches(path: string, parts: readonly string[]): boolean {
+  const first = (parts[0] as string).replace(/\/$/, parts.length === 1 ? '' : '/')
+  const last = parts.at(-1) as string
+  if (parts.length === 1) return path === first
+  if (!path.startsWith(first) || !path.endsWith(last) || path.length < first.length + last.length) return false
+  let at = first.length
+  for (const part of parts.slice(1, -1)) {
+    const found = path.indexOf(part, at)
+    if (found < 0) return false
+    at = found + part.length
+  }
+  return at <= path.length - last.length
+}

@@ -1,0 +1,85 @@
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import type { Tree } from '../tree/tree.ts'
+import { TreeError } from '../tree/tree-error.ts'
+import { INVENTORY_FOLDER, LOCK_PATH, chooseDocuments } from './choose.ts'
+import { rangeBetween, sourceText } from './document.ts'
+import type { Positions, SourceDocument, SourceText } from './document.ts'
+import { mergeConflict } from './syntax-error.ts'
+import { decode } from './text.ts'
+import { parseYaml } from './yaml.ts'
+
+/** Bytes. No document that people write is larger, and a larger one is refused before it is read. */
+export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
+
+/** Reads every document of a site: those with a kind, the inventory, the lock; in the order of their paths. */
+export function parse(tree: Tree, report: Report): readonly SourceDocument[] {
+  const chosen = chooseDocuments(tree)
+  const paths = [...chosen.documents, ...chosen.inventory, ...(chosen.lock === undefined ? [] : [chosen.lock])]
+  return paths.flatMap((path) => parseFile(tree, path, report))
+}
+
+/** Reads the documents of one file of a tree, whatever its place; what cannot be read is reported and gives none. */
+export function parseFile(tree: Tree, path: string, report: Report): readonly SourceDocument[] {
+  const source = readText(tree, path, report)
+  if (source === undefined) return []
+  if (path === LOCK_PATH) {
+    const conflict = mergeConflict(source)
+    if (conflict !== undefined) {
+      report({ ...conflict, code: 'LOCK_CONFLICT' })
+      return []
+    }
+  }
+  if (path.startsWith(INVENTORY_FOLDER)) {
+    const quick = parseInventory(source)
+    if (quick !== undefined) return [quick]
+  }
+  return parseYaml(source, report) ?? []
+}
+
+/** The text of a file of documents or of a table; undefined, with a report, when it is too large or no UTF-8. */
+export function readText(tree: Tree, path: string, report: Report): SourceText | undefined {
+  const file = tree.files.get(path)
+  const start = rangeBetween(sourceText(path, ''), 0, 0)
+  if (file === undefined) throw new TypeError(`not in the tree: ${path}`)
+  if (file.size > MAX_DOCUMENT_BYTES) {
+    const summary = `The file is ${Math.ceil(file.size / 1024 / 1024)} MiB large; documents of more than 8 MiB are not read.`
+    report(error('FILE_TOO_LARGE', start, summary, { fix: 'Split it, or, when it holds no documents, name it in .crowbarignore.' }))
+    return undefined
+  }
+  try {
+    return decode(path, file.bytes(), report)
+  } catch (cause) {
+    if (!(cause instanceof TreeError)) throw cause
+    report(error('FILE_UNREADABLE', start, cause.message))
+    return undefined
+  }
+}
+
+/**
+ * Inventory is written by machines, many megabytes of it, and hardly ever has anything wrong: the fast parser reads it,
+ * and the slow one finds places in it only when somebody asks for one.
+ */
+function parseInventory(source: SourceText): SourceDocument | undefined {
+  let value: Json
+  try {
+    value = JSON.parse(source.text) as Json
+  } catch {
+    return undefined
+  }
+  let positions: Positions | undefined
+  return {
+    path: source.path,
+    index: 0,
+    value,
+    source,
+    get positions() {
+      positions ??= parseYaml(source, () => {})?.[0]?.positions ?? NOWHERE
+      return positions
+    },
+  }
+}
+
+/** JSON that YAML cannot read, such as a key twice: everything stands at the beginning. */
+const NOWHERE: Positions = { start: [0], end: [0], key: [null], keyStart: [-1], keyEnd: [-1], next: [1] }

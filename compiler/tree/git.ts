@@ -1,0 +1,146 @@
+import { spawnSync } from 'node:child_process'
+import type { Report } from '../../schemas/diagnostic.ts'
+import { assemble } from './listing.ts'
+import type { Listed } from './listing.ts'
+import { TreeError } from './tree-error.ts'
+import type { Tree, TreeFile } from './tree.ts'
+
+/** Files up to this size, bytes, are read all at once when the first of them is asked for; larger ones one by one. */
+const TOGETHER = 1024 * 1024
+const MAX_OUTPUT = 2 * 1024 * 1024 * 1024
+
+/** There is no git program to run. */
+export class NoGitError extends Error {
+  readonly code = 'NO_GIT'
+}
+
+/**
+ * Reads a commit of a repository, bare or not, with the git program.
+ *
+ * @param folder the repository or any folder of its working tree; only what is in that folder is read.
+ * @param revision anything git understands.
+ * @param environment of the process; whatever of it speaks to git is left out.
+ * @throws {TreeError} REVISION_UNKNOWN, or GIT_FAILED with what git said.
+ * @throws {NoGitError}
+ */
+export function readCommit(folder: string, revision: string, options: { readonly environment: NodeJS.ProcessEnv; readonly report: Report }): Tree {
+  const git = runner(folder, options.environment)
+  const prefix = folderInRepository(git)
+  const commit = resolveRevision(git, revision, folder)
+  const tree = prefix === '' ? `${commit}^{tree}` : `${commit}:${prefix}`
+  const id = verify(git, tree)
+  if (id === undefined) throw new TreeError('REVISION_UNKNOWN', `the folder ${prefix} does not exist in ${revision}`)
+  return assemble(list(git, id), commit, options.report)
+}
+
+type Git = (args: readonly string[], input?: string) => { readonly status: number; readonly stdout: Buffer; readonly stderr: string }
+
+function runner(folder: string, environment: NodeJS.ProcessEnv): Git {
+  const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('GIT_')))
+  Object.assign(env, { LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_NO_REPLACE_OBJECTS: '1', GIT_NO_LAZY_FETCH: '1' })
+  return (args, input) => {
+    const run = spawnSync('git', ['-C', folder, '-c', 'core.fsmonitor=false', ...args], { env, input, maxBuffer: MAX_OUTPUT, stdio: ['pipe', 'pipe', 'pipe'] })
+    if (run.error !== undefined) {
+      if ((run.error as NodeJS.ErrnoException).code === 'ENOENT') throw new NoGitError('there is no git program', { cause: run.error })
+      throw new TreeError('GIT_FAILED', `git ${args[0]} failed in ${folder}: ${run.error.message}`, { cause: run.error })
+    }
+    return { status: run.status ?? 255, stdout: run.stdout, stderr: run.stderr.toString('utf8') }
+  }
+}
+
+function must(git: Git, args: readonly string[], input?: string): Buffer {
+  const { status, stdout, stderr } = git(args, input)
+  if (status !== 0) throw new TreeError('GIT_FAILED', `git ${args[0]} failed: ${stderr.trim()}`)
+  return stdout
+}
+
+/** Empty, or the path of the folder inside the repository, without a slash at the end. */
+function folderInRepository(git: Git): string {
+  const lines = must(git, ['rev-parse', '--is-bare-repository', '--is-inside-git-dir', '--show-prefix']).toString('utf8').split('\n')
+  if (lines[0] === 'true' || lines[1] === 'true') return ''
+  return (lines[2] ?? '').replace(/\/$/, '')
+}
+
+function resolveRevision(git: Git, revision: string, folder: string): string {
+  const commit = verify(git, `${revision}^{commit}`)
+  if (commit !== undefined) return commit
+  throw new TreeError('REVISION_UNKNOWN', `there is no commit ${JSON.stringify(revision)} in ${folder}`)
+}
+
+function verify(git: Git, object: string): string | undefined {
+  const { status, stdout } = git(['rev-parse', '--verify', '--quiet', '--end-of-options', object])
+  const id = stdout.toString('utf8').trim()
+  return status === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined
+}
+
+function list(git: Git, tree: string): ReadonlyMap<string, Listed> {
+  const listed = new Map<string, Listed>()
+  const objects = new Objects(git)
+  const links = new Map<string, string>()
+  const utf8 = new TextDecoder('utf-8')
+  const output = must(git, ['ls-tree', '-r', '-l', '-z', '--full-tree', tree])
+  for (let at = 0; at < output.length; ) {
+    const end = output.indexOf(0, at)
+    const tab = output.indexOf(9, at)
+    const [mode, type, id, size] = output.toString('latin1', at, tab).split(/ +/) as [string, string, string, string]
+    const path = utf8.decode(output.subarray(tab + 1, end))
+    at = end + 1
+    if (type === 'commit') listed.set(path, { kind: 'repository' })
+    else if (mode === '120000') links.set(path, id)
+    else listed.set(path, { kind: 'file', file: objects.file(path, id, Number(size), mode) })
+  }
+  for (const [path, id] of links) listed.set(path, { kind: 'link', target: linkTarget(objects.one(path, id)) })
+  return listed
+}
+
+function linkTarget(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads blobs: the small ones of a tree in one go, as soon as one of them is wanted. */
+class Objects {
+  readonly #git: Git
+  readonly #small = new Map<string, Uint8Array | undefined>()
+  #loaded = false
+
+  constructor(git: Git) {
+    this.#git = git
+  }
+
+  file(path: string, id: string, size: number, mode: string): TreeFile {
+    if (size <= TOGETHER) this.#small.set(id, undefined)
+    let content: Uint8Array | undefined
+    return { mode: mode === '100755' ? '0755' : '0644', size, bytes: () => (content ??= size <= TOGETHER ? this.#fromBatch(path, id) : this.one(path, id)) }
+  }
+
+  one(path: string, id: string): Uint8Array {
+    const { status, stdout, stderr } = this.#git(['cat-file', 'blob', id])
+    if (status !== 0) throw new TreeError('FILE_UNREADABLE', `git cannot read ${path}: ${stderr.trim()}`)
+    return stdout
+  }
+
+  #fromBatch(path: string, id: string): Uint8Array {
+    if (!this.#loaded) this.#loadSmall()
+    const content = this.#small.get(id)
+    if (content === undefined) throw new TreeError('FILE_UNREADABLE', `git cannot read ${path}: its object ${id} is missing`)
+    return content
+  }
+
+  #loadSmall(): void {
+    this.#loaded = true
+    const output = must(this.#git, ['cat-file', '--batch', '--buffer'], [...this.#small.keys()].join('\n') + '\n')
+    for (let at = 0; at < output.length; ) {
+      const line = output.indexOf(10, at)
+      const [id, type, size] = output.toString('latin1', at, line).split(' ') as [string, string, string | undefined]
+      at = line + 1
+      if (size === undefined) continue
+      const end = at + Number(size)
+      if (type === 'blob') this.#small.set(id, output.subarray(at, end))
+      at = end + 1
+    }
+  }
+}
