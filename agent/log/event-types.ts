@@ -127,9 +127,6 @@ export type EventData = {
   'step.skipped': StepReference & { readonly digest: string; readonly cause: string }
   'step.cancelled': StepReference & { readonly digest: string; readonly n: number; readonly by: string }
 
-  /** All members that a role asks for have run it once: from here on a missing member blocks nobody. `role`: deployment/role. */
-  'role.bootstrapped': { readonly run: number; readonly role: string; readonly founder: string | null }
-
   'approval.given': { readonly node: string | null; readonly approval: Approval; readonly by: string }
   /** It no longer covers what is there, and why. */
   'approval.voided': { readonly node: string | null; readonly step: string; readonly once: string; readonly reason: string }
@@ -186,7 +183,6 @@ export const EVENT_VERSIONS: { readonly [T in EventType]: number } = {
   'step.unknown': 1,
   'step.skipped': 1,
   'step.cancelled': 1,
-  'role.bootstrapped': 1,
   'approval.given': 1,
   'approval.voided': 1,
   'inventory.committed': 1,

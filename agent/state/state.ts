@@ -107,8 +107,6 @@ export interface State {
   readonly unfinished: ReadonlyMap<string, UnfinishedAttempt>
   /** In force, by step. */
   readonly approvals: ReadonlyMap<string, ApprovalRecord>
-  /** deployment/role → its founder when it was bootstrapped. */
-  readonly bootstrapped: ReadonlyMap<string, string | null>
   /** The last event that the published ledger holds. */
   readonly published: number
 }

@@ -1,0 +1,109 @@
+import type { LogEvent, LogEventOf } from '../log/event-types.ts'
+import type { GrowingState } from './fold.ts'
+import type { StepState } from './state.ts'
+
+type StepEvent = Extract<LogEvent, { type: `step.${string}` }>
+
+/** Folds what happened to one step. Part of `applyEvent`. */
+export function foldStep(state: GrowingState, event: StepEvent): void {
+  noteAttempt(state, event)
+  const { run: number, step: id, node } = event.data
+  if (state.run === null || state.run.run !== number) return
+  const before = state.run.steps.get(id)
+  const after = next(before ?? fresh(node, event.time), event)
+  if (after !== undefined) state.run.steps.set(id, after)
+}
+
+/** What outlives the run: how often a step was tried, and what was begun to be destroyed and is not whole again. */
+function noteAttempt(state: GrowingState, event: StepEvent): void {
+  const { step } = event.data
+  if (event.type === 'step.sent') {
+    state.tries.set(step, Math.max(state.tries.get(step) ?? 0, event.data.n))
+    const { attempt, n, once, machine, disks, stamp, destructive } = event.data
+    if (destructive) state.unfinished.set(step, { attempt, n, once, machine, disks, stamp })
+  } else if (event.type === 'step.succeeded' || event.type === 'step.unchanged') {
+    state.unfinished.delete(step)
+    // An approval is for one time.
+    state.approvals.delete(step)
+    if (event.data.incarnation !== null && node(event) !== null && event.data.machine !== null) {
+      state.nodes.set(node(event) as string, { installed: { machine: event.data.machine, incarnation: event.data.incarnation } })
+    }
+  }
+}
+
+function node(event: StepEvent): string | null {
+  return event.data.node
+}
+
+function next(step: StepState, event: StepEvent): StepState | undefined {
+  switch (event.type) {
+    case 'step.sent': {
+      // Another version of the step starts with a clean sheet.
+      const counted = step.digest === event.data.digest || step.digest === ''
+      return { ...clean(step, event.data.digest, event.time), status: 'running', n: event.data.n, sent: event.data, failures: counted ? step.failures : 0, lost: counted ? step.lost : 0 }
+    }
+    case 'step.accepted':
+      return step.sent?.attempt === event.data.attempt ? { ...step, accepted: true } : undefined
+    case 'step.waiting':
+      return { ...clean(step, event.data.digest, event.time), status: 'waiting', reason: event.data.reason, on: event.data.on, approval: event.data.approval }
+    case 'step.succeeded':
+    case 'step.unchanged':
+      return {
+        ...clean(step, event.data.digest, event.time),
+        status: event.type === 'step.succeeded' ? 'succeeded' : 'unchanged',
+        provides: event.data.provides,
+        sealed: event.data.sealed,
+        seconds: event.data.seconds,
+      }
+    case 'step.failed':
+      return failed(step, event)
+    case 'step.unknown':
+      return {
+        ...clean(step, event.data.digest, event.time),
+        status: event.data.again ? 'retrying' : 'unknown',
+        lost: step.lost + 1,
+        reason: event.data.reason,
+        retryAt: event.data.again ? event.time : null,
+        on: event.data.again ? null : 'person',
+        approval: event.data.approval,
+      }
+    case 'step.skipped':
+      return { ...clean(step, event.data.digest, event.time), status: 'skipped', reason: event.data.cause }
+    case 'step.cancelled':
+      return { ...clean(step, event.data.digest, event.time), status: 'cancelled', reason: event.data.by }
+  }
+}
+
+function failed(step: StepState, event: LogEventOf<'step.failed'>): StepState {
+  const { digest, code, message, retryAfterMs, seconds } = event.data
+  const base = { ...clean(step, digest, event.time), failures: step.failures + 1, code, reason: message, seconds }
+  if (retryAfterMs === null) return { ...base, status: 'failed' }
+  return { ...base, status: 'retrying', retryAt: new Date(Date.parse(event.time) + retryAfterMs).toISOString() }
+}
+
+/** The same step with nothing left of the status before but what is counted. */
+function clean(step: StepState, digest: string, since: string): StepState {
+  return { ...step, digest, since, sent: null, accepted: false, reason: null, code: null, on: null, approval: null, retryAt: null }
+}
+
+function fresh(node: string | null, since: string): StepState {
+  return {
+    status: 'waiting',
+    node,
+    digest: '',
+    since,
+    n: 0,
+    failures: 0,
+    lost: 0,
+    sent: null,
+    accepted: false,
+    reason: null,
+    code: null,
+    on: null,
+    approval: null,
+    retryAt: null,
+    provides: {},
+    sealed: {},
+    seconds: 0,
+  }
+}
