@@ -1,7 +1,8 @@
+import { digest } from './canonical.ts'
 import { installShape } from './install.ts'
 import { diskStateShape, factsShape } from './inventory.ts'
 import { anyObject, anything, boolean, either, integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
-import type { TypeOf } from './shape.ts'
+import type { Json, TypeOf } from './shape.ts'
 
 /** The node protocol's version. Either side refuses a greater major. */
 export const PROTOCOL_VERSION = 1
@@ -60,24 +61,34 @@ export type TaskResult = TypeOf<typeof result>
 
 const envelope = { v: literal(PROTOCOL_VERSION), seq: integer({ min: 0 }), ack: integer({ min: 0 }) } as const
 
-/** Frames a node sends. `seq` counts up from 1 per session and direction; `ack` is the highest received in order. */
+/**
+ * Frames a node sends. `seq` counts up from 1 per session and direction; `ack` is the highest received in order; a gap
+ * ends the session. The agent speaks first (challenge), the node answers with hello; nothing else comes before welcome.
+ *
+ * Credit: no more than 64 frames of a node are on their way without having been acknowledged. `pong` also comes unasked,
+ * to acknowledge when there is nothing else to say.
+ */
 export const nodeFrameShape = either([
   object({
     ...envelope,
     type: literal('hello'),
     environment: oneOf(['discovery', 'installed']),
-    /** Redeems the token of this boot; absent when the key is known already. */
+    /** Redeems the token of this boot or installation; sent each time, since the same key may redeem it again. */
     token: nullable(string()),
-    /** Ed25519 public key of the agent, base64url; the session is proven by signing the server's challenge. */
-    key: string(),
-    proof: string(),
+    /** Ed25519 public key of the node agent, base64url. */
+    key: string({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+    /** Signature over `helloText()`, base64url. */
+    proof: string({ pattern: '^[A-Za-z0-9_-]{86}$' }),
     node: nullable(string()),
     incarnation: nullable(string()),
     highestEpoch: integer({ min: 0 }),
     boot: string({}, 'Kernel boot id.'),
     facts: factsShape,
     disks: list(diskStateShape),
-    /** Every attempt in the journal: `started` has no result yet and is not running any more. */
+    /**
+     * Every attempt in the journal whose result was not acknowledged, and the last ones that were: `started` has no result
+     * and does not run any more.
+     */
     journal: list(object({ attempt: string(), state: oneOf(['started', 'running', 'finished']), result: nullable(result) })),
     versions: map(string()),
   }),
@@ -101,3 +112,12 @@ export const agentFrameShape = either([
   object({ ...envelope, type: literal('pong') }),
 ])
 export type AgentFrame = TypeOf<typeof agentFrameShape>
+
+/**
+ * What a node signs to prove that it holds its key: the challenge's nonce and epoch, and all that its hello says but for
+ * the envelope and the proof itself.
+ */
+export function helloText(nonce: string, epoch: number, hello: Readonly<Record<string, unknown>>): string {
+  const { v: _v, seq: _seq, ack: _ack, proof: _proof, ...said } = hello
+  return `crowbar hello ${PROTOCOL_VERSION}\n${nonce}\n${epoch}\n${digest(said as Json)}\n`
+}

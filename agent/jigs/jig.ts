@@ -1,0 +1,58 @@
+import type { JigName } from '../../schemas/documents/barclamp.ts'
+import type { Json } from '../../schemas/shape.ts'
+
+/** What a jig is given to work with. Folders are absolute and exist; the jig itself touches none of them. */
+export interface JigInput {
+  /** The step's document, every value resolved. */
+  readonly document: { readonly [key: string]: Json }
+  /** Path of the entry inside `content`. */
+  readonly entry: string
+  /** Text of the entry. */
+  readonly entryText: string
+  /** Folder of the barclamp's files. */
+  readonly content: string
+  /** Private folder in which the files of the export are put. */
+  readonly work: string
+  /** Empty folder whose files are handed to `import`. */
+  readonly results: string
+}
+
+/** A file that a jig wants before its command runs; `path` is relative to `work`. */
+export interface JigFile {
+  readonly path: string
+  readonly mode: 0o600 | 0o700
+  readonly text: string
+}
+
+/** What has to be there, and what to run. Without a command nothing is run and the exit code counts as 0. */
+export interface JigExport {
+  readonly files: readonly JigFile[]
+  readonly command: readonly [string, ...string[]] | null
+  /** Added to the environment; folders in `path` go before PATH. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly path: readonly string[]
+}
+
+/** How the command ended. `files` is what it left in `results`: relative path → bytes. */
+export interface JigEnd {
+  readonly exitCode: number
+  readonly files: ReadonlyMap<string, Uint8Array>
+}
+
+/** What a run means. Values are as the tool gave them: a string stays a string. */
+export type JigOutcome =
+  | {
+      readonly kind: 'succeeded' | 'unchanged'
+      readonly provides: Readonly<Record<string, Json>>
+      readonly facts: Readonly<Record<string, Json>>
+    }
+  | { readonly kind: 'failed'; readonly code: 'JIG_EXIT' | 'JIG_RESULT'; readonly message: string }
+
+/** An adapter to one configuration tool. Pure: it says what to write and run, and reads what came of it. */
+export interface Jig {
+  readonly name: JigName
+  /** Distribution packages that the tool itself needs, by os family. */
+  readonly packages: Readonly<Record<string, readonly string[]>>
+  export(input: JigInput): JigExport
+  import(end: JigEnd, input: JigInput): JigOutcome
+}

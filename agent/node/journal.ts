@@ -1,0 +1,144 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { TaskResult } from '../../schemas/protocol.ts'
+import type { ProcessMark } from './run-program.ts'
+
+/** What became of an attempt on this node. */
+export interface Attempt {
+  readonly attempt: string
+  readonly result: TaskResult | null
+  /** The agent has the result and will not ask for it. */
+  readonly acknowledged: boolean
+  /** The process that a former life of this agent may have left running. */
+  readonly process: ProcessMark | null
+}
+
+type Line =
+  | { readonly t: 'epoch'; readonly epoch: number }
+  | { readonly t: 'started'; readonly attempt: string }
+  | { readonly t: 'process'; readonly attempt: string; readonly pid: number; readonly start: string }
+  | { readonly t: 'result'; readonly result: TaskResult }
+  | { readonly t: 'acknowledged'; readonly attempt: string }
+
+/**
+ * What this node has begun and how it ended: an append-only file of JSON lines, each on the disk (fsync) before the call
+ * returns, so that nothing runs twice whatever dies when. In the discovery image the file is in memory (/run).
+ */
+export interface Journal extends Disposable {
+  readonly highestEpoch: number
+  /** In the order they were started. */
+  readonly attempts: ReadonlyMap<string, Attempt>
+  raiseEpoch(epoch: number): void
+  start(attempt: string): void
+  /** Not synced: it only helps to clean up after a crash of this process, and the page cache survives that. */
+  process(attempt: string, mark: ProcessMark): void
+  finish(result: TaskResult): void
+  acknowledge(attempt: string): void
+}
+
+/** Acknowledged attempts that are remembered, so that a late duplicate of their task is answered and not run. */
+const REMEMBERED = 200
+
+/** Opens or makes the journal. A last line that a power cut tore is dropped; opening also drops what is long done. */
+export function openJournal(file: string): Journal {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const state = replay(file)
+  compact(file, state)
+  const descriptor = openSync(file, 'a', 0o600)
+  const append = (line: Line, durable: boolean): void => {
+    writeSync(descriptor, `${JSON.stringify(line)}\n`)
+    if (durable) fsyncSync(descriptor)
+    apply(state, line)
+  }
+  return {
+    get highestEpoch() {
+      return state.epoch
+    },
+    attempts: state.attempts,
+    raiseEpoch(epoch) {
+      if (epoch > state.epoch) append({ t: 'epoch', epoch }, true)
+    },
+    start: (attempt) => append({ t: 'started', attempt }, true),
+    process: (attempt, mark) => append({ t: 'process', attempt, pid: mark.pid, start: mark.start }, false),
+    finish: (result) => append({ t: 'result', result }, true),
+    acknowledge(attempt) {
+      if (state.attempts.get(attempt)?.acknowledged === false) append({ t: 'acknowledged', attempt }, false)
+    },
+    [Symbol.dispose]: () => closeSync(descriptor),
+  }
+}
+
+interface JournalState {
+  epoch: number
+  readonly attempts: Map<string, Attempt>
+}
+
+function replay(file: string): JournalState {
+  const state: JournalState = { epoch: 0, attempts: new Map() }
+  let text = ''
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  for (const line of text.split('\n')) {
+    const parsed = parseLine(line)
+    if (parsed !== undefined) apply(state, parsed)
+  }
+  return state
+}
+
+function parseLine(line: string): Line | undefined {
+  try {
+    return JSON.parse(line) as Line
+  } catch {
+    return undefined
+  }
+}
+
+function apply(state: JournalState, line: Line): void {
+  const { attempts } = state
+  switch (line.t) {
+    case 'epoch':
+      state.epoch = Math.max(state.epoch, line.epoch)
+      break
+    case 'started':
+      if (!attempts.has(line.attempt)) attempts.set(line.attempt, { attempt: line.attempt, result: null, acknowledged: false, process: null })
+      break
+    case 'process':
+      update(attempts, line.attempt, { process: { pid: line.pid, start: line.start } })
+      break
+    case 'result':
+      update(attempts, line.result.attempt, { result: line.result, process: null })
+      break
+    case 'acknowledged':
+      update(attempts, line.attempt, { acknowledged: true })
+      break
+  }
+}
+
+function update(attempts: Map<string, Attempt>, attempt: string, change: Partial<Attempt>): void {
+  const before = attempts.get(attempt) ?? { attempt, result: null, acknowledged: false, process: null }
+  attempts.set(attempt, { ...before, ...change })
+}
+
+function compact(file: string, state: JournalState): void {
+  const done = [...state.attempts.values()].filter((one) => one.acknowledged)
+  for (const { attempt } of done.slice(0, Math.max(0, done.length - REMEMBERED))) state.attempts.delete(attempt)
+  const lines: Line[] = [{ t: 'epoch', epoch: state.epoch }]
+  for (const { attempt, result, acknowledged, process } of state.attempts.values()) {
+    lines.push({ t: 'started', attempt })
+    if (process !== null) lines.push({ t: 'process', attempt, ...process })
+    if (result !== null) lines.push({ t: 'result', result })
+    if (acknowledged) lines.push({ t: 'acknowledged', attempt })
+  }
+  const next = `${file}.next`
+  const descriptor = openSync(next, 'w', 0o600)
+  writeSync(descriptor, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  fsyncSync(descriptor)
+  closeSync(descriptor)
+  renameSync(next, file)
+  const folder = openSync(dirname(file), 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+}

@@ -1,0 +1,52 @@
+/** Why something on the node could not be done. Codes are stable and go to the agent as they are. */
+export type NodeErrorCode =
+  /** The kernel command line or agent.json does not say what is needed. */
+  | 'CONFIG_INVALID'
+  /** The server's certificate authority is not the one whose fingerprint this node was given. */
+  | 'CA_MISMATCH'
+  | 'PROTOCOL'
+  | 'PROGRAM_MISSING'
+  | 'PROGRAM_FAILED'
+  /** What was fetched has another hash or size than was announced. */
+  | 'CONTENT_MISMATCH'
+  | 'FETCH_FAILED'
+  | 'JIG_UNKNOWN'
+  | 'CONTENT_INVALID'
+  | 'PACKAGES_FAILED'
+  | 'PROVIDE_MISSING'
+  | 'PROVIDE_UNDECLARED'
+  | 'PROVIDE_TYPE'
+  | 'RESULT_TOO_LARGE'
+  /** A disk that the task names is not here. */
+  | 'DISK_MISSING'
+  /** A disk does not hold what was approved; nothing was written. */
+  | 'DISK_CHANGED'
+  /** A disk is mounted or otherwise held. */
+  | 'DISK_BUSY'
+  | 'DISK_TOO_SMALL'
+  | 'INSTALL_UNSUPPORTED'
+  | 'IMAGE_RAID_UNSUPPORTED'
+  | 'IMAGE_INVALID'
+  /** An earlier life of the node agent ended while this attempt ran; it is not repeated. */
+  | 'INTERRUPTED'
+  | 'TIMEOUT'
+  | 'CANCELLED'
+  | 'BUSY'
+
+/** A failure of the node agent's own work. */
+export class NodeError extends Error {
+  readonly code: NodeErrorCode
+  readonly data: Readonly<Record<string, unknown>>
+
+  constructor(code: NodeErrorCode, message: string, options: { readonly data?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.name = 'NodeError'
+    this.code = code
+    this.data = options.data ?? {}
+  }
+}
+
+/** The system's own error code (`ENOENT`), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
