@@ -2,6 +2,7 @@ import { runProgram } from './run-program.ts'
 import { openAptRoot } from './apt-root.ts'
 import type { AptPackage } from './apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from './apt-sources.ts'
+import type { AptSource } from './apt-sources.ts'
 import type { Progress } from './progress.ts'
 import { StageError } from './stage-error.ts'
 import { hashOf, isObjectHash } from './store.ts'
@@ -28,8 +29,8 @@ export interface StageDebianPackagesOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
-  /** Folder of the machine's apt configuration; default `/etc/apt`. */
-  readonly aptFolder?: string
+  /** Where packages come from; default: what this machine's apt uses. */
+  readonly sources?: readonly AptSource[]
 }
 
 /** A package in the manifest; `path` is its place in the repository, relative to the repository's root. */
@@ -112,7 +113,7 @@ async function fetchClosure(requested: readonly string[], options: StageDebianPa
   const { os, store, signal, onProgress } = options
   await using apt = await openAptRoot({
     store, signal, onProgress,
-    sources: sourcesForSuite(await readHostAptSources(options.aptFolder), os.suite),
+    sources: sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite),
     architecture: os.architecture,
     status: (await store.read(options.status)).toString('utf8'),
   })

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { openAptRoot } from '../../stage/apt-root.ts'
 import type { AptPackage } from '../../stage/apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from '../../stage/apt-sources.ts'
+import type { AptSource } from '../../stage/apt-sources.ts'
 import type { DebianRelease } from '../../stage/debian-packages.ts'
 import type { Progress } from '../../stage/progress.ts'
 import { runProgram } from '../../stage/run-program.ts'
@@ -30,8 +31,8 @@ export interface BuildDiscoveryImageOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
-  /** Folder of the machine's apt configuration; default `/etc/apt`. */
-  readonly aptFolder?: string
+  /** Where packages come from; default: what this machine's apt uses. */
+  readonly sources?: readonly AptSource[]
 }
 
 /** A discovery image in the store. */
@@ -81,7 +82,7 @@ export async function buildDiscoveryImage(options: BuildDiscoveryImageOptions): 
   const { os, store, signal, onProgress } = options
   await using apt = await openAptRoot({
     store, signal, onProgress, status: '', architecture: os.architecture,
-    sources: sourcesForSuite(await readHostAptSources(options.aptFolder), os.suite),
+    sources: sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite),
   })
   const kernel = (await apt.resolve([`linux-image-${os.architecture}`])).filter(one => /^linux-image-\d/.test(one.name))
   const packages = [...await apt.resolve(IMAGE_PACKAGES), ...kernel]

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { openAptRoot } from '../../stage/apt-root.ts'
 import type { AptPackage, AptRoot } from '../../stage/apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from '../../stage/apt-sources.ts'
+import type { AptSource } from '../../stage/apt-sources.ts'
 import type { DebianRelease } from '../../stage/debian-packages.ts'
 import { parseStanzas } from '../../stage/deb822.ts'
 import type { Progress } from '../../stage/progress.ts'
@@ -26,8 +27,8 @@ export interface BuildRootfsOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
-  /** Folder of the machine's apt configuration; default `/etc/apt`. */
-  readonly aptFolder?: string
+  /** Where packages come from; default: what this machine's apt uses. */
+  readonly sources?: readonly AptSource[]
 }
 
 /** A root filesystem in the store. */
@@ -59,7 +60,57 @@ const CUSTOMIZE = fileURLToPath(new URL('customize', import.meta.url))
 /**
  * Builds a Debian root filesystem from the machine's own apt sources, or finds in the store the one that was built from
  * the same packages. The same package versions give the same bytes. Needs root, mmdebstrap and about 2 GB in the store's
- * folder; see `needs.ts`. How to put it on a disk is said in `recipe.md` beside this file.
+ * folder; see `needs.ts`.
+ *
+ * What the archive has, and has not: systemd with networkd enabled and no network file; for machines, `/boot/vmlinuz` and
+ * `/boot/initrd.img` (links that kernel upgrades keep), an initrd for any disk, GRUB's files for BIOS and UEFI and nothing
+ * of them installed; an empty `/etc/machine-id`; no hostname, hosts other than localhost, fstab, resolv.conf, sources of
+ * apt, ssh keys or password of root. What the runtime links to is there.
+ *
+ * How to put it on a disk, so that BIOS and UEFI both boot from it, whichever the machine has now (tried with both):
+ *
+ * 1. Table: GPT. Partition 1: 1 MiB, type 21686148-6449-6E6F-744E-656564454649 (BIOS boot), never formatted. Partition 2:
+ *    128 MiB or more, C12A7328-F81F-11D2-BA4B-00A0C93EC93B (EFI system), `mkfs.vfat -F 32 -i <8 hex digits>`. Partition 3:
+ *    the rest, 4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709 (root, x86-64), `mkfs.ext4 -q -F -U <uuid>`. `sfdisk --wipe always
+ *    --wipe-partitions always <disk>` takes it all as one script; identifiers are chosen before, so that files may say them.
+ *    The partitions of a disk whose name ends in a digit are `<disk>p1` and so on.
+ * 2. Unpack: mount partition 3, then `tar -x -p --numeric-owner --xattrs --xattrs-include=* -C <root>` from the decompressed
+ *    archive; mount partition 2 on `<root>/boot/efi`; `mount --rbind` /dev, /proc and /sys below it (`umount -R` them after).
+ * 3. In a chroot: `grub-install --target=i386-pc --boot-directory=/boot --no-floppy <disk>`, and
+ *    `grub-install --target=x86_64-efi --boot-directory=/boot --efi-directory=/boot/efi --removable --no-nvram
+ *    --no-uefi-secure-boot`. The second leaves the firmware's boot order alone: it finds EFI/BOOT/BOOTX64.EFI by itself.
+ * 4. `/boot/grub/grub.cfg`, written rather than generated:
+ *    ```
+ *    set default=0
+ *    set timeout=1
+ *    serial --unit=0 --speed=115200
+ *    terminal_input console serial
+ *    terminal_output console serial
+ *    insmod part_gpt
+ *    insmod ext2
+ *    search --no-floppy --fs-uuid --set=root <uuid>
+ *    menuentry 'Debian' {
+ *      linux /boot/vmlinuz root=UUID=<uuid> ro console=tty0 console=ttyS0,115200
+ *      initrd /boot/initrd.img
+ *    }
+ *    ```
+ *    systemd puts a login on each console that the kernel was given.
+ * 5. `/etc/fstab`: `UUID=<uuid> / ext4 errors=remount-ro 0 1` and `UUID=<ABCD-EF01> /boot/efi vfat umask=0077,nofail 0 2`.
+ *    `/etc/hostname`, `/etc/hosts` (`<address> <name>.<domain> <name>`), `/etc/resolv.conf` (a plain file).
+ * 6. `/etc/systemd/network/10-<network>.network`, one for each interface with an address:
+ *    ```
+ *    [Match]
+ *    PermanentMACAddress=<mac>
+ *
+ *    [Network]
+ *    Address=<address>/<length>
+ *    Gateway=<gateway>
+ *    LinkLocalAddressing=ipv6
+ *    IPv6AcceptRA=no
+ *    ```
+ *    An interface without a file stays down. In a container (`host0`) match by `Name=`: a veth has no permanent address.
+ * 7. The node agent: runtime and bundle in `/usr/lib/crowbar`, a unit that is enabled by `chroot <root> systemctl enable`.
+ *    Its output reaches the serial console with `StandardOutput=journal+console`.
  *
  * @throws {ImageError} IMAGE_NEEDS_ROOT.
  * @throws {StageError} APT_…, PROGRAM_…
@@ -69,7 +120,7 @@ export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> 
   const wanted = [...new Set([...rootfsPackages(flavour, os.architecture), ...options.packages ?? []])].toSorted()
   await using apt = await openAptRoot({
     store, signal, onProgress, status: '', architecture: os.architecture,
-    sources: sourcesForSuite(await readHostAptSources(options.aptFolder), os.suite),
+    sources: sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite),
   })
   const closure = await apt.resolve(['?essential', '?priority(required)', 'apt', ...wanted])
   const inputs = hashOf(JSON.stringify({
