@@ -118,7 +118,7 @@ class DocumentBuilder {
       this.#fail('YAML_TAG', start, end, `\`${shorten(raw)}\` is not what its tag ${tag} says.`, 'Remove the tag.')
     }
     if (tag === undefined && /^[-+]?0[0-9]+$/.test(raw)) {
-      const summary = `\`${raw}\` is the number ${String(resolved.value)}: YAML 1.2 has no octal numbers of this form.`
+      const summary = `\`${raw}\` is the number ${Number(raw)}: YAML 1.2 has no octal numbers of this form.`
       this.#report(warning('YAML_LEADING_ZERO', rangeBetween(this.#source, start, end), summary, { fix: `Write "${raw}" with quotes if the zeros matter.` }))
     }
     return resolved.value

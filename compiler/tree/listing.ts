@@ -58,8 +58,8 @@ function followLinks(found: ReadonlyMap<string, TreeFile>, links: ReadonlyMap<st
   const files = new Map(found)
   for (const [path, target] of links) {
     const real = resolveLink(path, links)
-    if (real === 'outside') report(linkOutside(path, target))
-    else if (real === 'endless') report(warning('TREE_LINK_DANGLING', rangeOfFile(path), `The link leads to itself (${printable(target)}).`, { fix: 'Remove the link.' }))
+    if (real === OUTSIDE) report(linkOutside(path, target))
+    else if (real === ENDLESS) report(warning('TREE_LINK_DANGLING', rangeOfFile(path), `The link leads to itself (${printable(target)}).`, { fix: 'Remove the link.' }))
     else if (!linkOne(files, found, path, real)) {
       report(warning('TREE_LINK_DANGLING', rangeOfFile(path), `The link leads to nothing (${printable(target)}).`, { fix: 'Remove the link, or add what it leads to.' }))
     }
@@ -87,26 +87,29 @@ function linkOne(files: Map<string, TreeFile>, found: ReadonlyMap<string, TreeFi
   return any
 }
 
-function resolveLink(path: string, links: ReadonlyMap<string, string>): string | 'outside' | 'endless' {
-  let rest = [...path.split('/')]
+const OUTSIDE = Symbol('outside')
+const ENDLESS = Symbol('endless')
+
+function resolveLink(path: string, links: ReadonlyMap<string, string>): string | typeof OUTSIDE | typeof ENDLESS {
+  let rest = path.split('/')
   let at: string[] = []
   for (let hops = 0; rest.length > 0; ) {
     const name = rest.shift() as string
     if (name === '' || name === '.') continue
     if (name === '..') {
-      if (at.length === 0) return 'outside'
+      if (at.length === 0) return OUTSIDE
       at.pop()
       continue
     }
     at.push(name)
     const target = links.get(at.join('/'))
     if (target === undefined) continue
-    if (target.startsWith('/')) return 'outside'
-    if (++hops > 40) return 'endless'
+    if (target.startsWith('/')) return OUTSIDE
+    if (++hops > 40) return ENDLESS
     at = at.slice(0, -1)
     rest = [...target.split('/'), ...rest]
   }
-  return at.length === 0 ? 'endless' : at.join('/')
+  return at.length === 0 ? ENDLESS : at.join('/')
 }
 
 function linkOutside(path: string, target: string): ReturnType<typeof error> {

@@ -1,5 +1,5 @@
 import type { Range } from '../../schemas/diagnostic.ts'
-import type { DocumentKind, DocumentOf } from '../../schemas/documents/kinds.ts'
+import type { DocumentOf } from '../../schemas/documents/kinds.ts'
 import type { InventoryDocument } from '../../schemas/inventory.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import { rangeOf } from '../parse/document.ts'
@@ -36,9 +36,6 @@ export interface SiteNode {
   readonly at: Range
 }
 
-/** Kinds of which a site has any number, told apart by name. */
-export type NamedKind = Exclude<DocumentKind, 'site' | 'node' | 'nodes' | 'machine' | 'agent' | 'barclamp'>
-
 /** Every document of the site, checked one by one, not yet against each other. Maps are in code point order of name. */
 export interface Site {
   readonly site: Located<DocumentOf<'site'>>
@@ -56,6 +53,8 @@ export interface Site {
   readonly deployments: ReadonlyMap<string, Located<DocumentOf<'deployment'>>>
   readonly operations: ReadonlyMap<string, Located<DocumentOf<'operation'>>>
   readonly policies: ReadonlyMap<string, Located<DocumentOf<'policy'>>>
+  /** For rehearsals; no plan depends on them. */
+  readonly racks: ReadonlyMap<string, Located<DocumentOf<'rack'>>>
   /** By the node that each is about. */
   readonly agents: ReadonlyMap<string, Located<DocumentOf<'agent'>>>
   /** By path of the barclamp.yaml. Which of them count is decided by `site.barclamps`. */
