@@ -1,0 +1,143 @@
+import { incarnation, outlivesInstallation } from '../../schemas/incarnation.ts'
+import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
+import type { Ledger, LedgerEntry, LedgerNode } from '../../schemas/ledger.ts'
+import type { Step, StepKind } from '../../schemas/plan.ts'
+import { removedId } from '../../schemas/removal-id.ts'
+import { boundRole, forgetLostRoles } from './bootstrap.ts'
+import { draftOf } from './ledger-draft.ts'
+import type { LedgerDraft } from './ledger-draft.ts'
+import type { LedgerEvent, StepSent, StepSucceeded } from './ledger-event.ts'
+
+/** The ledger after an event. For many events fold them into one draftOf(). */
+export function foldLedger(ledger: Ledger, event: LedgerEvent): Ledger {
+  const draft = draftOf(ledger)
+  foldInto(draft, event)
+  return draft
+}
+
+/**
+ * Folds one event into a draft.
+ *
+ * Sending a step records it as attempted until it succeeds, so that nothing half done is taken for done. Sending one
+ * that destroys also drops what it destroys: an install or a change of hardware all that the node's installation
+ * carries, a destructive role its own entry. A removal is recorded under the step that it undoes, and drops that
+ * step's entry when it is done; a done release drops the node.
+ */
+export function foldInto(draft: LedgerDraft, event: LedgerEvent): void {
+  switch (event.type) {
+    case 'step.sent':
+      sent(draft, event)
+      break
+    case 'step.succeeded':
+      succeeded(draft, event)
+      break
+    case 'step.removed':
+      drop(draft, event.node ?? LEDGER_ADMIN, event.step)
+      break
+    case 'machine.seen':
+      draft.machines[event.machine.id] = event.machine
+      break
+    case 'run.started': {
+      const { run, commit, plan, time, epoch, seq } = event
+      draft.run = { version: 1, run, commit, plan, state: 'running', time, epoch, seq }
+      break
+    }
+    case 'run.ended':
+      if (draft.run !== null) draft.run = { ...draft.run, state: event.state, time: event.time }
+      break
+  }
+  if (draft.run !== null) draft.run = { ...draft.run, seq: event.seq }
+}
+
+/** Kinds that leave nothing behind on a node when they are interrupted: to do them again is all there is to it. */
+const WITHOUT_TRACE: ReadonlySet<StepKind> = new Set(['discover', 'stage', 'barrier', 'gate', 'power', 'release'])
+
+function sent(draft: LedgerDraft, event: StepSent): void {
+  const { step } = event
+  if (WITHOUT_TRACE.has(step.kind)) return
+  const before = nodeOf(draft, step)
+  const undone = step.action === 'remove' ? removedId(step.id) : null
+  const attempted = { ...before.attempted, [undone ?? step.id]: step.once ?? step.digest }
+  if (!step.destructive || undone !== null) {
+    put(draft, { ...before, attempted })
+  } else if (step.kind === 'install' || step.kind === 'hardware') {
+    put(draft, { ...before, machine: event.machine ?? before.machine, incarnation: null, attempted, steps: outliving(before, step.id) })
+  } else {
+    put(draft, { ...before, attempted, steps: without(before.steps, step.id) })
+  }
+  if (step.destructive && event.machine !== null) doubtDisks(draft, event.machine, event.disks)
+  forgetLostRoles(draft, before)
+}
+
+/** Until the node looks again, a disk that is being written is not one that was proved blank. */
+function doubtDisks(draft: LedgerDraft, machine: string, disks: readonly string[]): void {
+  const seen = draft.machines[machine]
+  if (seen === undefined || disks.length === 0) return
+  const doubted = seen.disks.map((disk) => (disks.includes(disk.id) ? { ...disk, blank: false, summary: 'written to since it was looked at' } : disk))
+  draft.machines[machine] = { ...seen, disks: doubted }
+}
+
+function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
+  const { step } = event
+  const undone = step.action === 'remove' ? removedId(step.id) : null
+  if (undone !== null) return drop(draft, step.node ?? LEDGER_ADMIN, undone)
+  if (step.kind === 'release' && step.node !== null) {
+    const gone = draft.nodes[step.node]
+    delete draft.nodes[step.node]
+    if (gone !== undefined) forgetLostRoles(draft, gone)
+    return
+  }
+  const before = nodeOf(draft, step)
+  const entry: LedgerEntry = {
+    digest: step.digest,
+    inputs: event.inputs,
+    once: step.once,
+    commit: event.commit,
+    time: event.time,
+    provides: event.provides,
+    sealed: event.sealed,
+    step,
+  }
+  Object.assign(draft.values, event.values)
+  const attempted = without(before.attempted, step.id)
+  if (step.kind === 'install' && step.node !== null && event.machine !== null) {
+    const started = incarnation({ node: step.node, machine: event.machine, generation: event.generation })
+    const kept = Object.fromEntries(Object.entries(attempted).filter(([id]) => before.steps[id] !== undefined && outlives(before.steps[id])))
+    put(draft, { ...before, machine: event.machine, incarnation: started, attempted: kept, steps: { ...outliving(before, step.id), [step.id]: entry } })
+    forgetLostRoles(draft, before)
+    return
+  }
+  // The machine that a node is installed on stays its machine until an install on another one is sent.
+  const machine = before.incarnation === null ? (event.machine ?? before.machine) : before.machine
+  put(draft, { ...before, machine, attempted, steps: { ...before.steps, [step.id]: entry } })
+  const role = boundRole(step)
+  if (role !== null && (event.founder === null || event.founder === step.node)) draft.roles[role] = { bootstrapped: true }
+}
+
+function drop(draft: LedgerDraft, name: string, step: string): void {
+  const before = draft.nodes[name]
+  if (before === undefined) return
+  put(draft, { ...before, attempted: without(before.attempted, step), steps: without(before.steps, step) })
+  forgetLostRoles(draft, before)
+}
+
+function nodeOf(draft: LedgerDraft, step: Step): LedgerNode {
+  const node = step.node ?? LEDGER_ADMIN
+  return draft.nodes[node] ?? { version: 1, node, machine: null, incarnation: null, attempted: {}, steps: {} }
+}
+
+function put(draft: LedgerDraft, node: LedgerNode): void {
+  draft.nodes[node.node] = node
+}
+
+function outlives(entry: LedgerEntry): boolean {
+  return outlivesInstallation(entry.step.kind)
+}
+
+function outliving(node: LedgerNode, except: string): LedgerNode['steps'] {
+  return Object.fromEntries(Object.entries(node.steps).filter(([id, entry]) => id !== except && outlives(entry)))
+}
+
+function without<T>(from: { readonly [key: string]: T }, key: string): { readonly [key: string]: T } {
+  return Object.fromEntries(Object.entries(from).filter(([name]) => name !== key))
+}

@@ -1,0 +1,67 @@
+import type { MachineState } from '../../schemas/inventory.ts'
+import type { LedgerRun } from '../../schemas/ledger.ts'
+import type { Step } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+
+/** A step is about to be sent. Durable before the command leaves, so that a ledger never claims too much. */
+export interface StepSent {
+  readonly type: 'step.sent'
+  readonly step: Step
+  /** The machine that the step's node is on; null for steps of no node. */
+  readonly machine: string | null
+  /** Ids of the disks that it writes; empty but for installs. */
+  readonly disks: readonly string[]
+}
+
+/** A step ended well: succeeded, or found that there was nothing to change. */
+export interface StepSucceeded {
+  readonly type: 'step.succeeded'
+  readonly step: Step
+  readonly machine: string | null
+  /** Of the node in the plan. */
+  readonly generation: number
+  /** Node of the founder of the step's role, from the plan; null when the role has none, or for other kinds. */
+  readonly founder: string | null
+  /** The commit whose plan the step was part of. */
+  readonly commit: string
+  /** RFC 3339, UTC. */
+  readonly time: string
+  /** Digest of the document as dispatched, secrets by name and version. */
+  readonly inputs: string
+  readonly provides: { readonly [name: string]: Json }
+  readonly sealed: { readonly [name: string]: string }
+  /** What schemas/step-values.ts says that the step needs, by digest. */
+  readonly values: { readonly [digest: string]: Json }
+}
+
+/** A step's entry goes: its removal is done. */
+export interface StepRemoved {
+  readonly type: 'step.removed'
+  /** The step that was undone, without `#remove`. */
+  readonly step: string
+  readonly node: string | null
+}
+
+/** A machine's disks and links were looked at. */
+export interface MachineSeen {
+  readonly type: 'machine.seen'
+  readonly machine: MachineState
+}
+
+export interface RunStarted {
+  readonly type: 'run.started'
+  readonly run: number
+  readonly commit: string
+  readonly plan: string
+  readonly time: string
+  readonly epoch: number
+}
+
+export interface RunEnded {
+  readonly type: 'run.ended'
+  readonly state: Exclude<LedgerRun['state'], 'running'>
+  readonly time: string
+}
+
+/** What the ledger is folded from. `seq` is the log's number of the event. */
+export type LedgerEvent = (StepSent | StepSucceeded | StepRemoved | MachineSeen | RunStarted | RunEnded) & { readonly seq: number }

@@ -1,0 +1,147 @@
+import { digest } from '../../schemas/canonical.ts'
+import type { Cause, Change, Changes } from '../../schemas/changes.ts'
+import type { Consequence } from '../../schemas/documents/words.ts'
+import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
+import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
+import { stepValues } from '../../schemas/step-values.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { releases, removals } from './removals.ts'
+import type { Removal } from './removals.ts'
+import { standing } from './standing.ts'
+import { stepChange } from './step-change.ts'
+import type { BareChange } from './step-change.ts'
+
+/** What the pure comparison cannot know by itself. */
+export interface ChangeOptions {
+  /** What the ledger is, when it is not the applied one: a plan or a commit, see ledgerOfPlan(). */
+  readonly base?: Changes['base']
+  /** file:line:column of what set a value of a step (dotted path, part first; null: the step itself); null when unknown. */
+  readonly at?: (step: string, path: string | null) => string | null
+  /** file:line:column of the `protect` that a node had at the base; null when it had none. Counts like the plan's own. */
+  readonly protectedBefore?: (node: string) => string | null
+}
+
+/**
+ * What leads from a ledger to a plan: removals (dependants first), releases, and the steps of the plan that have to run,
+ * in plan order. Pure; the same two give the same bytes.
+ *
+ * Steps are the plan's own, but for needs that only a comparison can know: what runs on a node waits for that node's
+ * removals, and an install waits for the release of the node that had the machine. A step whose only difference may be
+ * a value that another changed step will tell is in the list with `certain: false`: when its document, resolved at
+ * dispatch, has the digest that the ledger has as `inputs`, it stands and must not run.
+ *
+ * Policies are judged over the result by whoever has them; `violations` is empty here.
+ */
+export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): Changes {
+  const verdicts = standing(base, plan)
+  const undone = removals(base, plan, verdicts)
+  const released = releases(base, plan)
+  const extra = addedNeeds(undone, released, plan)
+  const sides = { base, plan, holders: holdersOf(base) }
+  const bare: BareChange[] = [...undone.map(removalChange), ...released.map(releaseChange)]
+  for (const step of plan.steps) {
+    const verdict = verdicts.get(step.id)
+    if (verdict !== undefined) bare.push(stepChange(withNeeds(step, extra(step)), verdict, sides))
+  }
+  const result: Omit<Changes, 'id'> = {
+    version: 1,
+    base: options.base ?? baseOf(base),
+    plan: plan.id,
+    commit: plan.source.commit,
+    changes: bare.map((one) => finished(one, plan, options)),
+    unchanged: plan.steps.length - verdicts.size,
+    values: valuesOf(undone, base, plan),
+    violations: [],
+    missing: [...plan.missing, ...leftovers(base, plan)],
+  }
+  return { ...result, id: digest(result) }
+}
+
+function baseOf(ledger: Ledger): Changes['base'] {
+  const { run } = ledger
+  if (run !== null) return { kind: 'ledger', commit: run.commit, run: run.run, state: run.state }
+  return { kind: Object.keys(ledger.nodes).length === 0 ? 'empty' : 'ledger', commit: null, run: null, state: null }
+}
+
+function holdersOf(base: Ledger): ReadonlyMap<string, string> {
+  const holders = new Map<string, string>()
+  for (const node of Object.values(base.nodes)) if (node.machine !== null && node.incarnation !== null) holders.set(node.machine, node.node)
+  return holders
+}
+
+function removalChange({ step, unfinished }: Removal): BareChange {
+  const causes: Omit<Cause, 'at'>[] = [{ kind: 'removed', path: null, before: null, after: step.entry === null ? 'nothing is undone: the role has no `remove`' : null }]
+  if (unfinished) causes.push({ kind: 'unfinished', path: null, before: null, after: null })
+  const consequence = step.entry === null ? 'none' : step.destructive ? 'wipe' : 'remove'
+  return { step, consequence, certain: true, causes, disks: [] }
+}
+
+function releaseChange({ step, node }: { readonly step: Step; readonly node: LedgerNode }): BareChange {
+  const held = node.machine !== null || Object.keys(node.steps).length > 0 || Object.keys(node.attempted).length > 0
+  const causes: Omit<Cause, 'at'>[] = [{ kind: 'removed', path: null, before: node.machine, after: null }]
+  return { step, consequence: held ? 'release' : 'none', certain: true, causes, disks: [] }
+}
+
+const PROTECTED: ReadonlySet<Consequence> = new Set(['wipe', 'reinstall', 'release', 'remove'])
+
+function finished(one: BareChange, plan: Plan, options: ChangeOptions): Change {
+  const { step } = one
+  const node = step.node !== null && Object.hasOwn(plan.nodes, step.node) ? plan.nodes[step.node] : undefined
+  const causes = one.causes.map((cause) => {
+    const at = options.at?.(step.id, cause.path) ?? null
+    // A node's lifecycle is asked for where the node is written.
+    return { ...cause, at: at ?? (step.kind === 'install' || step.kind === 'discover' ? (node?.at ?? null) : null) }
+  })
+  let protectedBy: string | null = null
+  if (PROTECTED.has(one.consequence) && step.node !== null) {
+    protectedBy = node?.protect === true ? node.at : (options.protectedBefore?.(step.node) ?? null)
+  }
+  return { ...one, causes, needsApproval: one.consequence === 'wipe', protectedBy }
+}
+
+function withNeeds(step: Step, needs: readonly Need[]): Step {
+  return needs.length === 0 ? step : { ...step, needs: [...step.needs, ...needs] }
+}
+
+/** Needs that only a comparison can know, by step. */
+function addedNeeds(undone: readonly Removal[], released: readonly { readonly step: Step; readonly node: LedgerNode }[], plan: Plan): (step: Step) => readonly Need[] {
+  const onNode = new Map<string, Need[]>()
+  for (const { step } of undone) {
+    const name = step.node ?? ''
+    onNode.set(name, [...(onNode.get(name) ?? []), { step: step.id, kind: 'lifecycle', at: '' }])
+  }
+  const freeing = new Map<string, Need>()
+  for (const { step, node } of released) if (node.machine !== null) freeing.set(node.machine, { step: step.id, kind: 'lifecycle', at: '' })
+  return (step) => {
+    if (step.node === null) return []
+    const needs = step.kind === 'discover' ? [] : (onNode.get(step.node) ?? [])
+    const machine = plan.nodes[step.node]?.machine ?? null
+    const release = step.kind === 'install' || step.kind === 'hardware' || step.kind === 'discover' ? freeing.get(machine ?? '') : undefined
+    return release === undefined ? needs : [...needs, release]
+  }
+}
+
+/** What the removals refer to and the plan does not carry. */
+function valuesOf(undone: readonly Removal[], base: Ledger, plan: Plan): Changes['values'] {
+  const values: { [digest: string]: Json } = {}
+  for (const { entry } of undone) {
+    for (const [key, value] of Object.entries(stepValues(entry.step, base))) {
+      if (!Object.hasOwn(plan.values, key) && !Object.hasOwn(plan.contents, key)) values[key] = value
+    }
+  }
+  return values
+}
+
+/** Steps that were sent, never succeeded and are not wanted any more: what they left behind nobody knows how to undo. */
+function leftovers(base: Ledger, plan: Plan): readonly Missing[] {
+  const planned = new Set(plan.steps.map((step) => step.id))
+  const missing: Missing[] = []
+  for (const node of Object.values(base.nodes)) {
+    if (!Object.hasOwn(plan.nodes, node.node)) continue
+    for (const id of Object.keys(node.attempted)) {
+      if (planned.has(id) || Object.hasOwn(node.steps, id)) continue
+      missing.push({ what: 'how to undo it', for: id, because: 'it was started, did not succeed and is no longer in the site' })
+    }
+  }
+  return missing
+}

@@ -1,0 +1,78 @@
+import { byCodePoint, canonical } from '../../schemas/canonical.ts'
+import { diskIsKnownBlank, seenAs, signatureDigest } from '../../schemas/approval.ts'
+import type { Cause, DiskFate } from '../../schemas/changes.ts'
+import type { InstallDocument } from '../../schemas/install.ts'
+import type { DiskState } from '../../schemas/inventory.ts'
+import type { Step } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { stepDocument } from '../../schemas/step-values.ts'
+import type { Classed } from './consequence.ts'
+
+type Values = { readonly [digest: string]: Json }
+
+/** The `install` part of an install step's document; null when it is not known yet. */
+export function installDocument(step: Step, values: Values): InstallDocument | null {
+  const install = stepDocument(step, values)?.['install']
+  return install === undefined || install === null || typeof install !== 'object' ? null : (install as unknown as InstallDocument)
+}
+
+/**
+ * What an install does: adopting an installed machine only runs; writing is a reinstall when every disk that it writes
+ * was looked at and proved blank, and a wipe in every other case.
+ *
+ * @param seen the machine's disks as last looked at; null when nobody has.
+ */
+export function installConsequence(step: Step, install: InstallDocument | null, seen: readonly DiskState[] | null): Classed {
+  if (!step.destructive && install?.method !== 'image') return { consequence: 'run', certain: install !== null }
+  if (install === null || seen === null || install.targets.length === 0) return { consequence: 'wipe', certain: false }
+  const disks = install.targets.map((target) => seenAs(target, seen))
+  if (disks.every((disk) => diskIsKnownBlank(disk))) return { consequence: 'reinstall', certain: true }
+  return { consequence: 'wipe', certain: disks.every((disk) => disk !== null) }
+}
+
+/** Every disk of the machine, and every disk that the install wants although nobody saw it; those that are written first. */
+export function installDisks(step: Step, install: InstallDocument | null, seen: readonly DiskState[]): readonly DiskFate[] {
+  const writes = install !== null && (step.destructive || install.method === 'image')
+  const targets = writes ? install.targets : []
+  const wanted = new Set(targets.map((target) => target.id))
+  const fates: DiskFate[] = seen.map((disk) => ({
+    id: disk.id,
+    serial: disk.serial,
+    model: disk.model,
+    bytes: disk.bytes,
+    fate: wanted.has(disk.id) ? 'wiped' : 'kept',
+    blank: diskIsKnownBlank(disk),
+    summary: disk.summary,
+    signature: signatureDigest(disk),
+  }))
+  for (const target of targets) {
+    if (seenAs(target, seen) !== null) continue
+    const { id, serial, bytes } = target
+    fates.push({ id, serial, model: '', bytes, fate: 'wiped', blank: null, summary: 'not looked at yet', signature: null })
+  }
+  return fates.toSorted((a, b) => Number(a.fate === 'kept') - Number(b.fate === 'kept') || byCodePoint(a.id, b.id))
+}
+
+/** What of an install differs from the installation that is there, in the words of its once-key. */
+export function installCauses(before: InstallDocument | null, after: InstallDocument | null): readonly Omit<Cause, 'at'>[] {
+  if (before === null || after === null) return []
+  const causes: Omit<Cause, 'at'>[] = []
+  const differ = (kind: Cause['kind'], path: string, was: Json, is: Json): void => {
+    if (canonical(was) !== canonical(is)) causes.push({ kind, path, before: was, after: is })
+  }
+  differ('machine', 'machine', before.machine, after.machine)
+  differ('os', 'os', before.os, after.os)
+  differ('other', 'method', before.method, after.method)
+  differ('disks', 'disks', targetNames(before), targetNames(after))
+  differ('layout', 'layout', layoutLines(before), layoutLines(after))
+  differ('generation', 'generation', before.generation, after.generation)
+  return causes
+}
+
+function targetNames(install: InstallDocument): readonly string[] {
+  return install.targets.map((target) => `${target.entry}: ${target.serial === '' ? target.id : target.serial}`)
+}
+
+function layoutLines(install: InstallDocument): readonly string[] {
+  return install.layout.map((line) => `${line.on} ${line.mount} ${line.fs} ${line.size}`)
+}

@@ -1,0 +1,48 @@
+import type { Changes } from '../../schemas/changes.ts'
+import { incarnation } from '../../schemas/incarnation.ts'
+import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
+import type { Ledger, LedgerEntry, LedgerNode } from '../../schemas/ledger.ts'
+import type { Plan, Step } from '../../schemas/plan.ts'
+import type { ChangeOptions } from './change.ts'
+
+/**
+ * The ledger as it would be if a plan had been carried out, so that two commits or saved plans can be compared; nodes
+ * without a machine have run nothing. Times are empty and `inputs` are the steps' digests: it is a base to compare
+ * with, and never written to a branch.
+ *
+ * @param machines what is known of the disks, from the applied ledger; without it every install is a wipe.
+ * @returns the ledger, and the options for change() that go with it.
+ */
+export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { readonly ledger: Ledger; readonly options: ChangeOptions } {
+  const nodes = new Map<string, { readonly steps: [string, LedgerEntry][] }>()
+  for (const step of plan.steps) {
+    const name = step.node ?? LEDGER_ADMIN
+    let node = nodes.get(name)
+    if (node === undefined) nodes.set(name, (node = { steps: [] }))
+    if (couldRun(step, plan)) node.steps.push([step.id, entryOf(step, plan)])
+  }
+  const ledgerNodes = [...nodes].map(([name, node]): [string, LedgerNode] => {
+    const planned = plan.nodes[name]
+    const machine = planned?.machine ?? null
+    const installed = machine !== null && node.steps.some(([id]) => id === `install@${name}`)
+    const started = installed ? incarnation({ node: name, machine, generation: planned?.generation ?? 0 }) : null
+    return [name, { version: 1, node: name, machine, incarnation: started, attempted: {}, steps: Object.fromEntries(node.steps) }]
+  })
+  const ledger: Ledger = { nodes: Object.fromEntries(ledgerNodes), machines, values: { ...plan.values, ...plan.contents }, run: null }
+  const base: Changes['base'] = { kind: plan.source.commit === null ? 'plan' : 'commit', commit: plan.source.commit, run: null, state: null }
+  const protectedBefore = (name: string): string | null => {
+    const node = Object.hasOwn(plan.nodes, name) ? plan.nodes[name] : undefined
+    return node?.protect === true ? node.at : null
+  }
+  return { ledger, options: { base, protectedBefore } }
+}
+
+function couldRun(step: Step, plan: Plan): boolean {
+  if (step.node === null) return true
+  const node = plan.nodes[step.node]
+  return node !== undefined && (node.admin || node.machine !== null)
+}
+
+function entryOf(step: Step, plan: Plan): LedgerEntry {
+  return { digest: step.digest, inputs: step.digest, once: step.once, commit: plan.source.commit ?? '', time: '', provides: {}, sealed: {}, step }
+}

@@ -1,0 +1,103 @@
+import { incarnation, outlivesInstallation } from '../../schemas/incarnation.ts'
+import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
+import type { Ledger, LedgerEntry } from '../../schemas/ledger.ts'
+import type { Plan, Step } from '../../schemas/plan.ts'
+import { stepParts } from '../../schemas/step-values.ts'
+import { deferredLeaves } from './shown-value.ts'
+import type { DeferredLeaf } from './shown-value.ts'
+
+/** Why a step of the plan does not stand as it is. */
+export interface Verdict {
+  /** What the ledger says of the step, if anything, whether it still counts or not. */
+  readonly entry: LedgerEntry | null
+  /** What was sent and has not succeeded: a once-key or a digest. */
+  readonly attempted: string | null
+  /** The node is installed anew, which voids what it ran before. */
+  readonly reinstalled: boolean
+  /** Values that a changed step will tell. */
+  readonly untold: readonly DeferredLeaf[]
+  /** Nothing differs but those values: if they come out as they were, the step stands. */
+  readonly onlyIfToldOtherwise: boolean
+}
+
+/**
+ * The steps of a plan that have to run, given what the ledger says has; a step that is not in the result stands.
+ *
+ * A step with a once-key runs only when that key differs. Any other runs when its digest differs, when its node is
+ * installed anew, when it was sent and did not succeed, and perhaps when a step that it takes a run-time value from
+ * runs. A barrier runs when something that it waits for does.
+ */
+export function standing(base: Ledger, plan: Plan): ReadonlyMap<string, Verdict> {
+  const anew = nodesInstalledAnew(base, plan)
+  const untoldOfPart = untoldInputs(plan)
+  const verdicts = new Map<string, Verdict>()
+  for (const step of plan.steps) {
+    const node = base.nodes[step.node ?? LEDGER_ADMIN]
+    const entry = own(node?.steps, step.id)
+    const attempted = own(node?.attempted, step.id)
+    const reinstalled = step.node !== null && anew.has(step.node) && step.kind !== 'install' && !outlivesInstallation(step.kind)
+    const untold = step.kind === 'role' && step.once === null ? untoldOfPart(step, verdicts) : []
+    const differs = step.kind === 'install' && step.node !== null ? anew.has(step.node) : stepDiffers(step, entry, verdicts)
+    const must = differs || reinstalled || attempted !== null
+    if (must || untold.length > 0) verdicts.set(step.id, { entry, attempted, reinstalled, untold, onlyIfToldOtherwise: !must })
+  }
+  return verdicts
+}
+
+function stepDiffers(step: Step, entry: LedgerEntry | null, verdicts: ReadonlyMap<string, Verdict>): boolean {
+  if (entry === null) return true
+  if (step.once !== null) return entry.once !== step.once
+  // A destructive step whose key is not known yet may come to differ: it counts as one that does.
+  if (step.destructive || entry.digest !== step.digest) return true
+  return (step.kind === 'barrier' || step.kind === 'gate') && step.needs.some((need) => verdicts.has(need.step))
+}
+
+function nodesInstalledAnew(base: Ledger, plan: Plan): ReadonlySet<string> {
+  const anew = new Set<string>()
+  for (const step of plan.steps) {
+    if (step.node === null) continue
+    const node = base.nodes[step.node]
+    if (step.kind === 'hardware' && step.destructive) {
+      // Arranging the disks of an installed node anew takes its installation with it.
+      if (own(node?.attempted, step.id) !== null || stepDiffers(step, own(node?.steps, step.id), new Map())) anew.add(step.node)
+      continue
+    }
+    if (step.kind !== 'install') continue
+    const planned = plan.nodes[step.node]
+    const machine = planned?.machine ?? null
+    const entry = own(node?.steps, step.id)
+    const stands =
+      node !== undefined &&
+      planned !== undefined &&
+      machine !== null &&
+      own(node.attempted, step.id) === null &&
+      !stepDiffers(step, entry, new Map()) &&
+      node.incarnation === incarnation({ node: step.node, machine, generation: planned.generation })
+    if (!stands) anew.add(step.node)
+  }
+  return anew
+}
+
+/** Values of a step's document that wait for steps which run; remembers each part, since steps share them. */
+function untoldInputs(plan: Plan): (step: Step, running: ReadonlyMap<string, Verdict>) => readonly DeferredLeaf[] {
+  const ofPart = new Map<string, readonly DeferredLeaf[]>()
+  return (step, running) => {
+    const untold: DeferredLeaf[] = []
+    for (const [part, key] of Object.entries(stepParts(step, plan.values) ?? {})) {
+      const known = `${part}\n${key}`
+      let leaves = ofPart.get(known)
+      if (leaves === undefined) {
+        leaves = deferredLeaves(plan.values[key] ?? null, part)
+        ofPart.set(known, leaves)
+      }
+      for (const leaf of leaves) {
+        if (Object.values(leaf.value.deferred.inputs).some((input) => 'step' in input && running.has(input.step))) untold.push(leaf)
+      }
+    }
+    return untold
+  }
+}
+
+function own<T>(from: { readonly [key: string]: T } | undefined, key: string): T | null {
+  return from !== undefined && Object.hasOwn(from, key) ? (from[key] ?? null) : null
+}

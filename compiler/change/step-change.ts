@@ -1,0 +1,106 @@
+import type { Change } from '../../schemas/changes.ts'
+import type { Consequence } from '../../schemas/documents/words.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
+import type { Plan, Step } from '../../schemas/plan.ts'
+import { artifactCauses, attributeCauses, contentCauses, entryCauses } from './causes.ts'
+import type { BareCause } from './causes.ts'
+import { roleConsequence, worse } from './consequence.ts'
+import type { Classed } from './consequence.ts'
+import { documentDiff } from './document-diff.ts'
+import { installCauses, installConsequence, installDisks, installDocument } from './install-change.ts'
+import { shownValue } from './shown-value.ts'
+import type { Verdict } from './standing.ts'
+
+/** A change before its causes are placed in the site's files and protection is judged. */
+export type BareChange = Omit<Change, 'causes' | 'needsApproval' | 'protectedBy'> & { readonly causes: readonly BareCause[] }
+
+/** The two sides of a comparison. */
+export interface Sides {
+  readonly base: Ledger
+  readonly plan: Plan
+  /** Machine → the node that the base has installed on it. */
+  readonly holders: ReadonlyMap<string, string>
+}
+
+/** A step of the plan that has to run: why, and what that does. */
+export function stepChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
+  if (step.kind === 'install') return installChange(step, verdict, sides)
+  if (step.kind === 'role') return roleChange(step, verdict, sides)
+  const causes = commonCauses(step, verdict, sides)
+  return { step, ...plainConsequence(step), causes: orOther(causes), disks: [] }
+}
+
+function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Sides): BareChange {
+  const install = installDocument(step, plan.values)
+  const machine = install?.machine ?? (step.node === null ? null : (plan.nodes[step.node]?.machine ?? null))
+  const seen = machine !== null && Object.hasOwn(base.machines, machine) ? (base.machines[machine]?.disks ?? null) : null
+  const before = verdict.entry === null ? null : installDocument(verdict.entry.step, base.values)
+  const causes = [...entryCauses(verdict.entry, verdict.attempted), ...installCauses(before, install)]
+  if (machine !== null) {
+    const holder = holders.get(machine)
+    if (holder !== undefined && holder !== step.node) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
+  }
+  return { step, ...installConsequence(step, install, seen), causes: orOther(causes), disks: installDisks(step, install, seen ?? []) }
+}
+
+function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
+  const { entry, attempted, onlyIfToldOtherwise } = verdict
+  // What ran on another machine says nothing about what this one holds.
+  const past = verdict.reinstalled && machineDiffers(step, sides) ? null : entry
+  const untold = entry === null ? [] : verdict.untold
+  const causes = [...commonCauses(step, verdict, sides)]
+  for (const { path, value } of untold) causes.push({ kind: 'wants', path, before: null, after: shownValue(value) })
+  const classed = roleConsequence({
+    step,
+    succeeded: past?.digest ?? null,
+    attempted,
+    differences: past === null ? [] : documentDiff(past.step, sides.base.values, step, sides.plan.values),
+    contentDiffers: past !== null && past.step.content !== step.content,
+    untold: untold.map((leaf) => leaf.path),
+    onlyIfToldOtherwise,
+  })
+  return { step, ...classed, causes: orOther(causes), disks: [] }
+}
+
+function machineDiffers(step: Step, { base, plan }: Sides): boolean {
+  const node = step.node ?? ''
+  return base.nodes[node]?.machine !== plan.nodes[node]?.machine
+}
+
+function commonCauses(step: Step, verdict: Verdict, { base, plan }: Sides): readonly BareCause[] {
+  const { entry, attempted } = verdict
+  const causes = entryCauses(entry, attempted).filter((cause) => !verdict.reinstalled || cause.kind !== 'new')
+  if (verdict.reinstalled) {
+    causes.push({ kind: 'reinstalled', path: null, before: null, after: `install@${step.node ?? ''}` })
+  }
+  if (entry === null) return causes
+  const differences = documentDiff(entry.step, base.values, step, plan.values)
+  if (differences === null) causes.push({ kind: 'other', path: null, before: null, after: 'its attributes cannot be compared: they are not all known' })
+  causes.push(...attributeCauses(differences ?? []))
+  causes.push(...contentCauses(entry.step, step, { before: base.values, after: plan.contents }))
+  causes.push(...artifactCauses(entry.step, step))
+  return causes
+}
+
+function orOther(causes: readonly BareCause[]): readonly BareCause[] {
+  return causes.length > 0 ? causes : [{ kind: 'other', path: null, before: null, after: null }]
+}
+
+/** Kinds whose consequence does not depend on what differs. */
+function plainConsequence(step: Step): Classed {
+  const table: { readonly [kind in Step['kind']]: Consequence } = {
+    discover: 'none',
+    stage: 'none',
+    barrier: 'none',
+    gate: 'none',
+    packages: 'restart',
+    network: 'network',
+    power: 'reboot',
+    hardware: 'wipe',
+    operation: 'reboot',
+    release: 'release',
+    install: 'wipe',
+    role: 'run',
+  }
+  return { consequence: step.destructive ? worse('wipe', table[step.kind]) : table[step.kind], certain: true }
+}
