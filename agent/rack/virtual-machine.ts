@@ -15,8 +15,8 @@ export interface VirtualMachine extends AsyncDisposable {
   readonly spec: MachineSpec
   /** What it printed on its serial port since it was made, over all its boots. */
   readonly consoleFile: string
-  /** SHA-256 of each canary disk before the first boot, by disk file. */
-  readonly canaries: ReadonlyMap<string, string>
+  /** The canary disks, with the SHA-256 of their bytes before the first boot, hex. */
+  readonly canaries: readonly { readonly file: string; readonly serial: string; readonly sha256: string }[]
   /** True from `powerOn` until the process ends, also by itself. */
   readonly running: boolean
   powerOn(): void
@@ -25,8 +25,10 @@ export interface VirtualMachine extends AsyncDisposable {
 }
 
 export interface VirtualMachineOptions {
-  /** For disks, firmware variables and the console; kept by its owner. */
+  /** For disks and firmware variables. */
   readonly folder: string
+  /** For what it prints. */
+  readonly consoleFolder: string
   readonly accelerator: Accelerator
   /** One tap for each NIC, in order, attached to a bridge by the caller. */
   readonly taps: readonly string[]
@@ -36,11 +38,11 @@ export interface VirtualMachineOptions {
 
 /** Makes a machine, switched off, with its disks. */
 export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMachineOptions): Promise<VirtualMachine> {
-  const canaries = new Map<string, string>()
+  const canaries: { file: string; serial: string; sha256: string }[] = []
   for (const [index, disk] of spec.disks.entries()) {
-    const path = diskPath(options.folder, spec, index)
-    const hash = await makeDiskFile(path, disk)
-    if (hash !== null) canaries.set(path, hash)
+    const file = diskPath(options.folder, spec, index)
+    const sha256 = await makeDiskFile(file, disk)
+    if (sha256 !== null) canaries.push({ file, serial: disk.serial, sha256 })
   }
   const variables = join(options.folder, `${spec.name}.efivars`)
   if (spec.firmware === 'uefi') {
@@ -48,7 +50,7 @@ export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMach
       throw new RackError('RACK_NO_FIRMWARE', `cannot copy ${OVMF_VARIABLES}: is the Debian package ovmf installed?`, { cause })
     })
   }
-  const consoleFile = join(options.folder, `${spec.name}.console.log`)
+  const consoleFile = join(options.consoleFolder, `${spec.name}.console.log`)
   const argv = qemuArguments(spec, { ...options, variables, consoleFile })
   let process: ChildProcess | undefined
   let ended: Promise<void> = Promise.resolve()
