@@ -1,9 +1,9 @@
 import { fail, locate, spend } from './frame.ts'
 import type { Frame, Run } from './frame.ts'
 import { matchesType } from './match-type.ts'
-import { absent, merge, unknownIn } from './unknown.ts'
-import { Failure, kindOf } from './value.ts'
-import type { CelValue, Unknown } from './value.ts'
+import { absent, unknownInAll } from './unknown.ts'
+import { Failure, typeWord } from './value.ts'
+import type { CelValue } from './value.ts'
 import type { Builder } from './builder.ts'
 import type { Callable } from './resolve.ts'
 import type { LibraryFunction } from './library/function.ts'
@@ -33,13 +33,13 @@ export function buildCall(node: NodeOf<'call'>, builder: Builder): Run {
 /** The common case: one library function that looks at its arguments itself. */
 function buildPlain(node: NodeOf<'call'>, { apply }: LibraryFunction, args: readonly Run[]): Run {
   const [first, second, third, fourth] = args
-  const finish = (result: CelValue | undefined, values: () => readonly CelValue[]): CelValue =>
-    result === undefined ? noOverload(node, values()) : typeof result === 'object' ? locate(result, node) : result
+  const finish = (frame: Frame, result: CelValue | undefined, values: () => readonly CelValue[]): CelValue =>
+    result === undefined ? noOverload(frame, node, values()) : typeof result === 'object' ? locate(result, node) : result
   if (first !== undefined && second === undefined) {
     return (frame) => {
       const a = first(frame)
       enter(frame, node)
-      return finish(apply(frame, a, null, null, null), () => [a])
+      return finish(frame, apply(frame, a, null, null, null), () => [a])
     }
   }
   if (first !== undefined && second !== undefined && third === undefined) {
@@ -47,7 +47,7 @@ function buildPlain(node: NodeOf<'call'>, { apply }: LibraryFunction, args: read
       const a = first(frame)
       const b = second(frame)
       enter(frame, node)
-      return finish(apply(frame, a, b, null, null), () => [a, b])
+      return finish(frame, apply(frame, a, b, null, null), () => [a, b])
     }
   }
   return (frame) => {
@@ -56,7 +56,7 @@ function buildPlain(node: NodeOf<'call'>, { apply }: LibraryFunction, args: read
     const c = third?.(frame) ?? null
     const d = fourth?.(frame) ?? null
     enter(frame, node)
-    return finish(apply(frame, a, b, c, d), () => [a, b, c, d].slice(0, args.length))
+    return finish(frame, apply(frame, a, b, c, d), () => [a, b, c, d].slice(0, args.length))
   }
 }
 
@@ -66,23 +66,23 @@ function enter(frame: Frame, node: NodeOf<'call'>): void {
   frame.length = node.length
 }
 
-function noOverload(node: NodeOf<'call'>, values: readonly CelValue[]): CelValue {
-  return absent(values) ?? fail(node, `${node.name} does not take (${values.map(kindOf).join(', ')})`)
+function noOverload(frame: Frame, node: NodeOf<'call'>, values: readonly CelValue[]): CelValue {
+  return absent(frame, values) ?? fail(node, `${node.name} does not take (${values.map(typeWord).join(', ')})`)
 }
 
 /** Tries the functions in order; the first that takes the values gives the result. */
 function callAny(frame: Frame, node: NodeOf<'call'>, functions: readonly Callable[], values: readonly CelValue[]): CelValue {
-  const waiting = absent(values)
+  const waiting = absent(frame, values)
   if (waiting instanceof Failure) return waiting
   for (const callable of functions) {
     const result = callable.kind === 'host' ? callHost(frame, node, callable, functions, values) : callLibrary(frame, callable.library, values)
     if (result !== undefined) return result
   }
-  return noOverload(node, values)
+  return noOverload(frame, node, values)
 }
 
 function callLibrary(frame: Frame, library: LibraryFunction, values: readonly CelValue[]): CelValue | undefined {
-  const waiting = library.deep ? waitingFor(values) : undefined
+  const waiting = library.deep ? unknownInAll(frame, values) : undefined
   if (waiting !== undefined) return waiting
   if (library.arity === undefined) return library.apply(frame, values, null, null, null)
   const [a = null, b = null, c = null, d = null] = values
@@ -90,7 +90,7 @@ function callLibrary(frame: Frame, library: LibraryFunction, values: readonly Ce
 }
 
 function callHost(frame: Frame, node: NodeOf<'call'>, callable: Callable & { kind: 'host' }, functions: readonly Callable[], values: readonly CelValue[]): CelValue | undefined {
-  const waiting = waitingFor(values)
+  const waiting = unknownInAll(frame, values)
   if (waiting !== undefined) return waiting
   const takes = ({ host }: Callable & { kind: 'host' }): boolean =>
     (host.receiver === undefined ? host.params : [host.receiver, ...host.params]).every((type, index) => matchesType(type, values[index] ?? null))
@@ -100,10 +100,4 @@ function callHost(frame: Frame, node: NodeOf<'call'>, callable: Callable & { kin
   if (others.length > 0) return fail(node.nameSpan, `${node.name} may mean ${others.length + 1} functions here, and the value does not tell which`)
   frame.charge(HOST_COST)
   return callable.host.call(values)
-}
-
-function waitingFor(values: readonly CelValue[]): Unknown | undefined {
-  let waiting: Unknown | undefined
-  for (const value of values) waiting = merge(waiting, unknownIn(value))
-  return waiting
 }

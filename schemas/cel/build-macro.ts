@@ -3,7 +3,7 @@ import type { Builder } from './builder.ts'
 import { fail, spend } from './frame.ts'
 import type { Frame, Run } from './frame.ts'
 import { merge, unknownIn } from './unknown.ts'
-import { entriesOf, Failure, isList, isRecord, kindOf, MapValue, NONE, Optional, Unknown } from './value.ts'
+import { entriesOf, Failure, isList, isRecord, typeWord, MapValue, NONE, Optional, Unknown } from './value.ts'
 import type { CelValue } from './value.ts'
 import type { NodeOf } from './ast.ts'
 
@@ -33,13 +33,13 @@ export function buildMacro(node: NodeOf<'macro'>, builder: Builder): Run {
       // What the elements will be asked for is found by asking an unknown one.
       frame.slots[slot] = value
       if (two) frame.slots[slot + 1] = value
-      return merge(value, merge(filter && unknownIn(filter(frame)), unknownIn(body(frame)))) ?? value
+      return merge(value, merge(filter && unknownIn(frame, filter(frame)), unknownIn(frame, body(frame)))) ?? value
     }
     const items = two ? pairs(value) : singles(value)
-    if (items === undefined) return fail(node.range, `${node.macro} goes through a list or a map, this is ${kindOf(value)}`)
+    if (items === undefined) return fail(node.range, `${node.macro} goes through a list or a map, this is ${typeWord(value)}`)
     const { keys, values } = items
     return loop(frame, items, (index) => {
-      if (++frame.cost > frame.limit) spend(frame, node)
+      spend(frame, node)
       if (keys !== undefined) frame.slots[slot] = keys[index] ?? null
       frame.slots[keys === undefined ? slot : slot + 1] = values[index] ?? null
     })
@@ -77,7 +77,7 @@ function loopOf(node: NodeOf<'macro'>, body: Run, filter: Run | undefined): Loop
 }
 
 function notBool(node: NodeOf<'macro'>, value: CelValue): Failure {
-  return fail(node.body, `${node.macro} needs true or false, this is ${kindOf(value)}`)
+  return fail(node.body, `${node.macro} needs true or false, this is ${typeWord(value)}`)
 }
 
 /** One element that decides is enough, even if others fail or are unknown. */
@@ -117,7 +117,7 @@ function existsOne(node: NodeOf<'macro'>, body: Run): Loop {
 function taken(node: NodeOf<'macro'>, frame: Frame, filter: Run | undefined): boolean | Unknown | Failure {
   const found = filter === undefined ? true : filter(frame)
   if (typeof found === 'boolean' || found instanceof Unknown || found instanceof Failure) return found
-  return fail(node.filter ?? node.body, `${node.macro} needs true or false, this is ${kindOf(found)}`)
+  return fail(node.filter ?? node.body, `${node.macro} needs true or false, this is ${typeWord(found)}`)
 }
 
 /** Without `body`, the elements themselves. */
@@ -135,7 +135,7 @@ function collect(node: NodeOf<'macro'>, body: Run | undefined, filter: Run | und
       if (value instanceof Failure && take === true) return value
       list.push(value)
     }
-    return waiting === undefined ? list : (merge(waiting, unknownIn(list)) ?? waiting)
+    return waiting === undefined ? list : (merge(waiting, unknownIn(frame, list)) ?? waiting)
   }
 }
 
@@ -149,11 +149,11 @@ function collectMap(node: NodeOf<'macro'>, body: Run, filter: Run | undefined): 
       if (take === false) continue
       if (take instanceof Failure) return take
       const value = body(frame)
-      if (take instanceof Unknown) waiting = merge(waiting, merge(take, unknownIn(value)))
+      if (take instanceof Unknown) waiting = merge(waiting, merge(take, unknownIn(frame, value)))
       else if (value instanceof Failure) return value
       else if (!addEntry(map, keys[index] ?? null, value)) return fail(node, keyMessage(keys[index] ?? null))
     }
-    return waiting === undefined ? map : (merge(waiting, unknownIn(map)) ?? waiting)
+    return waiting === undefined ? map : (merge(waiting, unknownIn(frame, map)) ?? waiting)
   }
 }
 
@@ -173,11 +173,11 @@ export function buildBind(node: NodeOf<'bind'>, builder: Builder): Run {
     spend(frame, node)
     const optional = value(frame)
     if (optional instanceof Failure) return optional
-    if (!(optional instanceof Optional) && !(optional instanceof Unknown)) return fail(node.value, `${node.form} needs an optional value, this is ${kindOf(optional)}`)
+    if (!(optional instanceof Optional) && !(optional instanceof Unknown)) return fail(node.value, `${node.form} needs an optional value, this is ${typeWord(optional)}`)
     if (optional instanceof Optional && !optional.present) return NONE
     frame.slots[slot] = optional instanceof Optional ? optional.value : optional
     const result = body(frame)
-    if (optional instanceof Unknown) return merge(optional, unknownIn(result)) ?? optional
+    if (optional instanceof Unknown) return merge(optional, unknownIn(frame, result)) ?? optional
     if (result instanceof Failure || result instanceof Unknown) return result
     if (node.form === 'optMap') return new Optional(true, result)
     return result instanceof Optional ? result : fail(node.body, 'optFlatMap needs an optional value as its result')

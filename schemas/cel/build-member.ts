@@ -2,7 +2,7 @@ import { fail, spend } from './frame.ts'
 import type { Run } from './frame.ts'
 import { lookUp } from './library/compare.ts'
 import { merge, unknownIn } from './unknown.ts'
-import { asSmallInt, Double, Failure, isList, isRecord, kindOf, MapValue, NONE, Optional, Uint, Unknown } from './value.ts'
+import { asSmallInt, Double, Failure, isList, isRecord, typeWord, MapValue, NONE, Optional, Uint, Unknown } from './value.ts'
 import type { CelValue } from './value.ts'
 import type { Builder } from './builder.ts'
 import type { NodeOf, Span } from './ast.ts'
@@ -33,7 +33,7 @@ export function buildHas(node: NodeOf<'has'>, builder: Builder): Run {
     if (value instanceof Unknown || value instanceof Failure) return value
     const holder = value instanceof Optional ? value.value : value
     if (value instanceof Optional && !value.present) return false
-    if (!(holder instanceof MapValue) && !isRecord(holder)) return fail(fieldSpan, `${kindOf(holder)} has no fields, so no ${field}`)
+    if (!(holder instanceof MapValue) && !isRecord(holder)) return fail(fieldSpan, `${typeWord(holder)} has no fields, so no ${field}`)
     return lookUp(holder, field) !== undefined
   }
 }
@@ -49,7 +49,7 @@ export function buildIndex(node: NodeOf<'index'>, builder: Builder): Run {
     if (holder instanceof Failure) return holder
     if (key instanceof Failure) return key
     // Which member it will be is not known, so the result waits for all that is inside as well.
-    if (key instanceof Unknown) return merge(key, unknownIn(holder)) ?? key
+    if (key instanceof Unknown) return merge(key, unknownIn(frame, holder)) ?? key
     return node.optional || holder instanceof Optional ? optionalMember(holder, key, node) : member(holder, key, node)
   }
 }
@@ -74,10 +74,10 @@ function optionalMember(holder: CelValue, key: CelValue, span: Span): CelValue {
 function find(holder: CelValue, key: CelValue, span: Span): CelValue | undefined {
   if (isList(holder)) {
     const index = asIndex(key)
-    return index === undefined ? fail(span, `a list is indexed by int, not by ${kindOf(key)}`) : holder[index]
+    return index === undefined ? fail(span, `a list is indexed by int, not by ${typeWord(key)}`) : holder[index]
   }
   if (holder instanceof MapValue || isRecord(holder)) return lookUp(holder, key)
-  return fail(span, `${kindOf(holder)} has no fields or elements, so no ${show(key)}`)
+  return fail(span, `${typeWord(holder)} has no fields or elements, so no ${show(key)}`)
 }
 
 function asIndex(key: CelValue): number | undefined {
@@ -86,5 +86,5 @@ function asIndex(key: CelValue): number | undefined {
 }
 
 function show(key: CelValue): string {
-  return typeof key === 'string' ? JSON.stringify(key.slice(0, 80)) : typeof key === 'number' ? String(key) : `of type ${kindOf(key)}`
+  return typeof key === 'string' ? JSON.stringify(key.slice(0, 80)) : typeof key === 'number' ? String(key) : `of type ${typeWord(key)}`
 }

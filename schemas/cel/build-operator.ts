@@ -2,7 +2,7 @@ import { fail, locate, spend } from './frame.ts'
 import type { Frame, Run } from './frame.ts'
 import { NEGATE, OPERATORS } from './operators.ts'
 import { absent, merge } from './unknown.ts'
-import { Failure, kindOf, Unknown } from './value.ts'
+import { Failure, typeWord, Unknown } from './value.ts'
 import type { CelValue } from './value.ts'
 import type { Builder } from './builder.ts'
 import type { NodeOf } from './ast.ts'
@@ -16,7 +16,7 @@ export function buildUnary(node: NodeOf<'unary'>, builder: Builder): Run {
     const value = operand(frame)
     if (!negative && typeof value === 'boolean') return !value
     const result = negative ? NEGATE(frame, value, null, null, null) : undefined
-    return result === undefined ? (absent([value]) ?? fail(node, `${node.operator} does not apply to ${kindOf(value)}`)) : locate(result, node)
+    return result === undefined ? (absent(frame, [value]) ?? fail(node, `${node.operator} does not apply to ${typeWord(value)}`)) : locate(result, node)
   }
 }
 
@@ -43,7 +43,7 @@ function undecided(node: NodeOf<'logical'>, a: CelValue, b: CelValue): CelValue 
   if (a instanceof Failure) return a
   if (b instanceof Failure) return b
   const wrong = typeof a === 'boolean' ? { value: b, at: node.right } : { value: a, at: node.left }
-  return fail(wrong.at, `${node.operator} needs true or false, this is ${kindOf(wrong.value)}`)
+  return fail(wrong.at, `${node.operator} needs true or false, this is ${typeWord(wrong.value)}`)
 }
 
 /** Two numbers as JavaScript numbers compare like their CEL values, ints and doubles alike. */
@@ -62,12 +62,12 @@ export function buildBinary(node: NodeOf<'binary'>, builder: Builder): Run {
   const right = builder.build(node.right)
   const quick = QUICK[node.operator]
   const apply = (frame: Frame, a: CelValue, b: CelValue): CelValue => {
-    const waiting = absent([a, b])
+    const waiting = absent(frame, [a, b])
     if (waiting !== undefined) return waiting
     frame.offset = node.offset
     frame.length = node.length
     const result = OPERATORS[node.operator](frame, a, b, null, null)
-    if (result === undefined) return fail(node, `${node.operator} does not apply to ${kindOf(a)} and ${kindOf(b)}`)
+    if (result === undefined) return fail(node, `${node.operator} does not apply to ${typeWord(a)} and ${typeWord(b)}`)
     return locate(result, node)
   }
   if (quick === undefined) return (frame) => (spend(frame, node), apply(frame, left(frame), right(frame)))

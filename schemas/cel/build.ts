@@ -83,7 +83,7 @@ function buildConditional(node: NodeOf<'conditional'>, builder: Builder): Run {
     if (choice instanceof Failure) return choice
     if (!(choice instanceof Unknown)) return fail(node.test, '? needs true or false before it')
     // Either branch may be needed later, so the result waits for the inputs of both.
-    return merge(choice, merge(unknownIn(yes(frame)), unknownIn(no(frame)))) ?? choice
+    return merge(choice, merge(unknownIn(frame, yes(frame)), unknownIn(frame, no(frame)))) ?? choice
   }
 }
 
@@ -99,7 +99,7 @@ function buildList(node: NodeOf<'list'>, builder: Builder): Run {
   const known = constant.filter((value) => value !== undefined)
   if (known.length === constant.length) return () => known
   return (frame) => {
-    spend(frame, node)
+    spend(frame, node, 1 + elements.length)
     const list: CelValue[] = []
     let waiting: Unknown | undefined
     for (const { run, optional, span } of elements) {
@@ -111,15 +111,14 @@ function buildList(node: NodeOf<'list'>, builder: Builder): Run {
       if (optional && value instanceof Unknown) waiting = merge(waiting, value)
       list.push(value)
     }
-    frame.charge(list.length)
-    return waiting === undefined ? list : (unknownIn(list) ?? waiting)
+    return waiting === undefined ? list : (unknownIn(frame, list) ?? waiting)
   }
 }
 
 function buildMap(node: NodeOf<'map'>, builder: Builder): Run {
   const entries = node.entries.map(({ key, value, optional }) => ({ key: builder.build(key), value: builder.build(value), optional, keySpan: key, span: value }))
   return (frame) => {
-    spend(frame, node)
+    spend(frame, node, 1 + entries.length)
     const map = new MapValue()
     let waiting: Unknown | undefined
     for (const entry of entries) {
@@ -129,11 +128,10 @@ function buildMap(node: NodeOf<'map'>, builder: Builder): Run {
       if (key instanceof Failure) return key
       if (value === undefined) continue
       if (value instanceof Failure) return value
-      if (key instanceof Unknown) waiting = merge(waiting, merge(key, unknownIn(value)))
+      if (key instanceof Unknown) waiting = merge(waiting, merge(key, unknownIn(frame, value)))
       else if (entry.optional && value instanceof Unknown) waiting = merge(waiting, value)
       else if (!addEntry(map, key, value)) return fail(entry.keySpan, keyMessage(key))
     }
-    frame.charge(map.entries.size)
-    return waiting === undefined ? map : merge(waiting, unknownIn(map)) ?? map
+    return waiting === undefined ? map : merge(waiting, unknownIn(frame, map)) ?? map
   }
 }

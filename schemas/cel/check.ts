@@ -17,6 +17,8 @@ import type { Environment } from './environment.ts'
 import type { Signature } from './library/function.ts'
 import type { Expression, NodeOf, Span } from './ast.ts'
 
+export type { CheckError, CheckResult, HostCall } from './check-result.ts'
+
 /** Checks an expression against the types of what it names. What touches dyn is dyn and no error. */
 export function check(ast: Expression, environment: Environment): CheckResult {
   const checker = new Checker(environment)

@@ -66,21 +66,21 @@ export function evaluate(program: Program, bindings: Bindings, options: Evaluate
 export function evaluateMetered(program: Program, bindings: Bindings, { costLimit = DEFAULT_COST_LIMIT }: EvaluateOptions = {}): { readonly result: Evaluation; readonly cost: number } {
   const frame = new Frame(bindings, costLimit)
   try {
-    return { result: outcome(program.run(frame)), cost: frame.cost }
+    return { result: outcome(frame, program.run(frame)), cost: frame.cost }
   } catch (error) {
     if (error instanceof CostExceeded) return { result: tooCostly(frame), cost: frame.cost }
-    // Bindings nested so deep that comparing or walking them overflows the stack.
-    if (error instanceof RangeError) return { result: { kind: 'error', message: 'a value is nested too deep', offset: 0, length: program.source.length }, cost: frame.cost }
+    // Bindings so deep that walking them overflows the stack, or a string beyond what the engine holds.
+    if (error instanceof RangeError) return { result: { kind: 'error', message: 'a value is too large or nested too deep', offset: 0, length: program.source.length }, cost: frame.cost }
     throw error
   }
 }
 
-function outcome(value: CelValue): Evaluation {
+function outcome(frame: Frame, value: CelValue): Evaluation {
   if (value instanceof Failure) return { kind: 'error', message: value.message, offset: Math.max(0, value.offset), length: value.length }
-  const waiting = unknownIn(value)
+  const waiting = unknownIn(frame, value)
   return waiting === undefined ? { kind: 'value', value } : { kind: 'unknown', inputs: waiting.inputs }
 }
 
-function tooCostly({ limit, offset, length }: Frame): Evaluation {
-  return { kind: 'error', message: `the expression needs more than its cost limit of ${limit}`, offset, length }
+function tooCostly({ limit, base, offset, length }: Frame): Evaluation {
+  return { kind: 'error', message: `the expression needs more than its cost limit of ${limit}`, offset: base + offset, length }
 }

@@ -10,6 +10,8 @@ export type Bindings = Readonly<Record<string, CelValue>>
 export class Frame extends Meter {
   readonly bindings: Bindings
   readonly slots: CelValue[] = []
+  /** Where the expression being run starts in its template. */
+  base = 0
 
   constructor(bindings: Bindings, limit: number) {
     super(limit)
@@ -20,9 +22,9 @@ export class Frame extends Meter {
 /** A compiled node. */
 export type Run = (frame: Frame) => CelValue
 
-/** Charges one unit for a node, and remembers where that is. */
-export function spend(frame: Frame, span: Span): void {
-  if (++frame.cost > frame.limit) {
+/** Charges one unit, or more, for a node. */
+export function spend(frame: Frame, span: Span, units = 1): void {
+  if ((frame.cost += units) > frame.limit) {
     frame.offset = span.offset
     frame.length = span.length
     throw new CostExceeded()

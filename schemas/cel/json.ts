@@ -1,5 +1,5 @@
 import { formatDuration, formatTimestamp } from './library/time.ts'
-import { Double, Duration, entriesOf, isList, kindOf, Timestamp, Uint } from './value.ts'
+import { Double, Duration, entriesOf, isList, kindOf, Timestamp, typeWord, Uint } from './value.ts'
 import type { CelValue } from './value.ts'
 
 /** A JSON value. */
@@ -57,7 +57,7 @@ function convert(value: CelValue, path: string): Json {
   if (entries === undefined) throw new Unfit(path, unfit(value))
   return Object.fromEntries(
     entries.map(([key, item]) => {
-      if (typeof key !== 'string') throw new Unfit(path, `a JSON key is a string, this one is ${kindOf(key)}`)
+      if (typeof key !== 'string') throw new Unfit(path, `a JSON key is a string, this one is ${typeWord(key)}`)
       return [key, convert(item, path === '' ? key : `${path}.${key}`)]
     }),
   )
@@ -66,5 +66,5 @@ function convert(value: CelValue, path: string): Json {
 function unfit(value: CelValue): string {
   const kind = kindOf(value)
   if (kind === 'bytes') return 'bytes are not JSON; use string(…) or base64.encode(…)'
-  return kind === 'optional_type' ? 'an optional value is not JSON; use orValue(…)' : `${kind} is not JSON`
+  return kind === 'optional_type' ? 'an optional value is not JSON; use orValue(…)' : `a ${typeWord(value)} is not JSON`
 }

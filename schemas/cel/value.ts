@@ -172,6 +172,13 @@ export function kindOf(value: CelValue): Kind {
   }
 }
 
+/** The run-time type in the words of an error message. */
+export function typeWord(value: CelValue): string {
+  const kind = kindOf(value)
+  const words: Partial<Record<Kind, string>> = { null_type: 'null', optional_type: 'an optional value', 'google.protobuf.Timestamp': 'timestamp', 'google.protobuf.Duration': 'duration' }
+  return words[kind] ?? kind
+}
+
 function objectKind(value: Exclude<CelValue, boolean | string | bigint | number>): Kind {
   if (value === null) return 'null_type'
   if (Array.isArray(value)) return 'list'

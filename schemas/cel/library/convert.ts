@@ -60,7 +60,7 @@ function toUint(a: CelValue): CelValue | undefined {
   return float > -1 && float < 2 ** 64 ? makeUint(BigInt(Math.trunc(float))) : new Failure(`${float} does not fit an unsigned 64-bit integer`)
 }
 
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 const SPECIAL = /^([+-]?)(?:(inf|infinity)|nan)$/i
 
 function toDouble(a: CelValue): CelValue | undefined {

@@ -1,6 +1,6 @@
 import { formatDouble, sortedText, toText } from './convert.ts'
 import { MAX_TEXT } from './strings.ts'
-import { asDouble, asInt, entriesOf, Failure, isList, kindOf, TypeValue, Uint } from '../value.ts'
+import { asDouble, asInt, entriesOf, Failure, isList, typeWord, TypeValue, Uint } from '../value.ts'
 import type { CelValue } from '../value.ts'
 import { deep, method, sig } from './function.ts'
 import type { LibraryFunction } from './function.ts'
@@ -15,7 +15,7 @@ function display(value: CelValue): string | Failure {
   if (value instanceof TypeValue) return value.name
   if (isList(value)) return collect(value.map(display), '[', ']')
   const entries = entriesOf(value)
-  if (entries === undefined) return toText(value) ?? new Failure(`%s cannot show ${kindOf(value)}`)
+  if (entries === undefined) return toText(value) ?? new Failure(`%s cannot show ${typeWord(value)}`)
   const shown = new Map(entries.map(([key, item]) => [toText(key) ?? '', item]))
   const parts = sortedText([...shown.keys()]).map((key) => {
     const item = display(shown.get(key) ?? null)
@@ -103,7 +103,7 @@ function format(template: string, args: readonly CelValue[]): CelValue {
     }
     used++
     if (precision > MAX_PRECISION) failure = new Failure(`a precision is at most ${MAX_PRECISION}`)
-    const shown = failure ?? clause(letter, value, precision) ?? new Failure(`${whole} cannot show ${kindOf(value)}`)
+    const shown = failure ?? clause(letter, value, precision) ?? new Failure(`${whole} cannot show ${typeWord(value)}`)
     if (shown instanceof Failure) {
       failure = shown
       return ''

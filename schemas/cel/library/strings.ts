@@ -29,6 +29,11 @@ function sliceText(points: string | readonly string[], from: number, to: number)
   return typeof points === 'string' ? points.slice(from, to) : points.slice(from, to).join('')
 }
 
+/** Looking for one text in another takes (lengths multiplied) steps at worst, though hardly ever. */
+function searchCost(text: string, part: string): number {
+  return Math.floor(text.length / 8 + (text.length * part.length) / 1024)
+}
+
 function outOfRange(index: number): Failure {
   return new Failure(`index ${index} is out of range`)
 }
@@ -39,7 +44,7 @@ function search(meter: Meter, text: CelValue, part: CelValue, from: CelValue, la
   const start = from === null ? (last ? points.length : 0) : asSmallInt(from)
   if (start === undefined) return undefined
   if (start < 0 || start > points.length) return outOfRange(start)
-  meter.charge((text.length * Math.max(1, part.length)) >> 6)
+  meter.charge(searchCost(text, part))
   const unit = sliceText(points, 0, start).length
   const found = last ? text.lastIndexOf(part, unit) : text.indexOf(part, unit)
   return found < 0 ? -1 : countCodePoints(text.slice(0, found))
@@ -49,7 +54,7 @@ function replace(meter: Meter, text: CelValue, from: CelValue, to: CelValue, lim
   if (typeof text !== 'string' || typeof from !== 'string' || typeof to !== 'string') return undefined
   const count = asSmallInt(limit)
   if (count === undefined) return undefined
-  meter.charge(text.length >> 3)
+  meter.charge(searchCost(text, from))
   const pieces = splitText(text, from)
   const times = count < 0 ? pieces.length - 1 : Math.min(count, pieces.length - 1)
   if (text.length + times * to.length > MAX_TEXT) return new Failure(`the text would be longer than ${MAX_TEXT} characters`)
@@ -67,7 +72,7 @@ function split(meter: Meter, text: CelValue, separator: CelValue, limit: CelValu
   if (typeof text !== 'string' || typeof separator !== 'string') return undefined
   const count = asSmallInt(limit)
   if (count === undefined) return undefined
-  meter.charge(text.length)
+  meter.charge(text.length + searchCost(text, separator))
   const pieces = separator === '' ? Array.from(text) : text.split(separator)
   if (count === 0) return []
   if (count < 0 || pieces.length <= count) return pieces
@@ -143,7 +148,7 @@ function onText(meter: Meter, text: CelValue, change: (text: string) => string):
 
 function scan(meter: Meter, text: CelValue, part: CelValue, test: (text: string, part: string) => boolean): CelValue | undefined {
   if (typeof text !== 'string' || typeof part !== 'string') return undefined
-  meter.charge(text.length >> 3)
+  meter.charge(searchCost(text, part))
   return test(text, part)
 }
 
