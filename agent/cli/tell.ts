@@ -28,7 +28,6 @@ export function tell(event: LogEvent): string | undefined {
     case 'step.unknown': return `${event.data.step} unknown: ${event.data.reason}`
     case 'step.skipped': return `${event.data.step} skipped, because of ${event.data.cause}`
     case 'step.cancelled': return `${event.data.step} cancelled by ${event.data.by}`
-    case 'role.bootstrapped': return `${event.data.role} is bootstrapped${event.data.founder === null ? '' : `, founder ${event.data.founder}`}`
     case 'approval.given': return `${event.data.approval.step} approved by ${event.data.by} for ${event.data.approval.disks.map(disk => disk.serial || disk.id).join(', ')}`
     case 'approval.voided': return `approval of ${event.data.step} is void: ${event.data.reason}`
     case 'inventory.committed': return `inventory and lock committed: ${event.data.commit.slice(0, 12)}${event.data.proposed ? ' (proposed)' : ''}`
