@@ -30,7 +30,7 @@ export const CODES = {
   FIELD_MISSING: 'A document, or a mapping in it, lacks a field that it has to have.',
   FIELD_UNKNOWN: 'A document has a field that its kind does not know.',
   FILE_NOT_UTF8: 'A document or table is not UTF-8 text.',
-  FILE_TOO_LARGE: 'A document is larger than 8 MiB, which no hand-written one is; it is not read.',
+  FILE_TOO_LARGE: 'A document of more than 8 MiB, or any other file of more than 64 MiB, stands in the site; it is not read.',
   FILE_UNREADABLE: 'A file could not be read.',
   FOLDER_UNREADABLE: 'The folder of the site could not be read.',
   GIT_FAILED: 'git could not read the repository.',

@@ -14,16 +14,21 @@ export interface Chosen {
   /** `inventory/*.json`. */
   readonly inventory: readonly string[]
   readonly lock: string | undefined
+  /** Files, of whatever sort, that are too large for a site. */
+  readonly tooLarge: readonly string[]
   /** Folders with a barclamp.yaml, with a slash at the end. What is in them is the barclamp's, not the site's. */
   readonly barclamps: readonly string[]
 }
 
 /** Folders at the root of a site that hold other things than documents. */
-const OTHER_FOLDERS = ['inventory/', 'artifacts/', 'secrets/', 'golden/']
+const OTHER_FOLDERS = ['inventory/', 'artifacts/', 'secrets/', 'golden/', 'rehearsals/']
+
+/** Bytes. Nothing that belongs into a git repository is larger: packages and images are staged from sources. */
+export const MAX_FILE_BYTES = 64 * 1024 * 1024
 
 /**
- * Every `.yaml`, `.yml` and `.json` file is one of documents, except: below inventory/, artifacts/, secrets/ and golden/
- * of the site; files and folders whose name begins with a dot; what is inside a barclamp (a folder with a barclamp.yaml),
+ * Every `.yaml`, `.yml` and `.json` file is one of documents, except: below inventory/, artifacts/, secrets/, golden/
+ * and rehearsals/ of the site; files and folders whose name begins with a dot; what is inside a barclamp (a folder with a barclamp.yaml),
  * but for that file itself; and what `.crowbarignore` names.
  */
 export function chooseDocuments(tree: Tree): Chosen {
@@ -31,18 +36,27 @@ export function chooseDocuments(tree: Tree): Chosen {
   const barclamps = outermostBarclamps(tree)
   const documents: string[] = []
   const inventory: string[] = []
-  for (const path of tree.files.keys()) {
+  const tooLarge: string[] = []
+  for (const [path, { size }] of tree.files) {
+    if (size > MAX_FILE_BYTES && !path.startsWith('rehearsals/') && !isHidden(path) && !ignored(path)) {
+      tooLarge.push(path)
+      continue
+    }
     if (path.startsWith(INVENTORY_FOLDER)) {
       if (path.endsWith('.json') && !path.slice(INVENTORY_FOLDER.length).includes('/')) inventory.push(path)
       continue
     }
     if (path === LOCK_PATH || !/\.(?:yaml|yml|json)$/.test(path)) continue
-    if (OTHER_FOLDERS.some((folder) => path.startsWith(folder)) || /(?:^|\/)(?:\.|node_modules\/)/.test(path)) continue
+    if (OTHER_FOLDERS.some((folder) => path.startsWith(folder)) || isHidden(path)) continue
     const folder = barclampAround(path, barclamps)
     if (folder !== undefined ? path !== `${folder}barclamp.yaml` : ignored(path)) continue
     documents.push(path)
   }
-  return { documents, inventory, lock: tree.files.has(LOCK_PATH) ? LOCK_PATH : undefined, barclamps: [...barclamps] }
+  return { documents, inventory, lock: tree.files.has(LOCK_PATH) ? LOCK_PATH : undefined, tooLarge, barclamps: [...barclamps] }
+}
+
+function isHidden(path: string): boolean {
+  return path.startsWith('.') || path.includes('/.')
 }
 
 function outermostBarclamps(tree: Tree): ReadonlySet<string> {

@@ -1,9 +1,9 @@
-import type { Report } from '../../schemas/diagnostic.ts'
+import type { Diagnostic, Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import type { Tree } from '../tree/tree.ts'
 import { TreeError } from '../tree/tree-error.ts'
-import { INVENTORY_FOLDER, LOCK_PATH, chooseDocuments } from './choose.ts'
+import { INVENTORY_FOLDER, LOCK_PATH, MAX_FILE_BYTES, chooseDocuments } from './choose.ts'
 import { rangeBetween, sourceText } from './document.ts'
 import type { Positions, SourceDocument, SourceText } from './document.ts'
 import { mergeConflict } from './syntax-error.ts'
@@ -16,6 +16,7 @@ export const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024
 /** Reads every document of a site: those with a kind, the inventory, the lock; in the order of their paths. */
 export function parse(tree: Tree, report: Report): readonly SourceDocument[] {
   const chosen = chooseDocuments(tree)
+  for (const path of chosen.tooLarge) report(tooLarge(path, tree.files.get(path)?.size ?? 0))
   const paths = [...chosen.documents, ...chosen.inventory, ...(chosen.lock === undefined ? [] : [chosen.lock])]
   return paths.flatMap((path) => parseFile(tree, path, report))
 }
@@ -44,8 +45,7 @@ export function readText(tree: Tree, path: string, report: Report): SourceText |
   const start = rangeBetween(sourceText(path, ''), 0, 0)
   if (file === undefined) throw new TypeError(`not in the tree: ${path}`)
   if (file.size > MAX_DOCUMENT_BYTES) {
-    const summary = `The file is ${Math.ceil(file.size / 1024 / 1024)} MiB large; documents of more than 8 MiB are not read.`
-    report(error('FILE_TOO_LARGE', start, summary, { fix: 'Split it, or, when it holds no documents, name it in .crowbarignore.' }))
+    report(tooLarge(path, file.size))
     return undefined
   }
   try {
@@ -55,6 +55,12 @@ export function readText(tree: Tree, path: string, report: Report): SourceText |
     report(error('FILE_UNREADABLE', start, cause.message))
     return undefined
   }
+}
+
+function tooLarge(path: string, size: number): Diagnostic {
+  const limit = size > MAX_FILE_BYTES ? 'no file of a site may have more than 64 MiB' : 'documents of more than 8 MiB are not read'
+  const fix = 'Take it out of the repository; when it is no part of the site, name it in .crowbarignore.'
+  return error('FILE_TOO_LARGE', rangeBetween(sourceText(path, ''), 0, 0), `The file has ${Math.ceil(size / 1024 / 1024)} MiB; ${limit}.`, { fix })
 }
 
 /**

@@ -34,13 +34,17 @@ export function checkAgainst<T>(document: SourceDocument, shape: Shape<T>, optio
 function kindOf(document: SourceDocument, report: Report): DocumentKind | undefined {
   const { value } = document
   const kinds = Object.keys(DOCUMENT_SHAPES)
+  // JSON files are mostly other programs' (package.json, a saved plan): only one that says `kind` is meant for us.
+  const foreign = document.path.endsWith('.json')
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    if (foreign) return undefined
     report(error('KIND_MISSING', firstLine(document), `A document is a mapping with a \`kind\`, not ${describeValue(value)}.`, { fix: notADocument(document) }))
     return undefined
   }
   const { kind } = value as { readonly [key: string]: Json }
   if (kind === undefined) {
     const misspelt = didYouMean('kind', Object.keys(value))
+    if (foreign && misspelt === undefined) return undefined
     const range = misspelt === undefined ? firstLine(document) : rangeOf(document, [misspelt], 'key')
     const fix = misspelt === undefined ? notADocument(document) : `Did you mean \`kind\` where it says \`${misspelt}\`?`
     report(error('KIND_MISSING', range, 'This document has no `kind`.', { fix }))

@@ -3,7 +3,7 @@
  * else the only one that it is the beginning of.
  */
 export function didYouMean(word: string, words: Iterable<string>): string | undefined {
-  const candidates = [...words]
+  const candidates = [...new Set(words)]
   let best: string | undefined
   let least = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of candidates) {
