@@ -45,7 +45,14 @@ function next(step: StepState, event: StepEvent): StepState | undefined {
     case 'step.accepted':
       return step.sent?.attempt === event.data.attempt ? { ...step, accepted: true } : undefined
     case 'step.waiting':
-      return { ...clean(step, event.data.digest, event.time), status: 'waiting', reason: event.data.reason, on: event.data.on, approval: event.data.approval }
+      // Since it began to wait, whatever the reason has become: patience has an end.
+      return {
+        ...clean(step, event.data.digest, step.status === 'waiting' && step.digest === event.data.digest ? step.since : event.time),
+        status: 'waiting',
+        reason: event.data.reason,
+        on: event.data.on,
+        approval: event.data.approval,
+      }
     case 'step.succeeded':
     case 'step.unchanged':
       return {

@@ -1,0 +1,78 @@
+import type { Changes } from '../../schemas/changes.ts'
+import type { Plan, Step } from '../../schemas/plan.ts'
+import { stepValues } from '../../schemas/step-values.ts'
+import type { LedgerEvent } from '../ledger/ledger-event.ts'
+import type { LogEvent, LogEventOf } from '../log/event-types.ts'
+
+/** The plan and the changes that an event refers to. */
+export interface EventWork {
+  readonly plan: Plan
+  readonly changes: Changes
+}
+
+/** Events that say nothing to the ledger without the plan that they are about. */
+export type WorkEvent = LogEventOf<'step.sent' | 'step.succeeded' | 'step.unchanged'>
+
+/** Whether ledgerEventOf() needs the plan and the changes of an event: keys of the store's documents. */
+export function isWorkEvent(event: LogEvent): event is WorkEvent {
+  return event.type === 'step.sent' || event.type === 'step.succeeded' || event.type === 'step.unchanged'
+}
+
+/** What an event of the log says to the ledger; undefined when nothing. */
+export function ledgerEventOf(event: Exclude<LogEvent, WorkEvent>): LedgerEvent | undefined {
+  const { seq } = event
+  switch (event.type) {
+    case 'machine.disks':
+      return { seq, type: 'machine.seen', machine: { id: event.data.machine, seen: event.time, disks: event.data.disks } }
+    case 'run.started':
+    case 'run.extended':
+      return { seq, type: 'run.started', run: event.data.run, commit: event.data.commit, plan: event.data.planId, time: event.time, epoch: event.epoch }
+    case 'run.ended':
+      return { seq, type: 'run.ended', state: event.data.state, time: event.time }
+    default:
+      return undefined
+  }
+}
+
+/** What an event about a step says to the ledger; undefined for a step that its plan does not have, which is a bug. */
+export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEvent | undefined {
+  const step = findStep(event.data.step, work)
+  if (step === undefined) return undefined
+  const { seq, time } = event
+  if (event.type === 'step.sent') return { seq, type: 'step.sent', step, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id) }
+  const { machine, commit, inputs, provides, sealed } = event.data
+  const role = step.deployment === null || step.role === null ? undefined : work.plan.roles[`${step.deployment}/${step.role}`]
+  return {
+    seq,
+    type: 'step.succeeded',
+    step,
+    machine,
+    generation: step.node === null ? 0 : (work.plan.nodes[step.node]?.generation ?? 0),
+    founder: role?.founder ?? null,
+    commit,
+    time,
+    inputs: inputs ?? step.digest,
+    provides,
+    sealed,
+    values: valuesOf(step, work),
+  }
+}
+
+/** Finds a step by id: a removal in the changes, any other in the plan. */
+export function findStep(id: string, work: EventWork): Step | undefined {
+  let index = indexes.get(work.plan)
+  if (index === undefined) {
+    index = new Map(work.plan.steps.map((step) => [step.id, step]))
+    indexes.set(work.plan, index)
+  }
+  return index.get(id) ?? work.changes.changes.find((change) => change.step.id === id)?.step
+}
+
+/** Plans are large and looked into once a step. */
+const indexes = new WeakMap<Plan, Map<string, Step>>()
+
+/** A removal brings its values itself, any other step finds them in the plan. */
+function valuesOf(step: Step, { plan, changes }: EventWork): Plan['values'] {
+  const values = step.attributes !== null && changes.values[step.attributes] !== undefined ? changes.values : plan.values
+  return stepValues(step, { values, contents: plan.contents })
+}
