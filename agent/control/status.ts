@@ -1,0 +1,108 @@
+import type { Changes } from '../../schemas/changes.ts'
+import type { Status, StepState as StepWord, StepStatus } from '../../schemas/control.ts'
+import type { Plan } from '../../schemas/plan.ts'
+import type { Schedule } from '../engine/schedule.ts'
+import type { MachineRecord, State, StepState } from '../state/state.ts'
+
+/** What `status` is made of. */
+export interface StatusSources {
+  readonly agent: { readonly node: string; readonly version: string; readonly ready: boolean; readonly readyReason: string | null }
+  readonly site: { readonly repository: string; readonly branch: string }
+  readonly state: State
+  /** The last plan that compiled; null before the first. */
+  readonly plan: Plan | null
+  /** Of the last run; null before the first. */
+  readonly changes: Changes | null
+  readonly schedule: Schedule | null
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+/** Says where everything stands. Pure. */
+export function describeStatus(sources: StatusSources): Status {
+  const { state, plan } = sources
+  const steps = stepsOf(sources)
+  const { problem, compiled } = state.site
+  return {
+    agent: { node: sources.agent.node, epoch: state.epoch, version: sources.agent.version, frozen: state.frozen !== null, ready: sources.agent.ready, readyReason: sources.agent.readyReason },
+    site: {
+      repository: sources.site.repository,
+      branch: sources.site.branch,
+      commit: compiled?.commit ?? null,
+      state: problem === null ? (compiled === null ? 'starting' : 'good') : problem.code === 'SITE_UNREACHABLE' ? 'unreachable' : 'refused',
+      reason: problem?.message ?? null,
+      diagnostics: [],
+    },
+    run: state.run === null ? null : { run: state.run.run, commit: state.run.work.commit, state: state.run.ended?.state ?? 'running', started: state.run.started, ended: state.run.ended?.time ?? null },
+    nodes: Object.entries(plan?.nodes ?? {}).filter(([, node]) => !node.admin).map(([name, node]) => ({
+      name,
+      machine: node.machine,
+      os: node.os,
+      address: node.addresses[plan?.site.admin.network ?? ''] ?? null,
+      connected: node.machine === null ? null : (state.machines.get(node.machine)?.session?.environment ?? null),
+      doing: doing(name, steps),
+    })),
+    machines: [...state.machines.values()].map(machine => ({ id: machine.id, node: nodeOf(machine, plan), summary: summarise(machine) })),
+    steps,
+    approvals: approvalsOf(sources),
+  }
+}
+
+function stepsOf({ state, changes, schedule, now }: StatusSources): StepStatus[] {
+  const run = state.run
+  if (run === null || changes === null) return []
+  return changes.changes.map(({ step }) => {
+    const known = run.steps.get(step.id)
+    const blocked = schedule?.blocked.get(step.id)
+    if (known === undefined) {
+      return { id: step.id, node: step.node, state: blocked === undefined ? 'ready' : 'blocked', reason: blocked?.map(one => one.message).join('; ') ?? null, seconds: null, attempts: 0 }
+    }
+    return { id: step.id, node: step.node, state: word(known), reason: known.reason, seconds: secondsOf(known, now), attempts: known.n }
+  })
+}
+
+function word(step: StepState): StepWord {
+  return step.status === 'retrying' ? 'ready' : step.status
+}
+
+function secondsOf(step: StepState, now: number): number | null {
+  if (step.status === 'running') return Math.max(0, Math.round((now - Date.parse(step.since)) / 1000))
+  return step.status === 'succeeded' || step.status === 'failed' ? step.seconds : null
+}
+
+function doing(node: string, steps: readonly StepStatus[]): string {
+  const mine = steps.filter(step => step.node === node)
+  const find = (...states: readonly StepWord[]): StepStatus | undefined => mine.find(step => states.includes(step.state))
+  const failed = find('failed', 'unknown')
+  if (failed !== undefined) return `${failed.id} ${failed.state}: ${failed.reason ?? ''}`
+  const running = find('running')
+  if (running !== undefined) return `${running.id}${running.reason === null ? '' : `: ${running.reason}`}`
+  const waiting = find('waiting', 'blocked', 'ready')
+  if (waiting !== undefined) return `waits with ${waiting.id}${waiting.reason === null ? '' : `: ${waiting.reason}`}`
+  return mine.length === 0 ? 'nothing to do' : 'done'
+}
+
+function nodeOf(machine: MachineRecord, plan: Plan | null): string | null {
+  return Object.entries(plan?.nodes ?? {}).find(([, node]) => node.machine === machine.id)?.[0] ?? null
+}
+
+function summarise(machine: MachineRecord): string {
+  if (machine.quarantined !== null) return `quarantine: ${machine.quarantined.reason}`
+  const facts = machine.facts
+  if (facts === null) return machine.macs.join(' ')
+  const disks = facts.disks.map(disk => `${(disk.bytes / 1e9).toFixed(1)} GB`).join(' + ')
+  return `${facts.dmi.vendor} ${facts.dmi.product}, ${facts.firmware.kind}, ${facts.cpu.threads} threads, ${(facts.memory.bytes / 2 ** 30).toFixed(1)} GiB, ${disks === '' ? 'no disk' : disks}, ${facts.nics.map(nic => nic.mac).join(' ')}`
+}
+
+function approvalsOf({ state }: StatusSources): Status['approvals'] {
+  return [...(state.run?.steps ?? [])].flatMap(([step, one]) => {
+    if (one.approval === null || one.node === null || (one.status !== 'waiting' && one.status !== 'unknown')) return []
+    const seen = state.machines.get(one.approval.machine)?.disks ?? []
+    return [{
+      step,
+      node: one.node,
+      machine: one.approval.machine,
+      disks: one.approval.disks.map(disk => ({ id: disk.id, serial: disk.serial, bytes: disk.bytes, summary: seen.find(other => other.id === disk.id)?.summary ?? '' })),
+    }]
+  })
+}
