@@ -11,6 +11,10 @@ export type NodeErrorCode =
   | 'CONTENT_MISMATCH'
   | 'FETCH_FAILED'
   | 'JIG_UNKNOWN'
+  /** The tool ended with another exit code than 0. */
+  | 'JIG_EXIT'
+  /** What the tool left cannot be read. */
+  | 'JIG_RESULT'
   | 'CONTENT_INVALID'
   | 'PACKAGES_FAILED'
   | 'PROVIDE_MISSING'

@@ -82,10 +82,11 @@ function serialOf(files: SystemFiles, folder: string): string {
   return serial.replaceAll(/[^\x20-\x7e]/g, '').trim()
 }
 
-/** Only names that the maker burnt in: the kernel also makes some up from the model (`t10.`, `nvme.`). */
+/** As lsblk spells it. Only names that the maker burnt in: the kernel makes up others from the model (`t10.`, `nvme.`). */
 function wwnOf(wwid: string): string {
-  const match = /^(naa|eui|uuid)\.([0-9a-fA-F-]+)$/.exec(wwid)
-  return match === null || /^[0-]*$/.test(match[2] ?? '') ? '' : `${match[1]}.${(match[2] ?? '').toLowerCase()}`
+  const [, kind, value = ''] = /^(naa|eui|uuid)\.([0-9a-fA-F-]+)$/.exec(wwid) ?? []
+  if (kind === undefined || /^[0-]*$/.test(value)) return ''
+  return kind === 'naa' ? `0x${value.toLowerCase()}` : `${kind}.${value.toLowerCase()}`
 }
 
 /** The place on the bus, in the manner of udev's by-path names, which kernel names and probe order do not change. */

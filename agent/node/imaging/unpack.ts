@@ -1,0 +1,42 @@
+import { Readable } from 'node:stream'
+import { createZstdDecompress } from 'node:zlib'
+import { mustRun } from '../run-program.ts'
+import { download } from '../tasks/download.ts'
+import type { Fetchable } from '../tasks/download.ts'
+import type { TaskContext } from '../executor.ts'
+
+const STEP = 10
+
+/**
+ * Fetches a root filesystem (tar, zstd) and unpacks it as it comes, with owners, modes, extended attributes and ACLs. Its
+ * hash is checked before its last bytes are handed on, so that only the right file ever unpacks to its end.
+ *
+ * @throws {NodeError} CONTENT_MISMATCH, FETCH_FAILED, PROGRAM_FAILED.
+ */
+export async function unpackRootfs(rootfs: Fetchable, { folder, context }: { readonly folder: string; readonly context: TaskContext }): Promise<void> {
+  const { signal } = context
+  const chunks = counted(download(rootfs, { signal, onWait: (message) => context.output('progress', message) }), rootfs.bytes, (percent) => context.output('progress', `unpacking ${percent} %`))
+  const source = Readable.from(chunks)
+  const tar = source.pipe(createZstdDecompress())
+  // pipe() does not carry errors on; without this a bad hash would leave tar waiting for ever.
+  source.on('error', (error) => tar.destroy(error))
+  const argv = ['tar', '--extract', '--file=-', '--numeric-owner', '--same-owner', '--preserve-permissions', ...(await extendedOptions(signal)), '-C', folder] as const
+  await mustRun([...argv], { signal, input: tar })
+}
+
+/** busybox's tar knows neither attributes nor ACLs. */
+async function extendedOptions(signal: AbortSignal): Promise<string[]> {
+  const version = await mustRun(['tar', '--version'], { signal }).catch(() => '')
+  return version.includes('GNU tar') ? ['--xattrs', '--xattrs-include=*', '--acls'] : []
+}
+
+async function* counted(chunks: AsyncIterable<Buffer>, total: number, onStep: (percent: number) => void): AsyncGenerator<Buffer> {
+  let done = 0
+  let told = 0
+  for await (const chunk of chunks) {
+    done += chunk.length
+    const percent = Math.floor((done / Math.max(1, total)) * (100 / STEP)) * STEP
+    if (percent > told) onStep((told = percent))
+    yield chunk
+  }
+}

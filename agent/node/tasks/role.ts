@@ -1,0 +1,115 @@
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { RoleTask } from '../../../schemas/protocol.ts'
+import type { Json } from '../../../schemas/shape.ts'
+import { chooseJig } from '../../jigs/choose-jig.ts'
+import type { JigInput, JigOutcome } from '../../jigs/jig.ts'
+import type { TaskContext, TaskEnd } from '../executor.ts'
+import { NodeError } from '../node-error.ts'
+import { programEnvironment, runProgram } from '../run-program.ts'
+import { placeContent } from './content.ts'
+import { installPackages } from './packages.ts'
+import { matchesType } from './provide-type.ts'
+import { redactor, sensitiveTexts, textsOf } from './redact.ts'
+
+/** Bytes that a run may leave as results. */
+const RESULT_BYTES = 4 * 1024 * 1024
+
+/** Where role tasks work. */
+export interface RoleFolders {
+  /** Private working folders are made in it and removed again. In memory (/run), since documents may hold secrets. */
+  readonly work: string
+  /** Content by hash. */
+  readonly cache: string
+}
+
+/**
+ * Runs an entry of a barclamp: fetches its files, installs the packages it brings, gives the jig the document, runs the
+ * jig's command in a process group of its own and reads what it provides.
+ *
+ * Whatever the document calls sensitive, and every sensitive value that it provides, is taken out of output and messages.
+ *
+ * @throws {NodeError} JIG_UNKNOWN, CONTENT_*, FETCH_FAILED, PACKAGES_FAILED, PROVIDE_*, and the reason of an abort.
+ */
+export async function runRole(task: RoleTask, { folders, context }: { readonly folders: RoleFolders; readonly context: TaskContext }): Promise<TaskEnd> {
+  const jig = chooseJig(task.jig)
+  if (jig === undefined) throw new NodeError('JIG_UNKNOWN', `this node agent has no jig called ${task.jig}`)
+  await mkdir(folders.work, { recursive: true, mode: 0o700 })
+  const work = await mkdtemp(join(folders.work, 'role-'))
+  let redact = redactor(sensitiveTexts(task.document, task.sensitive))
+  const quiet: TaskContext = { ...context, output: (stream, line) => context.output(stream, redact(line)) }
+  try {
+    const input = await prepare(task, { work, folders, context: quiet })
+    await installPackages([...(jig.packages['debian'] ?? []), ...task.packages], { repository: task.repository, work, context: quiet })
+    const { files, command, environment, path } = jig.export(input)
+    for (const file of files) {
+      const target = join(work, file.path)
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 })
+      await writeFile(target, file.text, { mode: file.mode })
+    }
+    const base = programEnvironment()
+    const exitCode = command === null ? 0 : (await runProgram(command, {
+      signal: context.signal, cwd: input.content, onLine: (stream, line) => quiet.output(stream, line), onStart: (mark) => quiet.started(mark),
+      environment: { ...base, ...environment, PATH: [...path, base['PATH'] ?? ''].join(':') },
+    })).exitCode
+    const outcome = jig.import({ exitCode, files: await readResults(input.results) }, input)
+    if (outcome.kind !== 'failed') redact = withProvided(redact, outcome, task)
+    return checked(outcome, task, redact)
+  } finally {
+    await rm(work, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+async function prepare(
+  task: RoleTask, { work, folders, context }: { readonly work: string; readonly folders: RoleFolders; readonly context: TaskContext },
+): Promise<JigInput> {
+  const content = join(work, 'content')
+  const results = join(work, 'results')
+  await mkdir(content, { mode: 0o700 })
+  await mkdir(join(results, 'provides'), { recursive: true, mode: 0o700 })
+  await mkdir(join(results, 'facts'), { mode: 0o700 })
+  await placeContent(task.content, { folder: content, cache: folders.cache, signal: context.signal, onWait: (message) => context.output('progress', message) })
+  if (task.jig === 'noop') return { document: task.document, entry: task.entry, entryText: '', content, work, results }
+  if (!task.content.some(({ path }) => path === task.entry)) throw new NodeError('CONTENT_INVALID', `the barclamp has no file ${task.entry}`)
+  const entry = join(content, task.entry)
+  const entryText = await readFile(entry, 'utf8')
+  if (entryText.startsWith('#!')) await chmod(entry, 0o700)
+  return { document: task.document, entry: task.entry, entryText, content, work, results }
+}
+
+async function readResults(folder: string): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>()
+  let bytes = 0
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    bytes += (await stat(path)).size
+    if (bytes > RESULT_BYTES) throw new NodeError('RESULT_TOO_LARGE', `the step left more than ${RESULT_BYTES} bytes of results`)
+    files.set(path.slice(folder.length + 1), await readFile(path))
+  }
+  return files
+}
+
+function withProvided(redact: (line: string) => string, outcome: Exclude<JigOutcome, { kind: 'failed' }>, task: RoleTask): (line: string) => string {
+  const secrets = Object.entries(outcome.provides).filter(([name]) => task.provides[name]?.sensitive !== false).flatMap(([, value]) => textsOf(value))
+  const more = redactor(secrets)
+  return (line) => more(redact(line))
+}
+
+/** What is provided is exactly what the role declares, in the declared types. */
+function checked(outcome: JigOutcome, task: RoleTask, redact: (line: string) => string): TaskEnd {
+  if (outcome.kind === 'failed') throw new NodeError(outcome.code, redact(outcome.message))
+  const provides: Record<string, Json> = {}
+  for (const [name, value] of Object.entries(outcome.provides)) {
+    const declared = task.provides[name]
+    if (declared === undefined) throw new NodeError('PROVIDE_UNDECLARED', `${task.entry} provides ${name}, which its role does not declare`)
+    if (!matchesType(value, declared.type)) {
+      const hint = typeof value === 'string' ? `; say crowbar-provide ${name} --json VALUE` : ''
+      throw new NodeError('PROVIDE_TYPE', `${name} is declared as ${declared.type}, and ${task.entry} gave a ${typeof value}${hint}`)
+    }
+    provides[name] = value
+  }
+  const missing = Object.keys(task.provides).filter((name) => !Object.hasOwn(provides, name))
+  if (missing.length > 0) throw new NodeError('PROVIDE_MISSING', `${task.entry} did not provide ${missing.join(', ')}`)
+  return { outcome: outcome.kind, provides, ...(Object.keys(outcome.facts).length === 0 ? {} : { facts: outcome.facts }) }
+}
