@@ -1,0 +1,246 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { change } from '../../../compiler/change/change.ts'
+import { ledgerOfPlan } from '../../../compiler/change/ledger-of-plan.ts'
+import { digest } from '../../../schemas/canonical.ts'
+import type { Change, Changes } from '../../../schemas/changes.ts'
+import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
+import type { Json } from '../../../schemas/shape.ts'
+import { stepDocument } from '../../../schemas/step-values.ts'
+import { applied, disk, folded, machine, stepOf, wasSent } from '../../builders/ledger.ts'
+import { buildPlan } from '../../builders/plan.ts'
+import type { PlanSketch, RoleSketch } from '../../builders/plan.ts'
+
+const ids = (changes: Changes): readonly string[] => changes.changes.map((one) => one.step.id)
+const of = (changes: Changes, id: string): Change => {
+  const found = changes.changes.find((one) => one.step.id === id)
+  if (found === undefined) throw new Error(`${id} is not among ${ids(changes).join(', ')}`)
+  return found
+}
+const causes = (changes: Changes, id: string): readonly (readonly [string, string | null, Json, Json])[] =>
+  of(changes, id).causes.map((cause) => [cause.kind, cause.path, cause.before, cause.after])
+
+const web: RoleSketch = { role: 'web', on: ['n1'], attributes: { port: 80, names: ['a', 'b'] }, files: { 'run.sh': 'x', 'site.conf': 'y' } }
+const SITE: PlanSketch = { nodes: { n1: {} }, roles: [web] }
+const plan = buildPlan(SITE)
+const ledger = applied(plan, { machines: [machine('m-n1', [disk('d0', 'gpt: efi, ext4 /'), disk('d1', 'lvm: scratch')])] })
+
+describe('changes', () => {
+  it('say what the base is, and when there is none', () => {
+    expect(change(ledger, plan).base).toStrictEqual({ kind: 'ledger', commit: 'c0ffee00', run: 118, state: 'complete' })
+    expect(change(EMPTY_LEDGER, plan).base).toStrictEqual({ kind: 'empty', commit: null, run: null, state: null })
+  })
+
+  it('are nothing for the plan that was carried out', () => {
+    const none = change(ledger, plan)
+    expect(none.changes).toStrictEqual([])
+    expect(none.unchanged).toBe(plan.steps.length)
+  })
+
+  it('have an id over all that they say', () => {
+    const { id, ...rest } = change(ledger, buildPlan({ ...SITE, roles: [] }))
+    expect(id).toBe(digest(rest))
+    expect(change(ledger, plan).id).not.toBe(id)
+  })
+
+  it('are all steps in plan order when nothing has run', () => {
+    expect(ids(change(EMPTY_LEDGER, plan))).toStrictEqual(plan.steps.map((step) => step.id))
+  })
+})
+
+describe('causes', () => {
+  it('name the attributes that differ, with both values', () => {
+    const after = buildPlan({ ...SITE, roles: [{ ...web, attributes: { port: 81, names: ['a'], tls: { on: true } } }] })
+    expect(causes(change(ledger, after), 'base/web@n1')).toStrictEqual([
+      ['attribute', 'web.names', ['a', 'b'], ['a']],
+      ['attribute', 'web.port', 80, 81],
+      ['attribute', 'web.tls', null, { on: true }],
+    ])
+  })
+
+  it('name the files of a barclamp that differ', () => {
+    const after = buildPlan({ ...SITE, roles: [{ ...web, files: { 'run.sh': 'x', 'site.conf': 'z', 'new.conf': '' } }] })
+    expect(causes(change(ledger, after), 'base/web@n1').map(([kind, path]) => [kind, path])).toStrictEqual([
+      ['content', 'new.conf'],
+      ['content', 'site.conf'],
+    ])
+  })
+
+  it('say what of an installation differs, where the node is written', () => {
+    const after = buildPlan({ nodes: { n1: { os: 'debian-13', targets: ['d1'], at: 'nodes/n1.yaml:7:5' } }, roles: [web] })
+    const changes = change(ledger, after)
+    expect(causes(changes, 'install@n1')).toStrictEqual([
+      ['os', 'os', 'debian-12', 'debian-13'],
+      ['disks', 'disks', ['system: S-d0'], ['system: S-d1']],
+    ])
+    expect(of(changes, 'install@n1').causes[0]?.at).toBe('nodes/n1.yaml:7:5')
+    expect(causes(changes, 'base/web@n1')).toStrictEqual([['reinstalled', null, null, 'install@n1']])
+  })
+
+  it('come with the place that the compiler knows', () => {
+    const after = buildPlan({ ...SITE, roles: [{ ...web, attributes: { port: 81, names: ['a', 'b'] } }] })
+    const changes = change(ledger, after, { at: (step, path) => (path === 'web.port' ? `${step} at site.yaml:9:3` : null) })
+    expect(of(changes, 'base/web@n1').causes[0]?.at).toBe('base/web@n1 at site.yaml:9:3')
+  })
+
+  it('show secrets as versions and never what went into a value that is not known yet', () => {
+    const canary = 'hunter2'
+    const url = (version: number): Json => ({
+      deferred: { type: 'string', expression: 'db://${wants.password}', scope: { salt: canary }, inputs: { 'wants.password': { secret: 'db/root', version } }, sensitive: true },
+    })
+    const at = (version: number): PlanSketch => ({ nodes: { n1: {} }, roles: [{ ...web, attributes: { url: [url(version)] } }] })
+    const changes = change(applied(buildPlan(at(3))), buildPlan(at(4)))
+    const shown = (version: number): Json => [{ later: [{ secret: 'db/root', version }], sensitive: true, expression: 'db://${wants.password}' }]
+    expect(causes(changes, 'base/web@n1')).toStrictEqual([['attribute', 'web.url', shown(3), shown(4)]])
+    expect(JSON.stringify(changes)).not.toContain(canary)
+  })
+
+  it('name the node that a machine is taken from', () => {
+    const after = buildPlan({ nodes: { n2: { machine: 'm-n1' } }, roles: [] })
+    const changes = change(ledger, after)
+    expect(causes(changes, 'install@n2')).toContainEqual(['machine', 'node', 'n1', 'n2'])
+    expect(of(changes, 'install@n2').step.needs.map((need) => need.step)).toContain('release@n1')
+  })
+})
+
+describe('disks', () => {
+  it('are all named, those that are written first, with what was seen on them', () => {
+    const changes = change(ledger, buildPlan({ nodes: { n1: { os: 'debian-13', targets: ['d0', 'd7'] } }, roles: [] }))
+    expect(of(changes, 'install@n1').disks.map(({ serial, fate, blank, summary }) => [serial, fate, blank, summary])).toStrictEqual([
+      ['S-d0', 'wiped', false, 'gpt: efi, ext4 /'],
+      ['S-d7', 'wiped', null, 'not looked at yet'],
+      ['S-d1', 'kept', false, 'lvm: scratch'],
+    ])
+  })
+
+  it('are kept by a node that is only joined', () => {
+    const changes = change({ ...ledger, nodes: {} }, buildPlan({ nodes: { n1: { method: 'joined' } }, roles: [] }))
+    expect(of(changes, 'install@n1').disks.map(({ fate }) => fate)).toStrictEqual(['kept', 'kept'])
+    expect(of(changes, 'install@n1').needsApproval).toBe(false)
+  })
+})
+
+describe('removals', () => {
+  const chain: PlanSketch = {
+    nodes: { n1: {}, n2: {} },
+    roles: [
+      { role: 'low', on: ['n1', 'n2'], removal: { entry: 'remove.sh', deletesData: false }, cluster: true, attributes: { secretless: 1 } },
+      { role: 'mid', on: ['n1'], needs: ['low'], removal: { entry: 'remove.sh', deletesData: true } },
+      { role: 'top', on: ['n2'], needs: ['barrier/base/low', 'base/mid@n1'] },
+    ],
+  }
+  const before = buildPlan(chain)
+  const had = applied(before)
+
+  it('undo dependants before what they needed, also through barriers', () => {
+    const changes = change(had, buildPlan({ ...chain, roles: [] }))
+    expect(ids(changes)).toStrictEqual(['base/top@n2#remove', 'base/low@n2#remove', 'base/mid@n1#remove', 'base/low@n1#remove'])
+    expect(of(changes, 'base/low@n1#remove').step.needs.map((need) => need.step)).toStrictEqual(['base/mid@n1#remove', 'base/top@n2#remove'])
+    expect(of(changes, 'base/mid@n1#remove').step.needs.map((need) => need.step)).toStrictEqual(['base/top@n2#remove'])
+    expect(of(changes, 'base/low@n2#remove').step.needs.map((need) => need.step)).toStrictEqual(['base/top@n2#remove'])
+  })
+
+  it('carry the values and the listing that the plan no longer has', () => {
+    const changes = change(had, buildPlan({ ...chain, roles: [] }))
+    const { step } = of(changes, 'base/low@n1#remove')
+    expect(stepDocument(step, changes.values)).toStrictEqual({ low: { secretless: 1 } })
+    expect(changes.values[step.content ?? '']).toStrictEqual(before.contents[step.content ?? ''])
+    expect({ entry: step.entry, action: step.action, once: step.once }).toStrictEqual({ entry: 'remove.sh', action: 'remove', once: null })
+  })
+
+  it('that delete data have a key, are destructive and never retried', () => {
+    const { step, consequence } = of(change(had, buildPlan({ ...chain, roles: [] })), 'base/mid@n1#remove')
+    expect(consequence).toBe('wipe')
+    expect(step.destructive).toBe(true)
+    expect(step.once).toMatch(/^sha256:/)
+    expect(step.retries.max).toBe(0)
+  })
+
+  it('say plainly when nothing is undone', () => {
+    const one = of(change(had, buildPlan({ ...chain, roles: [] })), 'base/top@n2#remove')
+    expect(one.consequence).toBe('none')
+    expect(one.step.entry).toBe(null)
+    expect(one.causes[0]?.after).toBe('nothing is undone: the role has no `remove`')
+  })
+
+  it('come before whatever else runs on their node', () => {
+    const after = buildPlan({ ...chain, roles: [{ role: 'other', on: ['n1', 'n2'] }] })
+    const changes = change(had, after)
+    expect(of(changes, 'base/other@n1').step.needs.map((need) => need.step)).toStrictEqual(['install@n1', 'base/mid@n1#remove', 'base/low@n1#remove'])
+  })
+
+  it('are in an order that their needs allow, whatever needed what when', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    const edges = fc.array(fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names)), { maxLength: 14 })
+    fc.assert(
+      fc.property(edges, (pairs) => {
+        const flat = buildPlan({ nodes: { n1: {} }, roles: names.map((role) => ({ role, on: ['n1'] })) })
+        const steps = flat.steps.map((step) => ({ ...step, needs: [...step.needs, ...pairs.filter(([from]) => step.role === from).map(([, to]) => ({ step: `base/${to}@n1`, kind: 'requires' as const, at: '' }))] }))
+        const changes = change(applied({ ...flat, steps }), buildPlan({ nodes: { n1: {} }, roles: [] }))
+        expect(changes.changes.length).toBe(names.length)
+        const done = new Set<string>()
+        for (const { step } of changes.changes) {
+          for (const need of step.needs) expect(done.has(need.step), `${step.id} needs ${need.step}`).toBe(true)
+          done.add(step.id)
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('of a step that never succeeded cannot be built, and that is said', () => {
+    const sent = folded(applied(before, { only: (step) => step.role === null }), [wasSent(stepOf(before, 'base/low@n1'), before)])
+    const changes = change(sent, buildPlan({ ...chain, roles: [] }))
+    expect(ids(changes)).toStrictEqual([])
+    expect(changes.missing).toStrictEqual([{ what: 'how to undo it', for: 'base/low@n1', because: 'it was started, did not succeed and is no longer in the site' }])
+  })
+})
+
+describe('a barrier', () => {
+  const cluster = (on: readonly string[], port: number): PlanSketch => ({ nodes: { n1: {}, n2: {} }, roles: [{ role: 'db', on, attributes: { port }, cluster: true }] })
+
+  it('runs again when a member does, so that what waits for it waits', () => {
+    const changes = change(applied(buildPlan(cluster(['n1', 'n2'], 1))), buildPlan(cluster(['n1', 'n2'], 2)))
+    expect(ids(changes)).toStrictEqual(['base/db@n1', 'base/db@n2', 'barrier/base/db'])
+  })
+
+  it('is forgotten with its role', () => {
+    expect(ids(change(applied(buildPlan(cluster([], 1))), buildPlan({ nodes: { n1: {}, n2: {} } })))).toStrictEqual([])
+  })
+})
+
+describe('protect', () => {
+  const shielded = (sketch: PlanSketch): PlanSketch => ({ ...sketch, nodes: { ...sketch.nodes, n1: { ...sketch.nodes['n1'], protect: true, at: 'n1.yaml:3:1' } } })
+
+  it('refuses wipe, reinstall and removal of its node, and nothing less', () => {
+    const moved = shielded({ nodes: { n1: { os: 'debian-13' } }, roles: [web] })
+    const changes = change(ledger, buildPlan(moved))
+    expect(of(changes, 'install@n1').protectedBy).toBe('n1.yaml:3:1')
+    expect(of(changes, 'base/web@n1').protectedBy).toBe(null)
+    const blank = { ...ledger, machines: { 'm-n1': machine('m-n1', [disk('d0')]) } }
+    expect(of(change(blank, buildPlan(moved)), 'install@n1')).toMatchObject({ consequence: 'reinstall', protectedBy: 'n1.yaml:3:1', needsApproval: false })
+    const removable = buildPlan({ ...SITE, roles: [{ ...web, removal: { entry: 'x', deletesData: false } }] })
+    expect(of(change(applied(removable), buildPlan(shielded({ ...SITE, roles: [] }))), 'base/web@n1#remove').protectedBy).toBe('n1.yaml:3:1')
+  })
+
+  it('counts when only the base had it, also for a node that left', () => {
+    const old = ledgerOfPlan(buildPlan(shielded(SITE)))
+    expect(of(change(old.ledger, buildPlan({ nodes: { n1: { os: 'debian-13' } }, roles: [web] }), old.options), 'install@n1').protectedBy).toBe('n1.yaml:3:1')
+    expect(of(change(old.ledger, buildPlan({ nodes: {} }), old.options), 'release@n1').protectedBy).toBe('n1.yaml:3:1')
+  })
+})
+
+describe('a plan as the base', () => {
+  it('has nothing to do to become itself', () => {
+    const { ledger: base, options } = ledgerOfPlan(plan)
+    const changes = change(base, plan, options)
+    expect(changes.changes).toStrictEqual([])
+    expect(changes.base).toStrictEqual({ kind: 'commit', commit: 'c0ffee00', run: null, state: null })
+  })
+
+  it('has run nothing on nodes without a machine', () => {
+    const waiting: PlanSketch = { nodes: { n1: { machine: null } }, roles: [web] }
+    const { ledger: base, options } = ledgerOfPlan(buildPlan(waiting))
+    expect(ids(change(base, buildPlan(waiting), options))).toStrictEqual(['discover@n1', 'install@n1', 'base/web@n1'])
+  })
+})
