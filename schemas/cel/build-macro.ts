@@ -109,7 +109,7 @@ function existsOne(node: NodeOf<'macro'>, body: Run): Loop {
       else if (found instanceof Unknown) waiting = merge(waiting, found)
       else if (found !== false) return notBool(node, found)
     }
-    return count > 1 ? false : (waiting ?? count === 1)
+    return waiting ?? count === 1
   }
 }
 
@@ -133,6 +133,7 @@ function collect(node: NodeOf<'macro'>, body: Run | undefined, filter: Run | und
       if (take instanceof Unknown) waiting = merge(waiting, take)
       const value = body === undefined ? (values[index] ?? null) : body(frame)
       if (value instanceof Failure && take === true) return value
+      if (value instanceof Unknown) waiting = merge(waiting, value)
       list.push(value)
     }
     return waiting === undefined ? list : (merge(waiting, unknownIn(frame, list)) ?? waiting)
@@ -151,6 +152,7 @@ function collectMap(node: NodeOf<'macro'>, body: Run, filter: Run | undefined): 
       const value = body(frame)
       if (take instanceof Unknown) waiting = merge(waiting, merge(take, unknownIn(frame, value)))
       else if (value instanceof Failure) return value
+      else if (value instanceof Unknown) waiting = merge(waiting, value)
       else if (!addEntry(map, keys[index] ?? null, value)) return fail(node, keyMessage(keys[index] ?? null))
     }
     return waiting === undefined ? map : (merge(waiting, unknownIn(frame, map)) ?? waiting)

@@ -107,11 +107,11 @@ function buildList(node: NodeOf<'list'>, builder: Builder): Run {
       const value = optional ? unwrap(plain, span) : plain
       if (value === undefined) continue
       if (value instanceof Failure) return value
-      // An unknown element keeps its place; one that may be left out makes the whole list unknown.
-      if (optional && value instanceof Unknown) waiting = merge(waiting, value)
+      // What is computed for an element may still fail, so the list is not known before its elements are.
+      if (value instanceof Unknown) waiting = merge(waiting, value)
       list.push(value)
     }
-    return waiting === undefined ? list : (unknownIn(frame, list) ?? waiting)
+    return waiting === undefined ? list : (merge(waiting, unknownIn(frame, list)) ?? list)
   }
 }
 
@@ -129,7 +129,7 @@ function buildMap(node: NodeOf<'map'>, builder: Builder): Run {
       if (value === undefined) continue
       if (value instanceof Failure) return value
       if (key instanceof Unknown) waiting = merge(waiting, merge(key, unknownIn(frame, value)))
-      else if (entry.optional && value instanceof Unknown) waiting = merge(waiting, value)
+      else if (value instanceof Unknown) waiting = merge(waiting, value)
       else if (!addEntry(map, key, value)) return fail(entry.keySpan, keyMessage(key))
     }
     return waiting === undefined ? map : merge(waiting, unknownIn(frame, map)) ?? map

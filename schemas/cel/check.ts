@@ -11,8 +11,7 @@ import { memberPath, qualifiedName } from './qualified-name.ts'
 import { suggest } from './suggest.ts'
 import { formatType, optionalOf } from './type.ts'
 import type { CelType } from './type.ts'
-import { isAssignable, joinTypes, renameParams, resolveType, settleType } from './unify.ts'
-import type { Bindings } from './unify.ts'
+import { Bindings, isAssignable, joinTypes, renameParams, resolveType, settleType } from './unify.ts'
 import type { Environment } from './environment.ts'
 import type { Signature } from './library/function.ts'
 import type { Expression, NodeOf, Span } from './ast.ts'
@@ -31,7 +30,7 @@ const KEY_TYPES: readonly CelType[] = ['string', 'int', 'uint', 'bool']
 
 class Checker {
   readonly #environment: Environment
-  readonly bindings: Bindings = new Map()
+  readonly bindings = new Bindings()
   readonly errors: CheckError[] = []
   readonly reads = new Map<string, readonly string[]>()
   readonly calls: HostCall[] = []
@@ -353,7 +352,7 @@ class Checker {
     for (const { params, result } of signatures) {
       if (params.length !== args.length) continue
       const suffix = `#${this.#fresh++}`
-      const trial: Bindings = new Map(this.bindings)
+      const trial = this.bindings.fork()
       if (params.every((param, index) => isAssignable(trial, renameParams(param, suffix), args[index] ?? 'dyn'))) {
         fitting.push({ result: renameParams(result, suffix), trial })
       }
@@ -361,7 +360,7 @@ class Checker {
     const [only, ...others] = fitting
     if (only === undefined) return undefined
     if (others.length === 0) {
-      if (keep) for (const [param, type] of only.trial) this.bindings.set(param, type)
+      if (keep) only.trial.keep()
       return resolveType(only.trial, only.result)
     }
     const results = new Set(fitting.map(({ result, trial }) => formatType(settleType(trial, result))))

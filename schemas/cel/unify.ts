@@ -1,7 +1,32 @@
 import type { CelType } from './type.ts'
 
 /** What each type variable has turned out to be. */
-export type Bindings = Map<string, CelType>
+export class Bindings {
+  readonly #base: Bindings | undefined
+  readonly #own = new Map<string, CelType>()
+
+  constructor(base?: Bindings) {
+    this.#base = base
+  }
+
+  get(param: string): CelType | undefined {
+    return this.#own.get(param) ?? this.#base?.get(param)
+  }
+
+  set(param: string, type: CelType): void {
+    this.#own.set(param, type)
+  }
+
+  /** The same with room for what is only tried; `keep` of the fork makes it count. */
+  fork(): Bindings {
+    return new Bindings(this)
+  }
+
+  /** Hands what this fork has found to what it was forked from. */
+  keep(): void {
+    for (const [param, type] of this.#own) this.#base?.set(param, type)
+  }
+}
 
 /** The type with its variables replaced by what is known of them; free ones stay. */
 export function resolveType(bindings: Bindings, type: CelType): CelType {
@@ -84,9 +109,9 @@ function isNullable(type: CelType): boolean {
 
 /** The type of a place that holds values of both: the more general one, or dyn if neither holds the other. */
 export function joinTypes(bindings: Bindings, a: CelType, b: CelType): CelType {
-  const trial: Bindings = new Map(bindings)
+  const trial = bindings.fork()
   if (!isAssignable(trial, a, b)) return 'dyn'
-  for (const [param, type] of trial) bindings.set(param, type)
+  trial.keep()
   const left = resolveType(bindings, a)
   const right = resolveType(bindings, b)
   if (left === 'null') return right

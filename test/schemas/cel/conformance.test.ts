@@ -39,7 +39,7 @@ interface Score {
   readonly failures: string[]
 }
 
-test('the conformance data of the specification passes as far as it did before', () => {
+test('the conformance data of the specification passes, all of it that needs no protobuf', () => {
   const scores: Record<'core' | 'extensions', Score> = { core: { passed: 0, run: 0, failures: [] }, extensions: { passed: 0, run: 0, failures: [] } }
   const skipped: Record<string, number> = {}
   for (const file of (tests as Suite).suites ?? []) {
@@ -59,6 +59,6 @@ test('the conformance data of the specification passes as far as it did before',
   const { core, extensions } = scores
   const why = Object.entries(skipped).map(([reason, count]) => `${count} (${reason})`).join(', ')
   console.log(`CEL conformance: core ${core.passed}/${core.run}, extensions ${extensions.passed}/${extensions.run}, skipped ${why}`)
-  if (process.env['CEL_FAILURES'] !== undefined) console.log([...core.failures, ...extensions.failures].join('\n'))
-  expect(core.failures).toEqual([])
+  expect([...core.failures, ...extensions.failures]).toEqual([])
+  expect({ core: core.passed, extensions: extensions.passed }).toEqual({ core: 1100, extensions: 519 })
 })
