@@ -59,7 +59,11 @@ export async function installDebianPackages(
   // Another apt may be at work on this machine; wait for it rather than fail.
   const apt = ['apt-get', '-q', '-o', 'DPkg::Lock::Timeout=300'] as const
   onProgress('reading the package indexes')
-  await runProgram([...apt, 'update'], { signal, env })
+  await runProgram([...apt, 'update'], { signal, env }).catch((error: unknown) => {
+    signal.throwIfAborted()
+    // One source that fails must not keep packages of another one out; installing says what is really missing.
+    onProgress(`not every package index could be read: ${error instanceof Error ? error.message.split('\n').at(-1) ?? '' : String(error)}`)
+  })
   onProgress(`installing ${names.join(' ')}`)
   await runProgram([...apt, 'install', '--yes', '--no-install-recommends', '--', ...names], { signal, env })
   return { kind: 'installed', names }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { readAptRepositoryManifest } from './debian-packages.ts'
 import type { AptRepositoryManifest } from './debian-packages.ts'
 import type { ObjectHash, Store } from './store.ts'
@@ -15,6 +16,9 @@ export type AptRepository = (path: string) => Promise<RepositoryFile | undefined
 /** Manifests kept in memory; one is a few hundred bytes a package. */
 const KEPT_MANIFESTS = 32
 
+/** Bytes; enough for some 50,000 packages. */
+const LARGEST_MANIFEST = 16 * 1024 * 1024
+
 /**
  * Serves staged packages from the store as flat apt repositories, each below `/apt/<64 hex digits of its manifest>/`.
  *
@@ -29,7 +33,9 @@ export function createAptRepository(store: Store): AptRepository {
   const open = async (hash: ObjectHash): Promise<AptRepositoryManifest | undefined> => {
     const kept = manifests.get(hash)
     if (kept !== undefined) return kept
-    if (!await store.has(hash)) return undefined
+    // Any object can be named in a path, also a large image: only what can be a manifest is read.
+    const found = await stat(store.path(hash)).catch(() => undefined)
+    if (found === undefined || found.size > LARGEST_MANIFEST) return undefined
     const manifest = await readAptRepositoryManifest(store, hash).catch(() => undefined)
     if (manifest === undefined) return undefined
     if (manifests.size >= KEPT_MANIFESTS) manifests.delete(manifests.keys().next().value ?? hash)
@@ -38,9 +44,11 @@ export function createAptRepository(store: Store): AptRepository {
   }
   return async path => {
     const match = /^\/apt\/(?<hex>[0-9a-f]{64})\/(?<rest>.+)$/.exec(path)
-    const rest = normalise(match?.groups?.['rest'] ?? '')
+    if (match?.groups === undefined) return undefined
+    const { hex = '', rest: escaped = '' } = match.groups
+    const rest = normalise(escaped)
     if (rest === undefined) return undefined
-    const manifest = await open(`sha256:${match?.groups?.['hex'] ?? ''}`)
+    const manifest = await open(`sha256:${hex}`)
     return manifest === undefined ? undefined : find(manifest, rest)
   }
 }

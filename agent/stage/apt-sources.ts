@@ -54,7 +54,7 @@ export function sourcesForSuite(sources: readonly AptSource[], suite: string): A
 export function formatAptSources(sources: readonly AptSource[]): string {
   return sources.map(source => [
     'Types: deb', `URIs: ${source.uris.join(' ')}`, `Suites: ${source.suites.join(' ')}`, `Components: ${source.components.join(' ')}`,
-    ...Object.entries(source.options).map(([name, value]) => `${name}: ${value.replaceAll('\n', '\n ')}`), '',
+    ...Object.entries(source.options).map(([name, value]) => `${name}: ${value.replaceAll('\n\n', '\n.\n').replaceAll('\n', '\n ')}`), '',
   ].join('\n')).join('\n')
 }
 
