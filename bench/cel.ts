@@ -3,13 +3,25 @@ import type { Bindings } from '../schemas/cel/frame.ts'
 import type { CelType } from '../schemas/cel/type.ts'
 
 /** Prints how long typical rules take on one machine with six disks. */
-const disk: CelType = { object: 'disk', fields: { rotational: 'bool', bytes: 'int', model: 'string', serial: 'string', bus: 'string' } }
-const machine: CelType = { object: 'machine', fields: { disks: { list: disk }, dmi: { object: 'dmi', fields: { vendor: 'string', product: 'string' } } } }
+const disk: CelType = {
+  object: 'disk',
+  fields: { rotational: 'bool', bytes: 'int', model: 'string', serial: 'string', bus: 'string' },
+}
+const machine: CelType = {
+  object: 'machine',
+  fields: { disks: { list: disk }, dmi: { object: 'dmi', fields: { vendor: 'string', product: 'string' } } },
+}
 const environment = { variables: { machine, tags: { list: 'string' } as const }, functions: [] }
 const bindings: Bindings = {
   tags: ['compute', 'rack-a'],
   machine: {
-    disks: Array.from({ length: 6 }, (_, index) => ({ rotational: index > 3, bytes: 960_197_124_096, model: 'MZ7', serial: `S${index}`, bus: 'sata' })),
+    disks: Array.from({ length: 6 }, (_, index) => ({
+      rotational: index > 3,
+      bytes: 960_197_124_096,
+      model: 'MZ7',
+      serial: `S${index}`,
+      bus: 'sata',
+    })),
     dmi: { vendor: 'Dell Inc.', product: 'PowerEdge R640' },
   },
 }

@@ -34,20 +34,65 @@ export type Expression = Span &
   (
     | { readonly kind: 'literal'; readonly value: CelValue }
     | { readonly kind: 'name'; readonly name: string; readonly absolute: boolean }
-    | { readonly kind: 'select'; readonly operand: Expression; readonly field: string; readonly optional: boolean; readonly fieldSpan: Span }
-    | { readonly kind: 'has'; readonly operand: Expression; readonly field: string; readonly optional: boolean; readonly fieldSpan: Span }
+    | {
+        readonly kind: 'select'
+        readonly operand: Expression
+        readonly field: string
+        readonly optional: boolean
+        readonly fieldSpan: Span
+      }
+    | {
+        readonly kind: 'has'
+        readonly operand: Expression
+        readonly field: string
+        readonly optional: boolean
+        readonly fieldSpan: Span
+      }
     | { readonly kind: 'index'; readonly operand: Expression; readonly index: Expression; readonly optional: boolean }
-    | { readonly kind: 'call'; readonly name: string; readonly target: Expression | undefined; readonly args: readonly Expression[]; readonly nameSpan: Span }
+    | {
+        readonly kind: 'call'
+        readonly name: string
+        readonly target: Expression | undefined
+        readonly args: readonly Expression[]
+        readonly nameSpan: Span
+      }
     | { readonly kind: 'unary'; readonly operator: UnaryOperator; readonly operand: Expression }
-    | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression; readonly operatorSpan: Span }
-    | { readonly kind: 'logical'; readonly operator: '&&' | '||'; readonly left: Expression; readonly right: Expression }
+    | {
+        readonly kind: 'binary'
+        readonly operator: BinaryOperator
+        readonly left: Expression
+        readonly right: Expression
+        readonly operatorSpan: Span
+      }
+    | {
+        readonly kind: 'logical'
+        readonly operator: '&&' | '||'
+        readonly left: Expression
+        readonly right: Expression
+      }
     | { readonly kind: 'conditional'; readonly test: Expression; readonly yes: Expression; readonly no: Expression }
     | { readonly kind: 'list'; readonly elements: readonly ListElement[] }
     | { readonly kind: 'map'; readonly entries: readonly MapEntry[] }
-    /** `variables` has one name (element or key) or two (index and element, key and value). `filter` is the middle argument of `map(x, filter, body)`. */
-    | { readonly kind: 'macro'; readonly macro: MacroName; readonly range: Expression; readonly variables: readonly string[]; readonly filter: Expression | undefined; readonly body: Expression }
+    /**
+     * `variables` has one name (element or key) or two (index and element, key and value). `filter` is the middle
+     * argument of `map(x, filter, body)`.
+     */
+    | {
+        readonly kind: 'macro'
+        readonly macro: MacroName
+        readonly range: Expression
+        readonly variables: readonly string[]
+        readonly filter: Expression | undefined
+        readonly body: Expression
+      }
     /** `cel.bind(variable, value, body)`; with `flat`: optMap and optFlatMap, which bind what the optional holds. */
-    | { readonly kind: 'bind'; readonly form: 'bind' | 'optMap' | 'optFlatMap'; readonly variable: string; readonly value: Expression; readonly body: Expression }
+    | {
+        readonly kind: 'bind'
+        readonly form: 'bind' | 'optMap' | 'optFlatMap'
+        readonly variable: string
+        readonly value: Expression
+        readonly body: Expression
+      }
   )
 
 /** One kind of node. */

@@ -20,7 +20,8 @@ export function buildCall(node: NodeOf<'call'>, builder: Builder): Run {
   const [only] = functions
   const nodes = method && node.target !== undefined ? [node.target, ...node.args] : node.args
   const args = nodes.map((arg) => builder.build(arg))
-  if (functions.length === 1 && only?.kind === 'library' && only.arity !== undefined && !only.library.deep) return buildPlain(node, only.library, args)
+  if (functions.length === 1 && only?.kind === 'library' && only.arity !== undefined && !only.library.deep)
+    return buildPlain(node, only.library, args)
   return (frame) => {
     spend(frame, node)
     const values = args.map((arg) => arg(frame))
@@ -34,7 +35,11 @@ export function buildCall(node: NodeOf<'call'>, builder: Builder): Run {
 function buildPlain(node: NodeOf<'call'>, { apply }: LibraryFunction, args: readonly Run[]): Run {
   const [first, second, third, fourth] = args
   const finish = (frame: Frame, result: CelValue | undefined, values: () => readonly CelValue[]): CelValue =>
-    result === undefined ? noOverload(frame, node, values()) : typeof result === 'object' ? locate(result, node) : result
+    result === undefined
+      ? noOverload(frame, node, values())
+      : typeof result === 'object'
+        ? locate(result, node)
+        : result
   if (first !== undefined && second === undefined) {
     return (frame) => {
       const a = first(frame)
@@ -71,11 +76,19 @@ function noOverload(frame: Frame, node: NodeOf<'call'>, values: readonly CelValu
 }
 
 /** Tries the functions in order; the first that takes the values gives the result. */
-function callAny(frame: Frame, node: NodeOf<'call'>, functions: readonly Callable[], values: readonly CelValue[]): CelValue {
+function callAny(
+  frame: Frame,
+  node: NodeOf<'call'>,
+  functions: readonly Callable[],
+  values: readonly CelValue[],
+): CelValue {
   const waiting = absent(frame, values)
   if (waiting instanceof Failure) return waiting
   for (const callable of functions) {
-    const result = callable.kind === 'host' ? callHost(frame, node, callable, functions, values) : callLibrary(frame, callable.library, values)
+    const result =
+      callable.kind === 'host'
+        ? callHost(frame, node, callable, functions, values)
+        : callLibrary(frame, callable.library, values)
     if (result !== undefined) return result
   }
   return noOverload(frame, node, values)
@@ -89,15 +102,27 @@ function callLibrary(frame: Frame, library: LibraryFunction, values: readonly Ce
   return library.apply(frame, a, b, c, d)
 }
 
-function callHost(frame: Frame, node: NodeOf<'call'>, callable: Callable & { kind: 'host' }, functions: readonly Callable[], values: readonly CelValue[]): CelValue | undefined {
+function callHost(
+  frame: Frame,
+  node: NodeOf<'call'>,
+  callable: Callable & { kind: 'host' },
+  functions: readonly Callable[],
+  values: readonly CelValue[],
+): CelValue | undefined {
   const waiting = unknownInAll(frame, values)
   if (waiting !== undefined) return waiting
   const takes = ({ host }: Callable & { kind: 'host' }): boolean =>
-    (host.receiver === undefined ? host.params : [host.receiver, ...host.params]).every((type, index) => matchesType(type, values[index] ?? null))
+    (host.receiver === undefined ? host.params : [host.receiver, ...host.params]).every((type, index) =>
+      matchesType(type, values[index] ?? null),
+    )
   if (!takes(callable)) return undefined
   // Plain objects carry no name: where two kinds of them have the method, the fields must tell which it is.
   const others = functions.filter((other) => other !== callable && other.kind === 'host' && takes(other))
-  if (others.length > 0) return fail(node.nameSpan, `${node.name} may mean ${others.length + 1} functions here, and the value does not tell which`)
+  if (others.length > 0)
+    return fail(
+      node.nameSpan,
+      `${node.name} may mean ${others.length + 1} functions here, and the value does not tell which`,
+    )
   frame.charge(HOST_COST)
   return callable.host.call(values)
 }

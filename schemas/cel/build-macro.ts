@@ -36,7 +36,8 @@ export function buildMacro(node: NodeOf<'macro'>, builder: Builder): Run {
       return merge(value, merge(filter && unknownIn(frame, filter(frame)), unknownIn(frame, body(frame)))) ?? value
     }
     const items = two ? pairs(value) : singles(value)
-    if (items === undefined) return fail(node.range, `${node.macro} goes through a list or a map, this is ${typeWord(value)}`)
+    if (items === undefined)
+      return fail(node.range, `${node.macro} goes through a list or a map, this is ${typeWord(value)}`)
     const { keys, values } = items
     return loop(frame, items, (index) => {
       spend(frame, node)
@@ -175,7 +176,8 @@ export function buildBind(node: NodeOf<'bind'>, builder: Builder): Run {
     spend(frame, node)
     const optional = value(frame)
     if (optional instanceof Failure) return optional
-    if (!(optional instanceof Optional) && !(optional instanceof Unknown)) return fail(node.value, `${node.form} needs an optional value, this is ${typeWord(optional)}`)
+    if (!(optional instanceof Optional) && !(optional instanceof Unknown))
+      return fail(node.value, `${node.form} needs an optional value, this is ${typeWord(optional)}`)
     if (optional instanceof Optional && !optional.present) return NONE
     frame.slots[slot] = optional instanceof Optional ? optional.value : optional
     const result = body(frame)

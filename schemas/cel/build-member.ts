@@ -2,7 +2,19 @@ import { fail, spend } from './frame.ts'
 import type { Run } from './frame.ts'
 import { lookUp } from './library/compare.ts'
 import { merge, unknownIn } from './unknown.ts'
-import { asSmallInt, Double, Failure, isList, isRecord, typeWord, MapValue, NONE, Optional, Uint, Unknown } from './value.ts'
+import {
+  asSmallInt,
+  Double,
+  Failure,
+  isList,
+  isRecord,
+  typeWord,
+  MapValue,
+  NONE,
+  Optional,
+  Uint,
+  Unknown,
+} from './value.ts'
 import type { CelValue } from './value.ts'
 import type { Builder } from './builder.ts'
 import type { NodeOf, Span } from './ast.ts'
@@ -33,7 +45,8 @@ export function buildHas(node: NodeOf<'has'>, builder: Builder): Run {
     if (value instanceof Unknown || value instanceof Failure) return value
     const holder = value instanceof Optional ? value.value : value
     if (value instanceof Optional && !value.present) return false
-    if (!(holder instanceof MapValue) && !isRecord(holder)) return fail(fieldSpan, `${typeWord(holder)} has no fields, so no ${field}`)
+    if (!(holder instanceof MapValue) && !isRecord(holder))
+      return fail(fieldSpan, `${typeWord(holder)} has no fields, so no ${field}`)
     return lookUp(holder, field) !== undefined
   }
 }
@@ -58,7 +71,14 @@ export function buildIndex(node: NodeOf<'index'>, builder: Builder): Run {
 function member(holder: CelValue, key: CelValue, span: Span): CelValue {
   if (holder instanceof Unknown || holder instanceof Failure) return holder
   const found = find(holder, key, span)
-  return found !== undefined ? found : fail(span, isList(holder) ? `there is no element ${show(key)} in a list of ${holder.length}` : `there is no key ${show(key)}`)
+  return found !== undefined
+    ? found
+    : fail(
+        span,
+        isList(holder)
+          ? `there is no element ${show(key)} in a list of ${holder.length}`
+          : `there is no key ${show(key)}`,
+      )
 }
 
 /** The same as an optional value: none if there is none, and none of nothing. */
@@ -86,5 +106,9 @@ function asIndex(key: CelValue): number | undefined {
 }
 
 function show(key: CelValue): string {
-  return typeof key === 'string' ? JSON.stringify(key.slice(0, 80)) : typeof key === 'number' ? String(key) : `of type ${typeWord(key)}`
+  return typeof key === 'string'
+    ? JSON.stringify(key.slice(0, 80))
+    : typeof key === 'number'
+      ? String(key)
+      : `of type ${typeWord(key)}`
 }

@@ -16,7 +16,9 @@ export function buildUnary(node: NodeOf<'unary'>, builder: Builder): Run {
     const value = operand(frame)
     if (!negative && typeof value === 'boolean') return !value
     const result = negative ? NEGATE(frame, value, null, null, null) : undefined
-    return result === undefined ? (absent(frame, [value]) ?? fail(node, `${node.operator} does not apply to ${typeWord(value)}`)) : locate(result, node)
+    return result === undefined
+      ? (absent(frame, [value]) ?? fail(node, `${node.operator} does not apply to ${typeWord(value)}`))
+      : locate(result, node)
   }
 }
 

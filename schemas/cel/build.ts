@@ -90,12 +90,16 @@ function buildConditional(node: NodeOf<'conditional'>, builder: Builder): Run {
 /** What an element that may be left out comes to: a value, undefined if it is left out, or what stands in the way. */
 function unwrap(value: CelValue, span: Span): CelValue | undefined {
   if (value instanceof Optional) return value.present ? value.value : undefined
-  return value instanceof Unknown || value instanceof Failure ? value : fail(span, 'after ? an optional value is needed')
+  return value instanceof Unknown || value instanceof Failure
+    ? value
+    : fail(span, 'after ? an optional value is needed')
 }
 
 function buildList(node: NodeOf<'list'>, builder: Builder): Run {
   const elements = node.elements.map(({ value, optional }) => ({ run: builder.build(value), optional, span: value }))
-  const constant = node.elements.map(({ value, optional }) => (value.kind === 'literal' && !optional ? value.value : undefined))
+  const constant = node.elements.map(({ value, optional }) =>
+    value.kind === 'literal' && !optional ? value.value : undefined,
+  )
   const known = constant.filter((value) => value !== undefined)
   if (known.length === constant.length) return () => known
   return (frame) => {
@@ -116,7 +120,13 @@ function buildList(node: NodeOf<'list'>, builder: Builder): Run {
 }
 
 function buildMap(node: NodeOf<'map'>, builder: Builder): Run {
-  const entries = node.entries.map(({ key, value, optional }) => ({ key: builder.build(key), value: builder.build(value), optional, keySpan: key, span: value }))
+  const entries = node.entries.map(({ key, value, optional }) => ({
+    key: builder.build(key),
+    value: builder.build(value),
+    optional,
+    keySpan: key,
+    span: value,
+  }))
   return (frame) => {
     spend(frame, node, 1 + entries.length)
     const map = new MapValue()
@@ -132,6 +142,6 @@ function buildMap(node: NodeOf<'map'>, builder: Builder): Run {
       else if (value instanceof Unknown) waiting = merge(waiting, value)
       else if (!addEntry(map, key, value)) return fail(entry.keySpan, keyMessage(key))
     }
-    return waiting === undefined ? map : merge(waiting, unknownIn(frame, map)) ?? map
+    return waiting === undefined ? map : (merge(waiting, unknownIn(frame, map)) ?? map)
   }
 }

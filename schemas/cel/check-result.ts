@@ -24,7 +24,10 @@ export interface HostCall extends Span {
 export interface CheckResult {
   readonly type: CelType
   readonly errors: readonly CheckError[]
-  /** Every static member path that is read, from the variable on: `machine.disks[0].model` reads `['machine', 'disks']`. Sorted, once each. */
+  /**
+   * Every static member path that is read, from the variable on: `machine.disks[0].model` reads `['machine', 'disks']`.
+   * Sorted, once each.
+   */
   readonly reads: readonly (readonly string[])[]
   /** Every call of a host function, in the order of the source. */
   readonly calls: readonly HostCall[]

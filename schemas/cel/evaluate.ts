@@ -31,7 +31,11 @@ export interface CompileOptions {
 }
 
 /** Parses, checks and compiles an expression. Never throws; every mistake that the types show is reported at once. */
-export function compile(source: string, environment: Environment, { evaluateUnchecked = false }: CompileOptions = {}): CompileResult {
+export function compile(
+  source: string,
+  environment: Environment,
+  { evaluateUnchecked = false }: CompileOptions = {},
+): CompileResult {
   const { ast, errors } = parse(source)
   if (ast === undefined) return { program: undefined, errors }
   const checked = check(ast, environment)
@@ -63,24 +67,43 @@ export function evaluate(program: Program, bindings: Bindings, options: Evaluate
 }
 
 /** The same, with what it cost. */
-export function evaluateMetered(program: Program, bindings: Bindings, { costLimit = DEFAULT_COST_LIMIT }: EvaluateOptions = {}): { readonly result: Evaluation; readonly cost: number } {
+export function evaluateMetered(
+  program: Program,
+  bindings: Bindings,
+  { costLimit = DEFAULT_COST_LIMIT }: EvaluateOptions = {},
+): { readonly result: Evaluation; readonly cost: number } {
   const frame = new Frame(bindings, costLimit)
   try {
     return { result: outcome(frame, program.run(frame)), cost: frame.cost }
   } catch (error) {
     if (error instanceof CostExceeded) return { result: tooCostly(frame), cost: frame.cost }
     // Bindings so deep that walking them overflows the stack, or a string beyond what the engine holds.
-    if (error instanceof RangeError) return { result: { kind: 'error', message: 'a value is too large or nested too deep', offset: 0, length: program.source.length }, cost: frame.cost }
+    if (error instanceof RangeError)
+      return {
+        result: {
+          kind: 'error',
+          message: 'a value is too large or nested too deep',
+          offset: 0,
+          length: program.source.length,
+        },
+        cost: frame.cost,
+      }
     throw error
   }
 }
 
 function outcome(frame: Frame, value: CelValue): Evaluation {
-  if (value instanceof Failure) return { kind: 'error', message: value.message, offset: Math.max(0, value.offset), length: value.length }
+  if (value instanceof Failure)
+    return { kind: 'error', message: value.message, offset: Math.max(0, value.offset), length: value.length }
   const waiting = unknownIn(frame, value)
   return waiting === undefined ? { kind: 'value', value } : { kind: 'unknown', inputs: waiting.inputs }
 }
 
 function tooCostly({ limit, base, offset, length }: Frame): Evaluation {
-  return { kind: 'error', message: `the expression needs more than its cost limit of ${limit}`, offset: base + offset, length }
+  return {
+    kind: 'error',
+    message: `the expression needs more than its cost limit of ${limit}`,
+    offset: base + offset,
+    length,
+  }
 }

@@ -5,7 +5,8 @@ import type { CelValue } from './value.ts'
 /** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
-export type ToJson = { readonly kind: 'json'; readonly json: Json } | { readonly kind: 'error'; readonly message: string }
+export type ToJson =
+  { readonly kind: 'json'; readonly json: Json } | { readonly kind: 'error'; readonly message: string }
 
 /**
  * A JSON value as a CEL value, which it is already: integers within ±(2^53−1) are ints, other numbers doubles, objects

@@ -31,12 +31,19 @@ function at(pattern: RegExp, source: string, offset: number): string | undefined
 /** The token at or after `offset`; never fails: what is no token is one of kind `error` that covers it. */
 export function lex(source: string, offset: number): Token {
   const start = offset + (at(SPACE, source, offset)?.length ?? 0)
-  const make = (kind: Token['kind'], text: string, length: number, value: CelValue = null): Token => ({ kind, text, value, offset: start, length })
+  const make = (kind: Token['kind'], text: string, length: number, value: CelValue = null): Token => ({
+    kind,
+    text,
+    value,
+    offset: start,
+    length,
+  })
   if (start >= source.length) return make('end', 'the end', 0)
   const quote = at(QUOTE, source, start)
   if (quote !== undefined) {
     const read = readString(source, start, quote)
-    if ('message' in read) return { kind: 'error', text: read.message, value: null, offset: read.offset, length: read.length }
+    if ('message' in read)
+      return { kind: 'error', text: read.message, value: null, offset: read.offset, length: read.length }
     return make('literal', source.slice(start, read.end), read.end - start, read.value)
   }
   const name = at(NAME, source, start)
@@ -70,25 +77,38 @@ function readNumber(source: string, offset: number, text: string): Token {
   const base = { text, offset, length: text.length }
   const following = at(NAME, source, offset + text.length)
   if (following !== undefined) {
-    return { ...base, kind: 'error', text: `a number cannot be followed by ${following}`, value: null, length: text.length + following.length }
+    return {
+      ...base,
+      kind: 'error',
+      text: `a number cannot be followed by ${following}`,
+      value: null,
+      length: text.length + following.length,
+    }
   }
   const unsigned = /[uU]$/.test(text)
   const digits = unsigned ? text.slice(0, -1) : text
   const hexadecimal = /^0[xX]/.test(digits)
   if (!hexadecimal && /[.eE]/.test(digits)) {
-    if (unsigned) return { ...base, kind: 'error', text: 'an unsigned number has no fraction and no exponent', value: null }
+    if (unsigned)
+      return { ...base, kind: 'error', text: 'an unsigned number has no fraction and no exponent', value: null }
     return { ...base, kind: 'number', value: double(Number(digits)) }
   }
   if (digits.length > 400) return { ...base, kind: 'error', text: 'number out of range', value: null }
   const magnitude = BigInt(digits)
   if (unsigned) {
-    if (magnitude >= 2n ** 64n) return { ...base, kind: 'error', text: 'number out of range: a uint is at most 18446744073709551615', value: null }
+    if (magnitude >= 2n ** 64n)
+      return {
+        ...base,
+        kind: 'error',
+        text: 'number out of range: a uint is at most 18446744073709551615',
+        value: null,
+      }
     return { ...base, kind: 'number', value: new Uint(magnitude) }
   }
   return { ...base, kind: 'number', value: shrink(magnitude), magnitude }
 }
 
-/** Where the expression of a template that starts at `offset` ends: the offset of its unmatched `}`, or the mistake that hides it. */
+/** Where the expression of a template that starts at `offset` ends: at its unmatched `}`; or the mistake that hides it. */
 export function findClosingBrace(source: string, offset: number): number | SourceError {
   let depth = 0
   let position = offset

@@ -16,5 +16,7 @@ export function literalType(node: NodeOf<'literal'>): CelType {
 
 /** What an optional type holds, undefined for any other type. */
 export function optionalContent(type: CelType): CelType | undefined {
-  return typeof type === 'object' && 'opaque' in type && type.opaque === 'optional_type' ? type.parameters[0] : undefined
+  return typeof type === 'object' && 'opaque' in type && type.opaque === 'optional_type'
+    ? type.parameters[0]
+    : undefined
 }

@@ -1,7 +1,18 @@
 import type { SourceError } from './ast.ts'
 
 const ESCAPES: Readonly<Record<string, string>> = {
-  a: '\u0007', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', '?': '?', '"': '"', "'": "'", '`': '`',
+  a: '\u0007',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\\': '\\',
+  '?': '?',
+  '"': '"',
+  "'": "'",
+  '`': '`',
 }
 
 /** A string or bytes literal that was read: its value and the offset behind its closing quote. */
@@ -67,7 +78,9 @@ function readEscape(source: string, at: number, bytes: boolean): { value: string
   const text = digits === undefined ? source.slice(at + 1, at + 4) : source.slice(at + 2, at + 2 + digits)
   const valid = digits === undefined ? /^[0-3][0-7]{2}$/ : /^[0-9a-fA-F]+$/
   if (!valid.test(text) || text.length !== (digits ?? 3)) {
-    return digits === undefined ? 'an octal escape has three digits, \\000 to \\377' : `\\${c} needs ${digits} hexadecimal digits`
+    return digits === undefined
+      ? 'an octal escape has three digits, \\000 to \\377'
+      : `\\${c} needs ${digits} hexadecimal digits`
   }
   if (bytes && (c === 'u' || c === 'U')) return `\\${c} has no meaning in bytes`
   const code = Number.parseInt(text, digits === undefined ? 8 : 16)

@@ -14,23 +14,31 @@ const ORDER: readonly Signature[] = [
 ]
 
 /** Signatures of the operators; `==`, `!=` and `in` have rules of their own in the checker. */
-export const OPERATOR_SIGNATURES: Readonly<Record<Exclude<BinaryOperator, '==' | '!=' | 'in'>, readonly Signature[]>> = {
-  '+': [
-    ...ARITHMETIC, sig('string', 'string', 'string'), sig('bytes', 'bytes', 'bytes'), sig(LIST_T, LIST_T, LIST_T),
-    sig('timestamp', 'duration', 'timestamp'), sig('duration', 'timestamp', 'timestamp'), sig('duration', 'duration', 'duration'),
-  ],
-  '-': [
-    ...ARITHMETIC, sig('timestamp', 'timestamp', 'duration'), sig('timestamp', 'duration', 'timestamp'),
-    sig('duration', 'duration', 'duration'),
-  ],
-  '*': ARITHMETIC,
-  '/': ARITHMETIC,
-  '%': [sig('int', 'int', 'int'), sig('uint', 'uint', 'uint')],
-  '<': ORDER,
-  '<=': ORDER,
-  '>': ORDER,
-  '>=': ORDER,
-}
+export const OPERATOR_SIGNATURES: Readonly<Record<Exclude<BinaryOperator, '==' | '!=' | 'in'>, readonly Signature[]>> =
+  {
+    '+': [
+      ...ARITHMETIC,
+      sig('string', 'string', 'string'),
+      sig('bytes', 'bytes', 'bytes'),
+      sig(LIST_T, LIST_T, LIST_T),
+      sig('timestamp', 'duration', 'timestamp'),
+      sig('duration', 'timestamp', 'timestamp'),
+      sig('duration', 'duration', 'duration'),
+    ],
+    '-': [
+      ...ARITHMETIC,
+      sig('timestamp', 'timestamp', 'duration'),
+      sig('timestamp', 'duration', 'timestamp'),
+      sig('duration', 'duration', 'duration'),
+    ],
+    '*': ARITHMETIC,
+    '/': ARITHMETIC,
+    '%': [sig('int', 'int', 'int'), sig('uint', 'uint', 'uint')],
+    '<': ORDER,
+    '<=': ORDER,
+    '>': ORDER,
+    '>=': ORDER,
+  }
 
 /** Signatures of the minus sign. */
 export const NEGATION: readonly Signature[] = [sig('int', 'int'), sig('double', 'double')]

@@ -44,12 +44,44 @@ class SyntaxFault extends Error {
 }
 
 const RESERVED: ReadonlySet<string> = new Set([
-  'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace',
-  'return', 'var', 'void', 'while', 'in', 'true', 'false', 'null',
+  'as',
+  'break',
+  'const',
+  'continue',
+  'else',
+  'for',
+  'function',
+  'if',
+  'import',
+  'let',
+  'loop',
+  'package',
+  'namespace',
+  'return',
+  'var',
+  'void',
+  'while',
+  'in',
+  'true',
+  'false',
+  'null',
 ])
 
 const POWER: Readonly<Record<string, number>> = {
-  '||': 1, '&&': 2, '==': 3, '!=': 3, '<': 3, '<=': 3, '>': 3, '>=': 3, in: 3, '+': 4, '-': 4, '*': 5, '/': 5, '%': 5,
+  '||': 1,
+  '&&': 2,
+  '==': 3,
+  '!=': 3,
+  '<': 3,
+  '<=': 3,
+  '>': 3,
+  '>=': 3,
+  in: 3,
+  '+': 4,
+  '-': 4,
+  '*': 5,
+  '/': 5,
+  '%': 5,
 }
 
 class Parser {
@@ -78,7 +110,8 @@ class Parser {
   #unexpected(wanted: string): never {
     const { kind, text } = this.#token
     if (kind === 'error') throw new SyntaxFault(text, this.#token)
-    const found = kind === 'end' ? 'the expression ends here' : `found ${text.length > 40 ? `${text.slice(0, 40)}…` : text}`
+    const found =
+      kind === 'end' ? 'the expression ends here' : `found ${text.length > 40 ? `${text.slice(0, 40)}…` : text}`
     throw new SyntaxFault(`expected ${wanted}, ${found}`, this.#token)
   }
 
@@ -113,7 +146,10 @@ class Parser {
   }
 
   #tooDeep(span: Span): SyntaxFault {
-    return new SyntaxFault(`the expression is nested deeper than ${MAX_DEPTH} levels`, { offset: span.offset, length: Math.min(span.length, 1) })
+    return new SyntaxFault(`the expression is nested deeper than ${MAX_DEPTH} levels`, {
+      offset: span.offset,
+      length: Math.min(span.length, 1),
+    })
   }
 
   #expression(): Expression {
@@ -148,7 +184,11 @@ class Parser {
       left =
         operator === '&&' || operator === '||'
           ? this.#node({ kind: 'logical', operator, left, right, ...span }, left, right)
-          : this.#node({ kind: 'binary', operator: operator as BinaryOperator, left, right, operatorSpan, ...span }, left, right)
+          : this.#node(
+              { kind: 'binary', operator: operator as BinaryOperator, left, right, operatorSpan, ...span },
+              left,
+              right,
+            )
     }
   }
 
@@ -159,7 +199,10 @@ class Parser {
     const minus = operators.at(-1)?.text === '-' && this.#token.kind === 'number' ? operators.pop() : undefined
     let node = this.#member(this.#primary(minus))
     for (const token of operators.toReversed()) {
-      node = this.#node({ kind: 'unary', operator: token.text === '!' ? '!' : '-', operand: node, ...between(token, node) }, node)
+      node = this.#node(
+        { kind: 'unary', operator: token.text === '!' ? '!' : '-', operand: node, ...between(token, node) },
+        node,
+      )
     }
     return node
   }
@@ -186,7 +229,10 @@ class Parser {
     this.#take()
     if (token.kind === 'name' && !optional && this.#is('(')) return this.#call(token, operand)
     const fieldSpan = spanOf(token)
-    return this.#node({ kind: 'select', operand, field: token.text, optional, fieldSpan, ...between(operand, token) }, operand)
+    return this.#node(
+      { kind: 'select', operand, field: token.text, optional, fieldSpan, ...between(operand, token) },
+      operand,
+    )
   }
 
   #call(name: Token, target: Expression | undefined): Expression {
@@ -231,7 +277,11 @@ class Parser {
     if (magnitude !== undefined && magnitude > (minus === undefined ? 2n ** 63n - 1n : 2n ** 63n)) {
       throw new SyntaxFault('number out of range: an int is at most 9223372036854775807', span)
     }
-    const literal = this.#node({ kind: 'literal', value: minus === undefined ? value : negate(value, magnitude), ...span })
+    const literal = this.#node({
+      kind: 'literal',
+      value: minus === undefined ? value : negate(value, magnitude),
+      ...span,
+    })
     // -5u has no value; as an operator it gets the usual "does not apply to uint".
     if (minus !== undefined && literal.value === null) {
       const operand = this.#node({ kind: 'literal', value, ...spanOf(token) })
@@ -261,7 +311,10 @@ class Parser {
       if (!this.#accept(',')) break
     }
     const close = this.#expect('}', ', or }')
-    return this.#node({ kind: 'map', entries, ...between(open, close) }, ...entries.flatMap((entry) => [entry.key, entry.value]))
+    return this.#node(
+      { kind: 'map', entries, ...between(open, close) },
+      ...entries.flatMap((entry) => [entry.key, entry.value]),
+    )
   }
 }
 

@@ -8,7 +8,10 @@ export type Callable =
   | { readonly kind: 'host'; readonly arity: number; readonly host: HostFunction }
 
 /** The functions of a name, of the library and of the host. Without `arity`: for any number of arguments. */
-export function findFunctions(environment: Environment, { name, method, arity }: { readonly name: string; readonly method: boolean; readonly arity: number | undefined }): readonly Callable[] {
+export function findFunctions(
+  environment: Environment,
+  { name, method, arity }: { readonly name: string; readonly method: boolean; readonly arity: number | undefined },
+): readonly Callable[] {
   const found: Callable[] = []
   for (const library of LIBRARY.get(name) ?? []) {
     if (library.method === method && (arity === undefined || library.arity === undefined || library.arity === arity)) {
@@ -30,7 +33,8 @@ export function callSignatures(callable: Callable, count: number): readonly Sign
     const { receiver, params, result } = callable.host
     return [{ params: receiver === undefined ? params : [receiver, ...params], result }]
   }
-  if (callable.arity === undefined) return [{ params: Array.from({ length: count }, () => 'dyn' as const), result: 'dyn' }]
+  if (callable.arity === undefined)
+    return [{ params: Array.from({ length: count }, () => 'dyn' as const), result: 'dyn' }]
   return callable.library.signatures
 }
 

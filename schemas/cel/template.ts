@@ -13,8 +13,9 @@ import type { CheckError, HostCall } from './check-result.ts'
 import type { Environment } from './environment.ts'
 import type { SourceError, Span } from './ast.ts'
 
-/** A piece of a template. Of an expression, `source` is what stands between the braces, and the span is that of `source`. */
-export type TemplatePart = Span & ({ readonly kind: 'text'; readonly text: string } | { readonly kind: 'expression'; readonly source: string })
+/** A piece of a template. Of an expression, `source` is what stands between the braces, and the span is its. */
+export type TemplatePart = Span &
+  ({ readonly kind: 'text'; readonly text: string } | { readonly kind: 'expression'; readonly source: string })
 
 export type TemplateResult =
   | { readonly parts: readonly TemplatePart[]; readonly errors: readonly [] }
@@ -78,7 +79,11 @@ export function compileTemplate(text: string, environment: Environment): Compile
     const { program, errors: mistakes } = compile(part.source, environment)
     for (const mistake of mistakes) found.push({ ...mistake, offset: mistake.offset + part.offset })
     if (program !== undefined && !single && !hasText(program.type)) {
-      found.push({ message: `${formatType(program.type)} has no text to put into a string`, offset: part.offset, length: part.length })
+      found.push({
+        message: `${formatType(program.type)} has no text to put into a string`,
+        offset: part.offset,
+        length: part.length,
+      })
     }
     return { part, program }
   })
@@ -100,7 +105,9 @@ interface Compiled {
 }
 
 function hasText(type: CelType): boolean {
-  return type === 'dyn' || type === 'string' || type === 'int' || type === 'uint' || type === 'double' || type === 'bool'
+  return (
+    type === 'dyn' || type === 'string' || type === 'int' || type === 'uint' || type === 'double' || type === 'bool'
+  )
 }
 
 function union(programs: readonly Program[]): Program['reads'] {
@@ -109,7 +116,9 @@ function union(programs: readonly Program[]): Program['reads'] {
 }
 
 function shiftCalls(compiled: readonly Compiled[]): readonly HostCall[] {
-  return compiled.flatMap(({ part, program }) => (program?.calls ?? []).map((call) => ({ ...call, offset: call.offset + part.offset })))
+  return compiled.flatMap(({ part, program }) =>
+    (program?.calls ?? []).map((call) => ({ ...call, offset: call.offset + part.offset })),
+  )
 }
 
 function runPart(frame: Frame, compiled: Compiled | undefined): CelValue {

@@ -5,7 +5,17 @@
  * (`optional_type`), `param` a type variable in the signature of a function.
  */
 export type CelType =
-  | 'dyn' | 'null' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'timestamp' | 'duration' | 'type'
+  | 'dyn'
+  | 'null'
+  | 'bool'
+  | 'int'
+  | 'uint'
+  | 'double'
+  | 'string'
+  | 'bytes'
+  | 'timestamp'
+  | 'duration'
+  | 'type'
   | { readonly list: CelType }
   | { readonly map: readonly [key: CelType, value: CelType] }
   | { readonly object: string; readonly fields: Readonly<Record<string, CelType>> }

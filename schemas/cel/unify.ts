@@ -37,7 +37,8 @@ export function resolveType(bindings: Bindings, type: CelType): CelType {
   }
   if ('list' in type) return { list: resolveType(bindings, type.list) }
   if ('map' in type) return { map: [resolveType(bindings, type.map[0]), resolveType(bindings, type.map[1])] }
-  if ('opaque' in type) return { opaque: type.opaque, parameters: type.parameters.map((part) => resolveType(bindings, part)) }
+  if ('opaque' in type)
+    return { opaque: type.opaque, parameters: type.parameters.map((part) => resolveType(bindings, part)) }
   return type
 }
 
@@ -48,7 +49,8 @@ export function settleType(bindings: Bindings, type: CelType): CelType {
   if ('param' in resolved) return 'dyn'
   if ('list' in resolved) return { list: settleType(bindings, resolved.list) }
   if ('map' in resolved) return { map: [settleType(bindings, resolved.map[0]), settleType(bindings, resolved.map[1])] }
-  if ('opaque' in resolved) return { opaque: resolved.opaque, parameters: resolved.parameters.map((part) => settleType(bindings, part)) }
+  if ('opaque' in resolved)
+    return { opaque: resolved.opaque, parameters: resolved.parameters.map((part) => settleType(bindings, part)) }
   return resolved
 }
 
@@ -58,7 +60,8 @@ export function renameParams(type: CelType, suffix: string): CelType {
   if ('param' in type) return { param: type.param + suffix }
   if ('list' in type) return { list: renameParams(type.list, suffix) }
   if ('map' in type) return { map: [renameParams(type.map[0], suffix), renameParams(type.map[1], suffix)] }
-  if ('opaque' in type) return { opaque: type.opaque, parameters: type.parameters.map((part) => renameParams(part, suffix)) }
+  if ('opaque' in type)
+    return { opaque: type.opaque, parameters: type.parameters.map((part) => renameParams(part, suffix)) }
   return type
 }
 
@@ -96,15 +99,25 @@ export function isAssignable(bindings: Bindings, wanted: CelType, given: CelType
   if ('list' in to) return 'list' in from && isAssignable(bindings, to.list, from.list)
   if ('map' in to) {
     if ('object' in from) return isAssignable(bindings, to.map[0], 'string') && isAssignable(bindings, to.map[1], 'dyn')
-    return 'map' in from && isAssignable(bindings, to.map[0], from.map[0]) && isAssignable(bindings, to.map[1], from.map[1])
+    return (
+      'map' in from && isAssignable(bindings, to.map[0], from.map[0]) && isAssignable(bindings, to.map[1], from.map[1])
+    )
   }
-  if ('object' in to) return 'object' in from ? to.object === from.object : 'map' in from && isAssignable(bindings, from.map[0], 'string')
-  if (!('opaque' in to && 'opaque' in from) || to.opaque !== from.opaque || to.parameters.length !== from.parameters.length) return false
+  if ('object' in to)
+    return 'object' in from ? to.object === from.object : 'map' in from && isAssignable(bindings, from.map[0], 'string')
+  if (
+    !('opaque' in to && 'opaque' in from) ||
+    to.opaque !== from.opaque ||
+    to.parameters.length !== from.parameters.length
+  )
+    return false
   return to.parameters.every((part, index) => isAssignable(bindings, part, from.parameters[index] ?? 'dyn'))
 }
 
 function isNullable(type: CelType): boolean {
-  return type === 'timestamp' || type === 'duration' || (typeof type === 'object' && ('object' in type || 'opaque' in type))
+  return (
+    type === 'timestamp' || type === 'duration' || (typeof type === 'object' && ('object' in type || 'opaque' in type))
+  )
 }
 
 /** The type of a place that holds values of both: the more general one, or dyn if neither holds the other. */
@@ -125,5 +138,9 @@ function isMoreGeneral(a: CelType, b: CelType): boolean {
   if ('list' in a && 'list' in b) return isMoreGeneral(a.list, b.list)
   if ('map' in a && 'map' in b) return isMoreGeneral(a.map[0], b.map[0]) || isMoreGeneral(a.map[1], b.map[1])
   if ('map' in a && 'object' in b) return true
-  return 'opaque' in a && 'opaque' in b && a.parameters.some((part, index) => isMoreGeneral(part, b.parameters[index] ?? 'dyn'))
+  return (
+    'opaque' in a &&
+    'opaque' in b &&
+    a.parameters.some((part, index) => isMoreGeneral(part, b.parameters[index] ?? 'dyn'))
+  )
 }

@@ -153,8 +153,21 @@ export function double(value: number): number | Double {
 
 /** The names of the types, as `type(x)` gives them. */
 export type Kind =
-  | 'null_type' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'list' | 'map' | 'type' | 'optional_type'
-  | 'google.protobuf.Timestamp' | 'google.protobuf.Duration' | 'unknown' | 'error'
+  | 'null_type'
+  | 'bool'
+  | 'int'
+  | 'uint'
+  | 'double'
+  | 'string'
+  | 'bytes'
+  | 'list'
+  | 'map'
+  | 'type'
+  | 'optional_type'
+  | 'google.protobuf.Timestamp'
+  | 'google.protobuf.Duration'
+  | 'unknown'
+  | 'error'
 
 /** The run-time type of a value. */
 export function kindOf(value: CelValue): Kind {
@@ -175,7 +188,12 @@ export function kindOf(value: CelValue): Kind {
 /** The run-time type in the words of an error message. */
 export function typeWord(value: CelValue): string {
   const kind = kindOf(value)
-  const words: Partial<Record<Kind, string>> = { null_type: 'null', optional_type: 'an optional value', 'google.protobuf.Timestamp': 'timestamp', 'google.protobuf.Duration': 'duration' }
+  const words: Partial<Record<Kind, string>> = {
+    null_type: 'null',
+    optional_type: 'an optional value',
+    'google.protobuf.Timestamp': 'timestamp',
+    'google.protobuf.Duration': 'duration',
+  }
   return words[kind] ?? kind
 }
 

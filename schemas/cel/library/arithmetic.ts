@@ -14,12 +14,19 @@ export function makeInt(value: bigint): CelValue {
 
 /** A uint result, or the error that says it does not fit. */
 export function makeUint(value: bigint): CelValue {
-  return value < 0n || value > UINT_MAX ? new Failure('the result does not fit an unsigned 64-bit integer') : new Uint(value)
+  return value < 0n || value > UINT_MAX
+    ? new Failure('the result does not fit an unsigned 64-bit integer')
+    : new Uint(value)
 }
 
 type Exact = (a: bigint, b: bigint) => bigint
 
-function numeric(a: CelValue, b: CelValue, exact: Exact, float: ((a: number, b: number) => number) | undefined): CelValue | undefined {
+function numeric(
+  a: CelValue,
+  b: CelValue,
+  exact: Exact,
+  float: ((a: number, b: number) => number) | undefined,
+): CelValue | undefined {
   const x = asInt(a)
   if (x !== undefined) {
     const y = asInt(b)
@@ -59,7 +66,12 @@ export const add: Apply = (meter, a, b) => {
     if (b instanceof Timestamp) return makeTimestamp(a.nanos + b.nanos)
     return b instanceof Duration ? makeDuration(a.nanos + b.nanos) : undefined
   }
-  return numeric(a, b, (x, y) => x + y, (x, y) => x + y)
+  return numeric(
+    a,
+    b,
+    (x, y) => x + y,
+    (x, y) => x + y,
+  )
 }
 
 export const subtract: Apply = (_meter, a, b) => {
@@ -72,10 +84,21 @@ export const subtract: Apply = (_meter, a, b) => {
     return b instanceof Duration ? makeTimestamp(a.nanos - b.nanos) : undefined
   }
   if (a instanceof Duration) return b instanceof Duration ? makeDuration(a.nanos - b.nanos) : undefined
-  return numeric(a, b, (x, y) => x - y, (x, y) => x - y)
+  return numeric(
+    a,
+    b,
+    (x, y) => x - y,
+    (x, y) => x - y,
+  )
 }
 
-export const multiply: Apply = (_meter, a, b) => numeric(a, b, (x, y) => x * y, (x, y) => x * y)
+export const multiply: Apply = (_meter, a, b) =>
+  numeric(
+    a,
+    b,
+    (x, y) => x * y,
+    (x, y) => x * y,
+  )
 
 function isZero(value: CelValue): boolean {
   return value === 0 || (value instanceof Uint && value.value === 0n)
@@ -83,7 +106,12 @@ function isZero(value: CelValue): boolean {
 
 export const divide: Apply = (_meter, a, b) => {
   if (isZero(b) && (asInt(a) !== undefined || a instanceof Uint)) return new Failure('division by zero')
-  return numeric(a, b, (x, y) => x / y, (x, y) => x / y)
+  return numeric(
+    a,
+    b,
+    (x, y) => x / y,
+    (x, y) => x / y,
+  )
 }
 
 export const modulo: Apply = (_meter, a, b) => {

@@ -1,5 +1,17 @@
 import { merge } from '../unknown.ts'
-import { Double, Duration, entriesOf, isList, isRecord, MapValue, Optional, Timestamp, TypeValue, Uint, Unknown } from '../value.ts'
+import {
+  Double,
+  Duration,
+  entriesOf,
+  isList,
+  isRecord,
+  MapValue,
+  Optional,
+  Timestamp,
+  TypeValue,
+  Uint,
+  Unknown,
+} from '../value.ts'
 import type { CelValue } from '../value.ts'
 import type { Meter } from '../meter.ts'
 

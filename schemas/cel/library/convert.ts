@@ -38,9 +38,12 @@ export function decodeUtf8(bytes: Uint8Array): string | Failure {
 function toInt(a: CelValue): CelValue | undefined {
   if (asInt(a) !== undefined) return a
   if (a instanceof Uint) return makeInt(a.value)
-  if (a instanceof Timestamp) return makeInt((a.nanos - (((a.nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n)) / 1_000_000_000n)
+  if (a instanceof Timestamp)
+    return makeInt((a.nanos - (((a.nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n)) / 1_000_000_000n)
   if (typeof a === 'string') {
-    return a.length <= 40 && /^[+-]?\d+$/.test(a) ? makeInt(BigInt(a.replace(/^\+/, ''))) : new Failure(`${show(a)} is not an integer`)
+    return a.length <= 40 && /^[+-]?\d+$/.test(a)
+      ? makeInt(BigInt(a.replace(/^\+/, '')))
+      : new Failure(`${show(a)} is not an integer`)
   }
   const float = asDouble(a)
   if (float === undefined) return undefined
@@ -53,11 +56,15 @@ function toUint(a: CelValue): CelValue | undefined {
   const int = asInt(a)
   if (int !== undefined) return makeUint(int)
   if (typeof a === 'string') {
-    return a.length <= 40 && /^\+?\d+$/.test(a) ? makeUint(BigInt(a.replace(/^\+/, ''))) : new Failure(`${show(a)} is not an unsigned integer`)
+    return a.length <= 40 && /^\+?\d+$/.test(a)
+      ? makeUint(BigInt(a.replace(/^\+/, '')))
+      : new Failure(`${show(a)} is not an unsigned integer`)
   }
   const float = asDouble(a)
   if (float === undefined) return undefined
-  return float > -1 && float < 2 ** 64 ? makeUint(BigInt(Math.trunc(float))) : new Failure(`${float} does not fit an unsigned 64-bit integer`)
+  return float > -1 && float < 2 ** 64
+    ? makeUint(BigInt(Math.trunc(float)))
+    : new Failure(`${float} does not fit an unsigned 64-bit integer`)
 }
 
 const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
@@ -93,12 +100,27 @@ export function sortedText(texts: readonly string[]): readonly string[] {
 /** Conversions between types, `dyn` and `type`. */
 export const CONVERSIONS: readonly LibraryFunction[] = [
   define('bool', [sig('bool', 'bool'), sig('string', 'bool')], (_meter, a) => toBool(a)),
-  define('int', [sig('int', 'int'), sig('uint', 'int'), sig('double', 'int'), sig('string', 'int'), sig('timestamp', 'int')], (_meter, a) => toInt(a)),
-  define('uint', [sig('uint', 'uint'), sig('int', 'uint'), sig('double', 'uint'), sig('string', 'uint')], (_meter, a) => toUint(a)),
-  define('double', [sig('double', 'double'), sig('int', 'double'), sig('uint', 'double'), sig('string', 'double')], (_meter, a) => toDouble(a)),
+  define(
+    'int',
+    [sig('int', 'int'), sig('uint', 'int'), sig('double', 'int'), sig('string', 'int'), sig('timestamp', 'int')],
+    (_meter, a) => toInt(a),
+  ),
+  define('uint', [sig('uint', 'uint'), sig('int', 'uint'), sig('double', 'uint'), sig('string', 'uint')], (_meter, a) =>
+    toUint(a),
+  ),
+  define(
+    'double',
+    [sig('double', 'double'), sig('int', 'double'), sig('uint', 'double'), sig('string', 'double')],
+    (_meter, a) => toDouble(a),
+  ),
   define(
     'string',
-    [sig('string', 'string'), ...(['int', 'uint', 'double', 'bool', 'bytes', 'timestamp', 'duration'] as const).map((type) => sig(type, 'string'))],
+    [
+      sig('string', 'string'),
+      ...(['int', 'uint', 'double', 'bool', 'bytes', 'timestamp', 'duration'] as const).map((type) =>
+        sig(type, 'string'),
+      ),
+    ],
     (meter, a) => {
       if (!(a instanceof Uint8Array)) return toText(a)
       meter.charge(a.length >> 3)
@@ -111,13 +133,20 @@ export const CONVERSIONS: readonly LibraryFunction[] = [
     meter.charge(a.length >> 3)
     return new TextEncoder().encode(a)
   }),
-  define('timestamp', [sig('timestamp', 'timestamp'), sig('string', 'timestamp'), sig('int', 'timestamp')], (_meter, a) => {
-    if (typeof a === 'string') return parseTimestamp(a)
-    const seconds = asInt(a)
-    return seconds === undefined ? (a instanceof Timestamp ? a : undefined) : makeTimestamp(seconds * 1_000_000_000n)
-  }),
+  define(
+    'timestamp',
+    [sig('timestamp', 'timestamp'), sig('string', 'timestamp'), sig('int', 'timestamp')],
+    (_meter, a) => {
+      if (typeof a === 'string') return parseTimestamp(a)
+      const seconds = asInt(a)
+      return seconds === undefined ? (a instanceof Timestamp ? a : undefined) : makeTimestamp(seconds * 1_000_000_000n)
+    },
+  ),
   define('duration', [sig('duration', 'duration'), sig('string', 'duration')], (_meter, a) =>
-    typeof a === 'string' ? parseDuration(a) : a instanceof Duration ? a : undefined),
+    typeof a === 'string' ? parseDuration(a) : a instanceof Duration ? a : undefined,
+  ),
   define('dyn', [sig(T, 'dyn')], (_meter, a) => (a instanceof Unknown || a instanceof Failure ? undefined : a)),
-  define('type', [sig(T, 'type')], (_meter, a) => (a instanceof Unknown || a instanceof Failure ? undefined : new TypeValue(kindOf(a)))),
+  define('type', [sig(T, 'type')], (_meter, a) =>
+    a instanceof Unknown || a instanceof Failure ? undefined : new TypeValue(kindOf(a)),
+  ),
 ]

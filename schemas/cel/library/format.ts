@@ -54,7 +54,12 @@ function fixed(value: CelValue, precision: number): string | undefined {
   if (float === undefined) return undefined
   const half = Math.abs(float % 1) === 0.5 && precision === 0
   if (half) return formatDouble(2 * Math.round(float / 2))
-  return special(float) ?? (Math.abs(float) < 1e21 ? float.toFixed(precision) : BigInt(float).toString() + (precision > 0 ? `.${'0'.repeat(precision)}` : ''))
+  return (
+    special(float) ??
+    (Math.abs(float) < 1e21
+      ? float.toFixed(precision)
+      : BigInt(float).toString() + (precision > 0 ? `.${'0'.repeat(precision)}` : ''))
+  )
 }
 
 function scientific(value: CelValue, precision: number): string | undefined {
@@ -112,7 +117,8 @@ function format(template: string, args: readonly CelValue[]): CelValue {
     if (length > MAX_TEXT) failure = new Failure(`the text would be longer than ${MAX_TEXT} characters`)
     return shown
   })
-  if (failure === undefined && template.replaceAll('%%', '').endsWith('%')) return new Failure('a lone % at the end; a percent sign is written %%')
+  if (failure === undefined && template.replaceAll('%%', '').endsWith('%'))
+    return new Failure('a lone % at the end; a percent sign is written %%')
   return failure ?? text
 }
 

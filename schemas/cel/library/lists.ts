@@ -24,7 +24,8 @@ function sort(meter: Meter, list: CelValue): CelValue | undefined {
   meter.charge(list.length * Math.max(1, Math.ceil(Math.log2(list.length + 1))))
   const [first] = list
   for (const item of list) {
-    if (compare(first ?? null, item) === undefined) return new Failure('only values of one type that has an order can be sorted')
+    if (compare(first ?? null, item) === undefined)
+      return new Failure('only values of one type that has an order can be sorted')
   }
   return list.toSorted((a, b) => compare(a, b) || 0)
 }
@@ -50,7 +51,8 @@ function slice(meter: Meter, list: CelValue, from: CelValue, to: CelValue): CelV
   const start = asSmallInt(from)
   const end = asSmallInt(to)
   if (!isList(list) || start === undefined || end === undefined) return undefined
-  if (start < 0 || end > list.length || start > end) return new Failure(`a list of ${list.length} has no slice from ${start} to ${end}`)
+  if (start < 0 || end > list.length || start > end)
+    return new Failure(`a list of ${list.length} has no slice from ${start} to ${end}`)
   meter.charge(end - start)
   return list.slice(start, end)
 }

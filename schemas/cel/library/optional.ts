@@ -27,12 +27,16 @@ export const OPTIONAL_FUNCTIONS: readonly LibraryFunction[] = [
   { ...define('optional.none', [sig(OPTIONAL_T)], () => NONE), arity: 0 },
   define('optional.of', [sig(T, OPTIONAL_T)], (_meter, a) => (isAbsent(a) ? undefined : new Optional(true, a))),
   define('optional.ofNonZeroValue', [sig(T, OPTIONAL_T)], (_meter, a) =>
-    isAbsent(a) ? undefined : isZeroValue(a) ? NONE : new Optional(true, a)),
+    isAbsent(a) ? undefined : isZeroValue(a) ? NONE : new Optional(true, a),
+  ),
   method('hasValue', [sig(OPTIONAL_T, 'bool')], (_meter, a) => (a instanceof Optional ? a.present : undefined)),
   method('value', [sig(OPTIONAL_T, T)], (_meter, a) =>
-    a instanceof Optional ? (a.present ? a.value : new Failure('the optional has no value')) : undefined),
+    a instanceof Optional ? (a.present ? a.value : new Failure('the optional has no value')) : undefined,
+  ),
   method('or', [sig(OPTIONAL_T, OPTIONAL_T, OPTIONAL_T)], (_meter, a, b) =>
-    a instanceof Optional ? (a.present ? a : b instanceof Optional ? b : undefined) : undefined),
+    a instanceof Optional ? (a.present ? a : b instanceof Optional ? b : undefined) : undefined,
+  ),
   method('orValue', [sig(OPTIONAL_T, T, T)], (_meter, a, b) =>
-    a instanceof Optional ? (a.present ? a.value : isAbsent(b) ? undefined : b) : undefined),
+    a instanceof Optional ? (a.present ? a.value : isAbsent(b) ? undefined : b) : undefined,
+  ),
 ]

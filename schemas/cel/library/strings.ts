@@ -57,7 +57,8 @@ function replace(meter: Meter, text: CelValue, from: CelValue, to: CelValue, lim
   meter.charge(searchCost(text, from))
   const pieces = splitText(text, from)
   const times = count < 0 ? pieces.length - 1 : Math.min(count, pieces.length - 1)
-  if (text.length + times * to.length > MAX_TEXT) return new Failure(`the text would be longer than ${MAX_TEXT} characters`)
+  if (text.length + times * to.length > MAX_TEXT)
+    return new Failure(`the text would be longer than ${MAX_TEXT} characters`)
   meter.charge((times * to.length) >> 3)
   const rest = pieces.slice(times).join(from)
   return times === 0 ? text : pieces.slice(0, times).join(to) + to + rest
@@ -101,7 +102,9 @@ function substring(meter: Meter, text: CelValue, from: CelValue, to: CelValue | 
   if (start === undefined || end === undefined) return undefined
   if (start < 0 || start > points.length) return outOfRange(start)
   if (end < 0 || end > points.length) return outOfRange(end)
-  return start > end ? new Failure(`a substring cannot start at ${start} and end at ${end}`) : sliceText(points, start, end)
+  return start > end
+    ? new Failure(`a substring cannot start at ${start} and end at ${end}`)
+    : sliceText(points, start, end)
 }
 
 /** What Unicode calls White_Space, which is not quite what JavaScript trims. */
@@ -116,7 +119,15 @@ function trim(text: string): string {
 }
 
 const QUOTED: Readonly<Record<string, string>> = {
-  '\u0007': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\', '"': '\\"',
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '\\': '\\\\',
+  '"': '\\"',
 }
 
 const patterns = new Map<string, Regex | string>()
@@ -146,7 +157,12 @@ function onText(meter: Meter, text: CelValue, change: (text: string) => string):
   return change(text)
 }
 
-function scan(meter: Meter, text: CelValue, part: CelValue, test: (text: string, part: string) => boolean): CelValue | undefined {
+function scan(
+  meter: Meter,
+  text: CelValue,
+  part: CelValue,
+  test: (text: string, part: string) => boolean,
+): CelValue | undefined {
   if (typeof text !== 'string' || typeof part !== 'string') return undefined
   meter.charge(searchCost(text, part))
   return test(text, part)
@@ -155,10 +171,14 @@ function scan(meter: Meter, text: CelValue, part: CelValue, test: (text: string,
 /** The string functions of the standard library and of the strings extension, `format` aside. */
 export const STRING_FUNCTIONS: readonly LibraryFunction[] = [
   method('startsWith', [sig('string', 'string', 'bool')], (_meter, a, b) =>
-    typeof a === 'string' && typeof b === 'string' ? a.startsWith(b) : undefined),
+    typeof a === 'string' && typeof b === 'string' ? a.startsWith(b) : undefined,
+  ),
   method('endsWith', [sig('string', 'string', 'bool')], (_meter, a, b) =>
-    typeof a === 'string' && typeof b === 'string' ? a.endsWith(b) : undefined),
-  method('contains', [sig('string', 'string', 'bool')], (meter, a, b) => scan(meter, a, b, (text, part) => text.includes(part))),
+    typeof a === 'string' && typeof b === 'string' ? a.endsWith(b) : undefined,
+  ),
+  method('contains', [sig('string', 'string', 'bool')], (meter, a, b) =>
+    scan(meter, a, b, (text, part) => text.includes(part)),
+  ),
   method('matches', [sig('string', 'string', 'bool')], matches),
   define('matches', [sig('string', 'string', 'bool')], matches),
   method('charAt', [sig('string', 'int', 'string')], (meter, a, b) => {
@@ -168,11 +188,19 @@ export const STRING_FUNCTIONS: readonly LibraryFunction[] = [
     return index < 0 || index > points.length ? outOfRange(index) : (points[index] ?? '')
   }),
   method('indexOf', [sig('string', 'string', 'int')], (meter, a, b) => search(meter, a, b, null, false)),
-  method('indexOf', [sig('string', 'string', 'int', 'int')], (meter, a, b, c) => (c === null ? undefined : search(meter, a, b, c, false))),
+  method('indexOf', [sig('string', 'string', 'int', 'int')], (meter, a, b, c) =>
+    c === null ? undefined : search(meter, a, b, c, false),
+  ),
   method('lastIndexOf', [sig('string', 'string', 'int')], (meter, a, b) => search(meter, a, b, null, true)),
-  method('lastIndexOf', [sig('string', 'string', 'int', 'int')], (meter, a, b, c) => (c === null ? undefined : search(meter, a, b, c, true))),
-  method('lowerAscii', [sig('string', 'string')], (meter, a) => onText(meter, a, (text) => text.replace(/[A-Z]+/g, (part) => part.toLowerCase()))),
-  method('upperAscii', [sig('string', 'string')], (meter, a) => onText(meter, a, (text) => text.replace(/[a-z]+/g, (part) => part.toUpperCase()))),
+  method('lastIndexOf', [sig('string', 'string', 'int', 'int')], (meter, a, b, c) =>
+    c === null ? undefined : search(meter, a, b, c, true),
+  ),
+  method('lowerAscii', [sig('string', 'string')], (meter, a) =>
+    onText(meter, a, (text) => text.replace(/[A-Z]+/g, (part) => part.toLowerCase())),
+  ),
+  method('upperAscii', [sig('string', 'string')], (meter, a) =>
+    onText(meter, a, (text) => text.replace(/[a-z]+/g, (part) => part.toUpperCase())),
+  ),
   method('replace', [sig('string', 'string', 'string', 'string')], (meter, a, b, c) => replace(meter, a, b, c, -1)),
   method('replace', [sig('string', 'string', 'string', 'int', 'string')], replace),
   method('split', [sig('string', 'string', LIST_STRING)], (meter, a, b) => split(meter, a, b, -1)),
@@ -182,7 +210,10 @@ export const STRING_FUNCTIONS: readonly LibraryFunction[] = [
   method('substring', [sig('string', 'int', 'string')], (meter, a, b) => substring(meter, a, b, undefined)),
   method('substring', [sig('string', 'int', 'int', 'string')], substring),
   method('trim', [sig('string', 'string')], (meter, a) => onText(meter, a, trim)),
-  method('reverse', [sig('string', 'string')], (meter, a) => onText(meter, a, (text) => Array.from(text).reverse().join(''))),
+  method('reverse', [sig('string', 'string')], (meter, a) =>
+    onText(meter, a, (text) => Array.from(text).reverse().join('')),
+  ),
   define('strings.quote', [sig('string', 'string')], (meter, a) =>
-    onText(meter, a, (text) => `"${Array.from(text.toWellFormed(), (c) => QUOTED[c] ?? c).join('')}"`)),
+    onText(meter, a, (text) => `"${Array.from(text.toWellFormed(), (c) => QUOTED[c] ?? c).join('')}"`),
+  ),
 ]

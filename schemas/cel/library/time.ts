@@ -10,7 +10,9 @@ const LAST = 253_402_300_800n * SECOND - 1n
 
 /** A timestamp, or the error that says it lies outside the years 1 to 9999. */
 export function makeTimestamp(nanos: bigint): Timestamp | Failure {
-  return nanos < FIRST || nanos > LAST ? new Failure('the timestamp lies outside the years 1 to 9999') : new Timestamp(nanos)
+  return nanos < FIRST || nanos > LAST
+    ? new Failure('the timestamp lies outside the years 1 to 9999')
+    : new Timestamp(nanos)
 }
 
 /** A duration, or the error that says it does not fit 64 bits of nanoseconds. */
@@ -25,12 +27,20 @@ const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(
 export function parseTimestamp(text: string): Timestamp | Failure {
   const fields = RFC3339.exec(text)
   if (fields === null) return new Failure(`${quote(text)} is not a timestamp such as 2026-01-02T03:04:05Z`)
-  const [year, month, day, hour, minute, second] = fields.slice(1, 7).map(Number) as [number, number, number, number, number, number]
+  const [year, month, day, hour, minute, second] = fields.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   const [fraction = '', sign, offsetHour = '0', offsetMinute = '0'] = fields.slice(7)
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   const valid = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60
-  if (!valid || Number(offsetHour) > 23 || Number(offsetMinute) > 59) return new Failure(`${quote(text)} is not a date and time that exists`)
+  if (!valid || Number(offsetHour) > 23 || Number(offsetMinute) > 59)
+    return new Failure(`${quote(text)} is not a date and time that exists`)
   const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * (sign === '-' ? -60 : 60)
   const seconds = date.getTime() / 1000 + hour * 3600 + minute * 60 + second - offset
   return makeTimestamp(BigInt(seconds) * SECOND + BigInt(fraction.padEnd(9, '0')))
@@ -52,7 +62,16 @@ function modulo(a: bigint, b: bigint): bigint {
   return rest < 0n ? rest + b : rest
 }
 
-const UNITS: Readonly<Record<string, bigint>> = { h: 3600n * SECOND, m: 60n * SECOND, s: SECOND, ms: 1_000_000n, us: 1000n, µs: 1000n, μs: 1000n, ns: 1n }
+const UNITS: Readonly<Record<string, bigint>> = {
+  h: 3600n * SECOND,
+  m: 60n * SECOND,
+  s: SECOND,
+  ms: 1_000_000n,
+  us: 1000n,
+  µs: 1000n,
+  μs: 1000n,
+  ns: 1n,
+}
 const DURATION = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+|0)$/
 const DURATION_PART = /(\d*)(?:\.(\d*))?(h|ms|m|s|us|µs|μs|ns)/g
 
@@ -86,7 +105,9 @@ function zoneOffset(zone: string): number | Failure {
   if (zone === 'UTC' || zone === 'Z' || zone === '') return 0
   const match = OFFSET.exec(zone)
   if (match === null) {
-    return new Failure(`time zone ${quote(zone)}: only UTC and offsets such as +02:00 are known, so that the result is the same everywhere`)
+    return new Failure(
+      `time zone ${quote(zone)}: only UTC and offsets such as +02:00 are known, so that the result is the same everywhere`,
+    )
   }
   const minutes = Number(match[2]) * 60 + Number(match[3])
   return match[1] === '-' ? -minutes : minutes
@@ -131,7 +152,10 @@ export const TIME_FUNCTIONS: readonly LibraryFunction[] = Object.entries(DATE_PA
   const signatures = [sig('timestamp', 'int'), ...(ofDuration === undefined ? [] : [sig('duration', 'int')])]
   return [
     method(name, signatures, (_meter, a) =>
-      a instanceof Duration && ofDuration !== undefined ? Number(ofDuration(a.nanos)) : datePart(a, 'UTC', part)),
-    method(name, [sig('timestamp', 'string', 'int')], (_meter, a, zone) => (typeof zone === 'string' ? datePart(a, zone, part) : undefined)),
+      a instanceof Duration && ofDuration !== undefined ? Number(ofDuration(a.nanos)) : datePart(a, 'UTC', part),
+    ),
+    method(name, [sig('timestamp', 'string', 'int')], (_meter, a, zone) =>
+      typeof zone === 'string' ? datePart(a, zone, part) : undefined,
+    ),
   ]
 })

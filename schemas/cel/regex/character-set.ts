@@ -38,8 +38,20 @@ export interface SetParts {
 
 /** A character whose upper or lower case form is shared by another one, and that other one. */
 const SHARED_CASE: readonly (readonly [number, number])[] = [
-  [0x6b, 0x212a], [0x73, 0x17f], [0xe5, 0x212b], [0x3bc, 0xb5], [0x3c3, 0x3c2], [0x3c9, 0x2126], [0x3b8, 0x3d1],
-  [0x3b2, 0x3d0], [0x3b5, 0x3f5], [0x3ba, 0x3f0], [0x3c0, 0x3d6], [0x3c1, 0x3f1], [0x3c6, 0x3d5], [0x3b9, 0x1fbe],
+  [0x6b, 0x212a],
+  [0x73, 0x17f],
+  [0xe5, 0x212b],
+  [0x3bc, 0xb5],
+  [0x3c3, 0x3c2],
+  [0x3c9, 0x2126],
+  [0x3b8, 0x3d1],
+  [0x3b2, 0x3d0],
+  [0x3b5, 0x3f5],
+  [0x3ba, 0x3f0],
+  [0x3c0, 0x3d6],
+  [0x3c1, 0x3f1],
+  [0x3c6, 0x3d5],
+  [0x3b9, 0x1fbe],
   [0x1e61, 0x1e9b],
 ]
 
@@ -74,20 +86,69 @@ export function complement(ranges: SetParts['ranges']): SetParts['ranges'] {
 }
 
 const DIGIT: SetParts['ranges'] = [[0x30, 0x39]]
-const WORD: SetParts['ranges'] = [[0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]]
-const SPACE: SetParts['ranges'] = [[9, 10], [12, 13], [0x20, 0x20]]
+const WORD: SetParts['ranges'] = [
+  [0x30, 0x39],
+  [0x41, 0x5a],
+  [0x5f, 0x5f],
+  [0x61, 0x7a],
+]
+const SPACE: SetParts['ranges'] = [
+  [9, 10],
+  [12, 13],
+  [0x20, 0x20],
+]
 
 /** `\d`, `\w`, `\s` and their complements: ASCII only, as in RE2. */
 export const PERL_CLASSES: Readonly<Record<string, SetParts['ranges']>> = {
-  d: DIGIT, D: complement(DIGIT), w: WORD, W: complement(WORD), s: SPACE, S: complement(SPACE),
+  d: DIGIT,
+  D: complement(DIGIT),
+  w: WORD,
+  W: complement(WORD),
+  s: SPACE,
+  S: complement(SPACE),
 }
 
 /** `[:alpha:]` and the like. */
 export const POSIX_CLASSES: Readonly<Record<string, SetParts['ranges']>> = {
-  alnum: [[0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a]], alpha: [[0x41, 0x5a], [0x61, 0x7a]], ascii: [[0, 0x7f]],
-  blank: [[9, 9], [32, 32]], cntrl: [[0, 31], [127, 127]], digit: DIGIT, graph: [[33, 126]], lower: [[0x61, 0x7a]],
-  print: [[32, 126]], punct: [[33, 47], [58, 64], [91, 96], [123, 126]], space: [[9, 13], [32, 32]],
-  upper: [[0x41, 0x5a]], word: WORD, xdigit: [[0x30, 0x39], [0x41, 0x46], [0x61, 0x66]],
+  alnum: [
+    [0x30, 0x39],
+    [0x41, 0x5a],
+    [0x61, 0x7a],
+  ],
+  alpha: [
+    [0x41, 0x5a],
+    [0x61, 0x7a],
+  ],
+  ascii: [[0, 0x7f]],
+  blank: [
+    [9, 9],
+    [32, 32],
+  ],
+  cntrl: [
+    [0, 31],
+    [127, 127],
+  ],
+  digit: DIGIT,
+  graph: [[33, 126]],
+  lower: [[0x61, 0x7a]],
+  print: [[32, 126]],
+  punct: [
+    [33, 47],
+    [58, 64],
+    [91, 96],
+    [123, 126],
+  ],
+  space: [
+    [9, 13],
+    [32, 32],
+  ],
+  upper: [[0x41, 0x5a]],
+  word: WORD,
+  xdigit: [
+    [0x30, 0x39],
+    [0x41, 0x46],
+    [0x61, 0x66],
+  ],
 }
 
 /** The test for a general category or script by its Unicode name, undefined if there is none such. */

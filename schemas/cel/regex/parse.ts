@@ -108,8 +108,10 @@ class PatternParser {
     if (counts === null) return undefined
     this.#at += counts[0].length
     const min = Number(counts[1])
-    const max = counts[2] === undefined ? min : counts[3] === '' || counts[3] === undefined ? Infinity : Number(counts[3])
-    if (min > MAX_REPEAT || (max !== Infinity && max > MAX_REPEAT)) throw new PatternError(`it repeats more than ${MAX_REPEAT} times`)
+    const max =
+      counts[2] === undefined ? min : counts[3] === '' || counts[3] === undefined ? Infinity : Number(counts[3])
+    if (min > MAX_REPEAT || (max !== Infinity && max > MAX_REPEAT))
+      throw new PatternError(`it repeats more than ${MAX_REPEAT} times`)
     if (max < min) throw new PatternError(`${counts[0]} has its numbers the wrong way round`)
     return { min, max }
   }
@@ -117,7 +119,8 @@ class PatternParser {
   /** Undefined for what matches nothing by itself, such as `(?i)`. */
   #atom(): Pattern | undefined {
     const c = this.#peek() ?? ''
-    if ('*+?'.includes(c) || (c === '{' && this.#quantifier() !== undefined)) throw new PatternError(`there is nothing before ${c} to repeat`)
+    if ('*+?'.includes(c) || (c === '{' && this.#quantifier() !== undefined))
+      throw new PatternError(`there is nothing before ${c} to repeat`)
     if (c === '(') return this.#group()
     if (c === '[') return this.#class()
     if (c === '\\') return this.#escape()
@@ -133,7 +136,8 @@ class PatternParser {
     const outer = this.#flags
     if (this.#peek() === '?') {
       this.#at++
-      if (['=', '!', '<=', '<!'].some((look) => this.#accept(look))) throw new PatternError('look-ahead and look-behind are not supported')
+      if (['=', '!', '<=', '<!'].some((look) => this.#accept(look)))
+        throw new PatternError('look-ahead and look-behind are not supported')
       const named = /^P?<([A-Za-z0-9_]+)>/.exec(this.#text.slice(this.#at, this.#at + 80).join(''))
       if (named !== null) this.#at += named[0].length
       else if (this.#readFlags()) return undefined
@@ -195,7 +199,8 @@ class PatternParser {
     if (c === 'x') {
       const match = /^(?:\{([0-9a-fA-F]{1,8})\}|([0-9a-fA-F]{2}))/.exec(rest)
       const code = Number.parseInt(match?.[1] ?? match?.[2] ?? '', 16)
-      if (match === null || code > 0x10ffff) throw new PatternError('\\x needs two hexadecimal digits, or more in braces')
+      if (match === null || code > 0x10ffff)
+        throw new PatternError('\\x needs two hexadecimal digits, or more in braces')
       this.#at += match[0].length
       return code
     }
@@ -227,7 +232,8 @@ class PatternParser {
       let high = low
       if (this.#peek() === '-' && this.#peek(1) !== ']' && this.#peek(1) !== undefined) {
         this.#at++
-        if (this.#peek() === '\\' && /[dDwWsSpP]/.test(this.#peek(1) ?? '')) throw new PatternError('a range ends with a character, not with a class')
+        if (this.#peek() === '\\' && /[dDwWsSpP]/.test(this.#peek(1) ?? ''))
+          throw new PatternError('a range ends with a character, not with a class')
         high = this.#classCharacter()
       }
       if (high < low) throw new PatternError('a range has its ends the wrong way round')

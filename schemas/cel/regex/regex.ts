@@ -79,7 +79,11 @@ function emitEither(program: Instruction[], parts: readonly Pattern[]): void {
   for (const exit of exits) exit.next = exit.other = program.length
 }
 
-function emitRepeat(program: Instruction[], part: Pattern, { min, max }: { readonly min: number; readonly max: number }): void {
+function emitRepeat(
+  program: Instruction[],
+  part: Pattern,
+  { min, max }: { readonly min: number; readonly max: number },
+): void {
   for (let count = 0; count < min; count++) {
     const before = program.length
     emit(program, part)
@@ -152,5 +156,7 @@ function holds(assertion: Assertion, before: number, after: number): boolean {
 }
 
 function isWord(code: number): boolean {
-  return (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || (code >= 0x61 && code <= 0x7a)
+  return (
+    (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || (code >= 0x61 && code <= 0x7a)
+  )
 }

@@ -6,10 +6,22 @@ import type { CelType } from '../../../schemas/cel/type.ts'
 import type { Environment } from '../../../schemas/cel/environment.ts'
 
 const disk: CelType = { object: 'disk', fields: { bytes: 'int', model: 'string', rotational: 'bool' } }
-const node: CelType = { object: 'node', fields: { name: 'string', tags: { list: 'string' }, labels: { map: ['string', 'string'] } } }
+const node: CelType = {
+  object: 'node',
+  fields: { name: 'string', tags: { list: 'string' }, labels: { map: ['string', 'string'] } },
+}
 const role: CelType = { object: 'role', fields: { members: { list: node } } }
 const environment: Environment = {
-  variables: { machine: { object: 'machine', fields: { disks: { list: disk }, dmi: { object: 'dmi', fields: { product: 'string' } } } }, node, attributes: 'dyn', count: 'int', ratio: 'double' },
+  variables: {
+    machine: {
+      object: 'machine',
+      fields: { disks: { list: disk }, dmi: { object: 'dmi', fields: { product: 'string' } } },
+    },
+    node,
+    attributes: 'dyn',
+    count: 'int',
+    ratio: 'double',
+  },
   functions: [
     { name: 'address', receiver: node, params: ['string'], result: 'string', call: () => '' },
     { name: 'role', params: ['string'], result: role, call: () => ({ members: [] }) },
@@ -41,7 +53,7 @@ describe('check', () => {
     ['count > 1 ? node.tags : []', 'list(string)'],
     ['node == null ? null : node', 'node'],
     ['math.greatest(1, 2.5)', 'dyn'],
-    ["cel.bind(x, node.name, x + x)", 'string'],
+    ['cel.bind(x, node.name, x + x)', 'string'],
     ['node.labels.transformList(k, v, k + v)', 'list(string)'],
     ['type(count) == int', 'bool'],
   ])('%s is %s', (source, type) => {
@@ -64,7 +76,7 @@ describe('check', () => {
     ["rol('db')", '0+3: there is no function rol; did you mean role?'],
     ["node.name.startsWith('a', 'b')", '10+10: startsWith takes 1 arguments, here are 2'],
     ['count + ratio', '6+1: + does not mix int and double; convert one with int(…) or double(…)'],
-    ["node.name + count", '10+1: + does not join string and int; convert with string(…)'],
+    ['node.name + count', '10+1: + does not join string and int; convert with string(…)'],
     ["count == 'a'", '0+12: == compares int with string, which are never equal'],
     ["'a' in [1, 2]", '0+13: string is never in list(int)'],
     ['1 in count', '5+5: in looks into a list or a map, this is int'],
@@ -73,7 +85,7 @@ describe('check', () => {
     ['count ? 1 : 2', '0+5: ? needs true or false here, this is int'],
     ['count.map(x, x)', '0+5: map goes through a list or a map, this is int'],
     ["node.tags['a']", '10+3: a list is indexed by int, not by string'],
-    ["node.name.matches('(')", "18+3: the pattern is not valid: there is a ( without its )"],
+    ["node.name.matches('(')", '18+3: the pattern is not valid: there is a ( without its )'],
     ['{1.5: 2}', '1+3: a key is a string, int, uint or bool, not double'],
     ['[?count]', '2+5: after ? an optional value is needed, this is int'],
     ['machine.disks.filter(d, d.bytes)', '24+7: filter needs true or false here, this is int'],
@@ -95,8 +107,20 @@ describe('check', () => {
 
   test.each([
     ['machine.disks[0].model', [['machine', 'disks']]],
-    ["attributes.db['port'].x + attributes.db.port", [['attributes', 'db', 'port'], ['attributes', 'db', 'port', 'x']]],
-    ['machine.disks.exists(d, d.model == node.name)', [['machine', 'disks'], ['node', 'name']]],
+    [
+      "attributes.db['port'].x + attributes.db.port",
+      [
+        ['attributes', 'db', 'port'],
+        ['attributes', 'db', 'port', 'x'],
+      ],
+    ],
+    [
+      'machine.disks.exists(d, d.model == node.name)',
+      [
+        ['machine', 'disks'],
+        ['node', 'name'],
+      ],
+    ],
     ["node.address('cluster')", [['node']]],
     ['has(attributes.a.b)', [['attributes', 'a', 'b']]],
     ['attributes.?a.?b', [['attributes', 'a', 'b']]],

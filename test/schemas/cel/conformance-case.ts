@@ -5,7 +5,19 @@ import { parseDuration, parseTimestamp } from '../../../schemas/cel/library/time
 import { parse } from '../../../schemas/cel/parse.ts'
 import { formatType } from '../../../schemas/cel/type.ts'
 import type { CelType } from '../../../schemas/cel/type.ts'
-import { asDouble, double, Duration, entriesOf, isList, kindOf, MapValue, shrink, Timestamp, TypeValue, Uint } from '../../../schemas/cel/value.ts'
+import {
+  asDouble,
+  double,
+  Duration,
+  entriesOf,
+  isList,
+  kindOf,
+  MapValue,
+  shrink,
+  Timestamp,
+  TypeValue,
+  Uint,
+} from '../../../schemas/cel/value.ts'
 import type { CelValue } from '../../../schemas/cel/value.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -20,11 +32,22 @@ export interface ConformanceTest {
   readonly value?: Fields
   readonly evalError?: unknown
   readonly typedResult?: { readonly result?: Fields; readonly deducedType: Fields }
-  readonly typeEnv?: readonly { readonly name: string; readonly ident?: { readonly type: Fields }; readonly function?: { readonly overloads: readonly Fields[] } }[]
+  readonly typeEnv?: readonly {
+    readonly name: string
+    readonly ident?: { readonly type: Fields }
+    readonly function?: { readonly overloads: readonly Fields[] }
+  }[]
   readonly bindings?: Readonly<Record<string, { readonly value: Fields }>>
 }
 
-const SIMPLE: Readonly<Record<string, CelType>> = { BOOL: 'bool', INT64: 'int', UINT64: 'uint', DOUBLE: 'double', STRING: 'string', BYTES: 'bytes' }
+const SIMPLE: Readonly<Record<string, CelType>> = {
+  BOOL: 'bool',
+  INT64: 'int',
+  UINT64: 'uint',
+  DOUBLE: 'double',
+  STRING: 'string',
+  BYTES: 'bytes',
+}
 
 function readType(type: Fields): CelType {
   const [[kind, inner] = ['dyn', {}]] = Object.entries(type)
@@ -76,7 +99,8 @@ function readValue(value: Fields): CelValue {
       return ((parts['values'] as Fields[] | undefined) ?? []).map(readValue)
     case 'mapValue': {
       const map = new MapValue()
-      for (const entry of (parts['entries'] as { key: Fields; value: Fields }[] | undefined) ?? []) map.add(readValue(entry.key), readValue(entry.value))
+      for (const entry of (parts['entries'] as { key: Fields; value: Fields }[] | undefined) ?? [])
+        map.add(readValue(entry.key), readValue(entry.value))
       return map
     }
     case 'objectValue':
@@ -97,11 +121,15 @@ function same(a: CelValue, b: CelValue): boolean {
   const entries = entriesOf(a)
   if (entries !== undefined) {
     const others = entriesOf(b) ?? []
-    return entries.length === others.length && entries.every(([key, item]) => others.some(([otherKey, other]) => same(key, otherKey) && same(item, other)))
+    return (
+      entries.length === others.length &&
+      entries.every(([key, item]) => others.some(([otherKey, other]) => same(key, otherKey) && same(item, other)))
+    )
   }
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
   if (a instanceof Uint && b instanceof Uint) return a.value === b.value
-  if ((a instanceof Timestamp && b instanceof Timestamp) || (a instanceof Duration && b instanceof Duration)) return a.nanos === b.nanos
+  if ((a instanceof Timestamp && b instanceof Timestamp) || (a instanceof Duration && b instanceof Duration))
+    return a.nanos === b.nanos
   if (a instanceof TypeValue && b instanceof TypeValue) return a.name === b.name
   return a === b
 }
@@ -113,7 +141,12 @@ function environmentOf(test: ConformanceTest): Environment {
     if (declaration.ident !== undefined) variables[declaration.name] = readType(declaration.ident.type)
     for (const overload of declaration.function?.overloads ?? []) {
       const params = (overload['params'] as Fields[]).map(readType)
-      functions.push({ name: declaration.name, params, result: readType(overload['resultType'] as Fields), call: () => null })
+      functions.push({
+        name: declaration.name,
+        params,
+        result: readType(overload['resultType'] as Fields),
+        call: () => null,
+      })
     }
   }
   return { variables, functions }
@@ -133,11 +166,15 @@ export function runCase(test: ConformanceTest): string | undefined {
   const { program, errors } = compile(test.expr, environment, { evaluateUnchecked: test.disableCheck === true })
   if (program === undefined) return wantsError ? undefined : `does not compile: ${errors[0]?.message}`
   if (test.checkOnly === true) return undefined
-  const bindings = Object.fromEntries(Object.entries(test.bindings ?? {}).map(([name, binding]) => [name, readValue(binding.value)]))
+  const bindings = Object.fromEntries(
+    Object.entries(test.bindings ?? {}).map(([name, binding]) => [name, readValue(binding.value)]),
+  )
   const result = evaluate(program, bindings)
   if (wantsError) return result.kind === 'error' ? undefined : `should fail, gives ${describe(result)}`
   const expected = test.value ?? test.typedResult?.result
-  return result.kind === 'value' && same(result.value, expected === undefined ? true : readValue(expected)) ? undefined : describe(result)
+  return result.kind === 'value' && same(result.value, expected === undefined ? true : readValue(expected))
+    ? undefined
+    : describe(result)
 }
 
 function describe(result: unknown): string {

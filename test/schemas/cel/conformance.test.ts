@@ -11,8 +11,21 @@ interface Suite {
 
 /** The files of the language itself; the others are extensions. */
 const CORE: ReadonlySet<string> = new Set([
-  'basic', 'comparisons', 'conversions', 'fields', 'fp_math', 'integer_math', 'lists', 'logic', 'macros', 'namespace',
-  'parse', 'plumbing', 'string', 'timestamps', 'type_deductions',
+  'basic',
+  'comparisons',
+  'conversions',
+  'fields',
+  'fp_math',
+  'integer_math',
+  'lists',
+  'logic',
+  'macros',
+  'namespace',
+  'parse',
+  'plumbing',
+  'string',
+  'timestamps',
+  'type_deductions',
 ])
 
 /** Files that are about protobuf from end to end, and one about an optimizer's notation. */
@@ -40,7 +53,10 @@ interface Score {
 }
 
 test('the conformance data of the specification passes, all of it that needs no protobuf', () => {
-  const scores: Record<'core' | 'extensions', Score> = { core: { passed: 0, run: 0, failures: [] }, extensions: { passed: 0, run: 0, failures: [] } }
+  const scores: Record<'core' | 'extensions', Score> = {
+    core: { passed: 0, run: 0, failures: [] },
+    extensions: { passed: 0, run: 0, failures: [] },
+  }
   const skipped: Record<string, number> = {}
   for (const file of (tests as Suite).suites ?? []) {
     const score = scores[CORE.has(file.name) ? 'core' : 'extensions']
@@ -57,8 +73,12 @@ test('the conformance data of the specification passes, all of it that needs no 
     }
   }
   const { core, extensions } = scores
-  const why = Object.entries(skipped).map(([reason, count]) => `${count} (${reason})`).join(', ')
-  console.log(`CEL conformance: core ${core.passed}/${core.run}, extensions ${extensions.passed}/${extensions.run}, skipped ${why}`)
+  const why = Object.entries(skipped)
+    .map(([reason, count]) => `${count} (${reason})`)
+    .join(', ')
+  console.log(
+    `CEL conformance: core ${core.passed}/${core.run}, extensions ${extensions.passed}/${extensions.run}, skipped ${why}`,
+  )
   expect([...core.failures, ...extensions.failures]).toEqual([])
   expect({ core: core.passed, extensions: extensions.passed }).toEqual({ core: 1100, extensions: 519 })
 })

@@ -14,19 +14,36 @@ const environment: Environment = {
   variables: { a: 'dyn', b: 'dyn', c: 'dyn', node, machine: 'dyn' },
   functions: [
     {
-      name: 'address', receiver: node, params: ['string'], result: 'string',
+      name: 'address',
+      receiver: node,
+      params: ['string'],
+      result: 'string',
       call: ([self, net]) => {
         const nets = (self as { readonly nets: Readonly<Record<string, string>> }).nets
         return nets[String(net as string)] ?? new Failure(`not on network ${net as string}`)
       },
     },
-    { name: 'address', receiver: network, params: ['int'], result: 'string', call: ([, index]) => `host${index as number}` },
+    {
+      name: 'address',
+      receiver: network,
+      params: ['int'],
+      result: 'string',
+      call: ([, index]) => `host${index as number}`,
+    },
     { name: 'network', params: ['string'], result: network, call: () => ({ vlan: 7, cidr: '10.0.0.0/24' }) },
   ],
 }
 const bindings: Bindings = {
   node: { name: 'db1', nets: { admin: '10.0.0.1' } },
-  machine: { disks: [{ bytes: 10, rotational: false }, { bytes: 2_000_398_934_016, rotational: true }], nics: [], none: null, ratio: 0.5 },
+  machine: {
+    disks: [
+      { bytes: 10, rotational: false },
+      { bytes: 2_000_398_934_016, rotational: true },
+    ],
+    nics: [],
+    none: null,
+    ratio: 0.5,
+  },
 }
 
 function run(source: string, values: Bindings = bindings, options: EvaluateOptions = {}): unknown {
@@ -46,7 +63,7 @@ describe('evaluate', () => {
     expect(run('machine.disks.filter(d, !d.rotational).map(d, d.bytes)')).toEqual([10])
     expect(run('machine.disks[1].bytes / 1000000000')).toBe(2000)
     expect(run("machine.map(k, k) == ['disks', 'nics', 'none', 'ratio']")).toBe(true)
-    expect(run("machine.none == null && has(machine.none) && !has(machine.missing)")).toBe(true)
+    expect(run('machine.none == null && has(machine.none) && !has(machine.missing)')).toBe(true)
     expect(run("machine.?missing.?deeper.orValue('none')")).toBe('none')
     expect(run("'disks' in machine && size(machine) == 4")).toBe(true)
   })
@@ -63,7 +80,12 @@ describe('evaluate', () => {
     expect(run('9007199254740993 - 9007199254740992')).toBe(1)
     expect(run('string(9223372036854775807 % 10)')).toBe('7')
     expect(run('3037000499 * 3037000499')).toBe(9223372030926249001n)
-    for (const source of ['9223372036854775807 + 1', '-9223372036854775808 - 1', '-(-9223372036854775808)', '4294967296 * 4294967296']) {
+    for (const source of [
+      '9223372036854775807 + 1',
+      '-9223372036854775808 - 1',
+      '-(-9223372036854775808)',
+      '4294967296 * 4294967296',
+    ]) {
       expect(failure(source)).toMatch(/does not fit a 64-bit integer/)
     }
   })
@@ -85,8 +107,11 @@ describe('evaluate', () => {
     ["machine.ratio.startsWith('x')", '0+29: startsWith does not take (double, string)'],
     ["int('x')", '0+8: "x" is not an integer'],
     ['[1, machine.disks].sort()', '0+25: only values of one type that has an order can be sorted'],
-    ["timestamp('2026-01-01T00:00:00Z').getHours('Europe/Berlin')", '0+59: time zone "Europe/Berlin": only UTC and offsets such as +02:00 are known, so that the result is the same everywhere'],
-    ["{'a': 1, 'a': 2}", "9+3: the key a is there twice"],
+    [
+      "timestamp('2026-01-01T00:00:00Z').getHours('Europe/Berlin')",
+      '0+59: time zone "Europe/Berlin": only UTC and offsets such as +02:00 are known, so that the result is the same everywhere',
+    ],
+    ["{'a': 1, 'a': 2}", '9+3: the key a is there twice'],
     ['b', '0+1: b has no value here'],
   ])('%s fails at its place', (source, message) => {
     expect(failure(source)).toBe(message)
@@ -94,7 +119,9 @@ describe('evaluate', () => {
 
   test('knows no key that JSON did not bring', () => {
     expect(run("has(machine.constructor) || has(machine.toString) || '__proto__' in machine")).toBe(false)
-    expect(run('a.constructor', { a: JSON.parse('{"constructor": {"constructor": 1}}') as never })).toEqual({ constructor: 1 })
+    expect(run('a.constructor', { a: JSON.parse('{"constructor": {"constructor": 1}}') as never })).toEqual({
+      constructor: 1,
+    })
     expect(run('a.__proto__', { a: JSON.parse('{"__proto__": 1}') as never })).toBe(1)
   })
 
@@ -112,7 +139,12 @@ describe('evaluate', () => {
 describe('the cost', () => {
   test('is limited, and the error says by what and where', () => {
     const source = '1 + [1, 2, 3].map(x, [1, 2, 3].map(y, x * y)).size()'
-    expect(run(source, {}, { costLimit: 25 })).toEqual({ kind: 'error', message: 'the expression needs more than its cost limit of 25', offset: 38, length: 5 })
+    expect(run(source, {}, { costLimit: 25 })).toEqual({
+      kind: 'error',
+      message: 'the expression needs more than its cost limit of 25',
+      offset: 38,
+      length: 5,
+    })
     expect(run(source, {}, { costLimit: 100 })).toBe(4)
   })
 
@@ -125,8 +157,13 @@ describe('the cost', () => {
       `${Array.from({ length: 60 }, (_, i) => `cel.bind(v${i}, ${i === 0 ? seed : next(`v${i - 1}`)}, `).join('')}${use}${')'.repeat(60)}`
     const pair = (v: string): string => `[${v}, ${v}]`
     for (const source of [
-      doubled('1', pair, 'v59'), doubled('1', pair, 'v59 == v59'), doubled('1', pair, "'%s'.format([v59])"), doubled('1', pair, '[v59] == [v59]'),
-      doubled("'x'", (v) => `${v} + ${v}`, 'v59.size()'), doubled('[1]', (v) => `${v} + ${v}`, 'v59.size()'), 'lists.range(1000000).map(x, x)',
+      doubled('1', pair, 'v59'),
+      doubled('1', pair, 'v59 == v59'),
+      doubled('1', pair, "'%s'.format([v59])"),
+      doubled('1', pair, '[v59] == [v59]'),
+      doubled("'x'", (v) => `${v} + ${v}`, 'v59.size()'),
+      doubled('[1]', (v) => `${v} + ${v}`, 'v59.size()'),
+      'lists.range(1000000).map(x, x)',
     ]) {
       expect(run(source), source.slice(-40)).toMatchObject({ kind: 'error' })
     }
@@ -161,7 +198,10 @@ test('an evaluation never throws, whatever the expression and the bindings', () 
 })
 
 test('what checks without dyn does not fail for its types', () => {
-  const typed: Environment = { variables: { a: 'int', b: { list: 'int' }, c: { map: ['string', 'int'] } }, functions: [] }
+  const typed: Environment = {
+    variables: { a: 'int', b: { list: 'int' }, c: { map: ['string', 'int'] } },
+    functions: [],
+  }
   const values: Bindings = { a: 1, b: [1, 2], c: { x: 1, y: 2 } }
   let evaluated = 0
   fc.assert(
@@ -171,7 +211,8 @@ test('what checks without dyn does not fail for its types', () => {
       if (program === undefined || program.type === 'dyn') return
       evaluated++
       const result = evaluate(program, values)
-      if (result.kind === 'error' && !/\bmath|,|\?/.test(source)) expect(result.message).not.toMatch(/does not (apply|take)/)
+      if (result.kind === 'error' && !/\bmath|,|\?/.test(source))
+        expect(result.message).not.toMatch(/does not (apply|take)/)
     }),
     { numRuns: 3000 },
   )

@@ -16,9 +16,11 @@ function result(source: string): unknown {
 
 describe('toJson', () => {
   test('gives back every JSON value as it came', () => {
-    fc.assert(fc.property(fc.jsonValue(), (json) => {
-      expect(toJson(fromJson(json as Json))).toEqual({ kind: 'json', json })
-    }))
+    fc.assert(
+      fc.property(fc.jsonValue(), (json) => {
+        expect(toJson(fromJson(json as Json))).toEqual({ kind: 'json', json })
+      }),
+    )
     const own = JSON.parse('{"__proto__": {"constructor": 1}}') as Json
     expect(JSON.stringify((toJson(own) as { json: Json }).json)).toBe('{"__proto__":{"constructor":1}}')
   })

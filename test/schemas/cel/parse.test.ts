@@ -67,9 +67,17 @@ describe('parse', () => {
   test('gives every node its span', () => {
     const { ast } = parse(' machine.disks.size() >= 4 ')
     expect(ast).toMatchObject({
-      kind: 'binary', offset: 1, length: 25,
+      kind: 'binary',
+      offset: 1,
+      length: 25,
       operatorSpan: { offset: 22, length: 2 },
-      left: { kind: 'call', offset: 1, length: 20, nameSpan: { offset: 15, length: 4 }, target: { kind: 'select', offset: 1, length: 13, fieldSpan: { offset: 9, length: 5 } } },
+      left: {
+        kind: 'call',
+        offset: 1,
+        length: 20,
+        nameSpan: { offset: 15, length: 4 },
+        target: { kind: 'select', offset: 1, length: 13, fieldSpan: { offset: 9, length: 5 } },
+      },
       right: { kind: 'literal', offset: 25, length: 1 },
     })
   })
@@ -127,12 +135,45 @@ describe('parse', () => {
   })
 
   test('never throws, and points into the source', () => {
-    const tokens = fc.constantFrom('a', 'b', '.', '?', ':', '(', ')', '[', ']', '{', '}', '&&', '||', '!', '-', '+', '1', '2u', '.5', '"s"', "b'x'", ' in ', 'has', '.map(x,', ',', '==', '\\', '`', '\n', '//', 'true')
+    const tokens = fc.constantFrom(
+      'a',
+      'b',
+      '.',
+      '?',
+      ':',
+      '(',
+      ')',
+      '[',
+      ']',
+      '{',
+      '}',
+      '&&',
+      '||',
+      '!',
+      '-',
+      '+',
+      '1',
+      '2u',
+      '.5',
+      '"s"',
+      "b'x'",
+      ' in ',
+      'has',
+      '.map(x,',
+      ',',
+      '==',
+      '\\',
+      '`',
+      '\n',
+      '//',
+      'true',
+    )
     const soup = fc.array(tokens, { maxLength: 30 }).map((parts) => parts.join(''))
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), soup), (source) => {
         const { errors } = parse(source)
-        for (const { offset, length } of errors) expect(offset >= 0 && length >= 0 && offset + length <= source.length).toBe(true)
+        for (const { offset, length } of errors)
+          expect(offset >= 0 && length >= 0 && offset + length <= source.length).toBe(true)
       }),
       { numRuns: 2000 },
     )

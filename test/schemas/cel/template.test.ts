@@ -6,7 +6,13 @@ import type { Bindings } from '../../../schemas/cel/frame.ts'
 import { unknown } from '../../../schemas/cel/value.ts'
 
 const environment: Environment = {
-  variables: { name: 'string', port: 'int', tags: { list: 'string' }, any: 'dyn', node: { object: 'node', fields: { rack: 'string' } } },
+  variables: {
+    name: 'string',
+    port: 'int',
+    tags: { list: 'string' },
+    any: 'dyn',
+    node: { object: 'node', fields: { rack: 'string' } },
+  },
   functions: [],
 }
 const bindings: Bindings = { name: 'db1', port: 3306, tags: ['a', 'b'], any: null, node: { rack: 'r1' } }
@@ -78,13 +84,25 @@ describe('a template', () => {
   })
 
   test('refuses to join what has no text', () => {
-    expect(evaluated('x${tags}')).toEqual({ errors: [{ message: 'list(string) has no text to put into a string', offset: 3, length: 4 }] })
-    expect(evaluated('x${any}')).toEqual({ kind: 'error', message: 'null has no text to put into a string', offset: 3, length: 3 })
+    expect(evaluated('x${tags}')).toEqual({
+      errors: [{ message: 'list(string) has no text to put into a string', offset: 3, length: 4 }],
+    })
+    expect(evaluated('x${any}')).toEqual({
+      kind: 'error',
+      message: 'null has no text to put into a string',
+      offset: 3,
+      length: 3,
+    })
     expect(evaluated("x${timestamp('2026-01-01T00:00:00Z')}")).toMatchObject({ errors: [{ offset: 3 }] })
   })
 
   test('places an error of an evaluation in the whole text', () => {
-    expect(evaluated('port ${any.x}')).toEqual({ kind: 'error', message: 'null has no fields or elements, so no "x"', offset: 11, length: 1 })
+    expect(evaluated('port ${any.x}')).toEqual({
+      kind: 'error',
+      message: 'null has no fields or elements, so no "x"',
+      offset: 11,
+      length: 1,
+    })
   })
 
   test('waits for the inputs of all its parts', () => {
@@ -96,12 +114,18 @@ describe('a template', () => {
   test('has one cost limit for all of it', () => {
     const { program } = compileTemplate('${[1, 2, 3].map(x, x).size()}${[1, 2, 3].map(x, x).size()}', environment)
     if (program === undefined) throw new Error('does not compile')
-    expect(evaluateTemplate(program, bindings, { costLimit: 10 })).toMatchObject({ kind: 'error', message: 'the expression needs more than its cost limit of 10' })
+    expect(evaluateTemplate(program, bindings, { costLimit: 10 })).toMatchObject({
+      kind: 'error',
+      message: 'the expression needs more than its cost limit of 10',
+    })
     expect(evaluateTemplate(program, bindings, { costLimit: 100 })).toEqual({ kind: 'value', value: '33' })
   })
 
   test('lists what it reads', () => {
-    expect(compileTemplate('${name}/${node.rack}/${name}', environment).program?.reads).toEqual([['name'], ['node', 'rack']])
+    expect(compileTemplate('${name}/${node.rack}/${name}', environment).program?.reads).toEqual([
+      ['name'],
+      ['node', 'rack'],
+    ])
   })
 
   test('says any text when that is escaped', () => {
@@ -110,6 +134,11 @@ describe('a template', () => {
   })
 
   test('never throws', () => {
-    fc.assert(fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[${}ab."'\\()[\]]{0,20}$/)), (text) => void evaluated(text)))
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[${}ab."'\\()[\]]{0,20}$/)),
+        (text) => void evaluated(text),
+      ),
+    )
   })
 })

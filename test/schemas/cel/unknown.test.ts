@@ -12,7 +12,11 @@ const environment: Environment = {
   variables: { a: 'dyn', b: 'dyn', c: 'dyn', u: 'dyn', v: 'dyn', w: 'dyn' },
   functions: [{ name: 'host', params: ['dyn'], result: 'string', call: () => 'called' }],
 }
-const bindings: Bindings = { u: unknown('u'), v: unknown('v'), w: { known: 1, later: unknown('w'), list: [1, unknown('w')] } }
+const bindings: Bindings = {
+  u: unknown('u'),
+  v: unknown('v'),
+  w: { known: 1, later: unknown('w'), list: [1, unknown('w')] },
+}
 
 function evaluated(source: string, values: Bindings = bindings): Evaluation | undefined {
   const { program } = compile(source, environment, { evaluateUnchecked: true })
@@ -35,7 +39,7 @@ describe('an unknown', () => {
     ['w.list == [2, 3]', false],
     ["w == {'known': 2, 'later': 1, 'list': []}", false],
     ['1 in w.list', true],
-    ["optional.of(1).orValue(u)", 1],
+    ['optional.of(1).orValue(u)', 1],
     ['type(w.list) == list', true],
     ['(1/0 == 1 && u) || true', true],
   ])('does not matter in %s', (source, value) => {
@@ -87,7 +91,9 @@ const KNOWN = fc.tuple(json, json, json)
 
 /** Replaces unknowns by what they turn out to be. */
 function settle(later: Readonly<Record<string, CelValue>>, only?: readonly string[]): Bindings {
-  return Object.fromEntries(NAMES.map((name) => [name, only === undefined || only.includes(name) ? (later[name] ?? null) : unknown(name)]))
+  return Object.fromEntries(
+    NAMES.map((name) => [name, only === undefined || only.includes(name) ? (later[name] ?? null) : unknown(name)]),
+  )
 }
 
 test('what is decided before the unknowns are known stays so, whatever they turn out to be', () => {
@@ -95,7 +101,13 @@ test('what is decided before the unknowns are known stays so, whatever they turn
   fc.assert(
     fc.property(expression, KNOWN, fc.subarray([...NAMES], { minLength: 1 }), (source, [a, b, c], waiting) => {
       const later = { a, b, c } as Record<string, CelValue>
-      const early = evaluated(source, settle(later, NAMES.filter((name) => !waiting.includes(name))))
+      const early = evaluated(
+        source,
+        settle(
+          later,
+          NAMES.filter((name) => !waiting.includes(name)),
+        ),
+      )
       if (early === undefined || early.kind === 'unknown') return
       decided++
       const late = evaluated(source, settle(later))

@@ -88,19 +88,45 @@ describe('a regular expression', () => {
 
   test('takes time in proportion to the text, where backtracking takes for ever', () => {
     const text = 'a'.repeat(20_000)
-    for (const pattern of ['^(a+)+$b', '^(a|a)*b', '^(a?){50}a{50}b', '(.*)(.*)(.*)(.*)x']) expect(matches(pattern, text)).toBe(false)
+    for (const pattern of ['^(a+)+$b', '^(a|a)*b', '^(a?){50}a{50}b', '(.*)(.*)(.*)(.*)x'])
+      expect(matches(pattern, text)).toBe(false)
   })
 
   test('agrees with JavaScript where both mean the same', () => {
-    const atom = fc.constantFrom('a', 'b', 'c', '.', '[ab]', '[^a]', '[a-c]', '\\d', '\\w', '\\s', '^', '$', '\\b', '\\B', '\\.', '1', ' ')
+    const atom = fc.constantFrom(
+      'a',
+      'b',
+      'c',
+      '.',
+      '[ab]',
+      '[^a]',
+      '[a-c]',
+      '\\d',
+      '\\w',
+      '\\s',
+      '^',
+      '$',
+      '\\b',
+      '\\B',
+      '\\.',
+      '1',
+      ' ',
+    )
     const pattern = fc.letrec<{ pattern: string }>((tie) => ({
       pattern: fc.oneof(
         { maxDepth: 4, depthSize: 'medium' },
         atom,
-        fc.tuple(fc.constantFrom('a', 'b', '.', '[ab]', '\\w'), fc.constantFrom('*', '+', '?', '{2}', '{1,2}', '{0,1}?', '*?')).map((parts) => parts.join('')),
+        fc
+          .tuple(
+            fc.constantFrom('a', 'b', '.', '[ab]', '\\w'),
+            fc.constantFrom('*', '+', '?', '{2}', '{1,2}', '{0,1}?', '*?'),
+          )
+          .map((parts) => parts.join('')),
         fc.array(tie('pattern'), { maxLength: 4 }).map((parts) => parts.join('')),
         fc.array(tie('pattern'), { minLength: 1, maxLength: 3 }).map((parts) => `(?:${parts.join('|')})`),
-        fc.tuple(tie('pattern'), fc.constantFrom('*', '+', '?', '{2}', '{0,3}')).map(([part, times]) => `(${part})${times}`),
+        fc
+          .tuple(tie('pattern'), fc.constantFrom('*', '+', '?', '{2}', '{0,3}'))
+          .map(([part, times]) => `(${part})${times}`),
       ),
     })).pattern
     const flags = fc.constantFrom('', 'i', 's', 'm')
@@ -117,7 +143,48 @@ describe('a regular expression', () => {
   })
 
   test('never throws for a pattern, whatever it is', () => {
-    const soup = fc.array(fc.constantFrom('a', '(', ')', '[', ']', '*', '+', '?', '{', '}', '1', ',', '|', '\\', 'p', 'Q', 'E', 'x', '^', '$', '-', ':', '[:', ':]', '(?', '<', '=', 'i'), { maxLength: 15 }).map((parts) => parts.join(''))
-    fc.assert(fc.property(fc.oneof(soup, fc.string({ unit: 'binary' })), fc.string(), (pattern, text) => void matches(pattern, text)), { numRuns: 3000 })
+    const soup = fc
+      .array(
+        fc.constantFrom(
+          'a',
+          '(',
+          ')',
+          '[',
+          ']',
+          '*',
+          '+',
+          '?',
+          '{',
+          '}',
+          '1',
+          ',',
+          '|',
+          '\\',
+          'p',
+          'Q',
+          'E',
+          'x',
+          '^',
+          '$',
+          '-',
+          ':',
+          '[:',
+          ':]',
+          '(?',
+          '<',
+          '=',
+          'i',
+        ),
+        { maxLength: 15 },
+      )
+      .map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(
+        fc.oneof(soup, fc.string({ unit: 'binary' })),
+        fc.string(),
+        (pattern, text) => void matches(pattern, text),
+      ),
+      { numRuns: 3000 },
+    )
   })
 })
