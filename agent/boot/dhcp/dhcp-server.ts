@@ -49,7 +49,7 @@ export async function startDhcp(options: DhcpOptions): Promise<AsyncDisposable> 
   await using sockets = new AsyncDisposableStack()
   const open = async (address: string, port: number): Promise<Socket> => {
     const socket = await openDeviceSocket({ device: options.interface, address, port, signal: options.signal })
-    sockets.defer(() => socket.close())
+    sockets.defer(() => void socket.close())
     return socket
   }
   const sender = await open(options.address, serverPort)

@@ -1,12 +1,15 @@
+/** What a client wants to read or write. */
+export interface TftpRequest {
+  readonly path: string
+  /** Lower case: `octet`, `netascii`, `mail`. */
+  readonly mode: string
+  readonly options: ReadonlyMap<string, string>
+}
+
 /** What a TFTP message says (RFC 1350 §5, RFC 2347). Of options the names are lower case, the order is the client's. */
 export type TftpPacket =
-  | {
-      readonly kind: 'read' | 'write'
-      readonly path: string
-      /** Lower case: `octet`, `netascii`, `mail`. */
-      readonly mode: string
-      readonly options: ReadonlyMap<string, string>
-    }
+  | (TftpRequest & { readonly kind: 'read' })
+  | (TftpRequest & { readonly kind: 'write' })
   /** `block`: number on the wire, 0 to 65535. */
   | { readonly kind: 'data'; readonly block: number; readonly data: Buffer }
   | { readonly kind: 'ack'; readonly block: number }
@@ -105,7 +108,7 @@ export function encodeOptions(options: ReadonlyMap<string, string>): Buffer {
 }
 
 /** Writes a read or write request; for clients, so for tests. */
-export function encodeRequest(packet: TftpPacket & { readonly kind: 'read' | 'write' }): Buffer {
+export function encodeRequest(packet: TftpRequest & { readonly kind: 'read' | 'write' }): Buffer {
   const words = [packet.path, packet.mode, ...Array.from(packet.options).flat()]
   return Buffer.from(`\0${String.fromCharCode(opcode[packet.kind])}${words.map((word) => `${word}\0`).join('')}`, 'latin1')
 }

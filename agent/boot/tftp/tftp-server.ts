@@ -3,7 +3,7 @@ import type { ReportBootEvent } from '../boot-event.ts'
 import { parseMac } from '../mac.ts'
 import { openDeviceSocket } from '../socket.ts'
 import { negotiate, type TransferLimits } from './negotiate.ts'
-import { encodeError, parseTftpPacket, tftpError, type TftpPacket } from './packet.ts'
+import { encodeError, parseTftpPacket, tftpError, type TftpRequest } from './packet.ts'
 import { safePath } from './safe-path.ts'
 import { fileSource, memorySource, toNetascii, type TftpSource } from './source.ts'
 import { sendFile } from './transfer.ts'
@@ -112,7 +112,7 @@ interface Request {
 }
 
 /** Never rejects. */
-async function serve(packet: TftpPacket & { kind: 'read' }, request: Request): Promise<void> {
+async function serve(packet: TftpRequest, request: Request): Promise<void> {
   const { path, from, options, limits, refuse, signal } = request
   const client: TftpClient = { address: from.address, mac: macOf(path) }
   const begun = options.now()

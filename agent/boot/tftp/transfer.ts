@@ -41,8 +41,10 @@ export async function sendFile(options: TransferOptions): Promise<TransferEnd> {
   // The peer is always an address: nothing to look up, so each packet leaves at once.
   const socket = createSocket({ type: 'udp4', lookup: (host, _, done) => done(null, host, 4) })
   try {
+    // Asked for first: with such a lookup the socket may be bound before bind() returns.
+    const listening = once(socket, 'listening', { signal: options.signal })
     socket.bind(0, options.localAddress)
-    await once(socket, 'listening', { signal: options.signal })
+    await listening
     return await new Transfer(socket, options).run()
   } catch (error) {
     return { kind: 'failed', reason: error instanceof Error ? error.message : String(error), resent: 0 }
