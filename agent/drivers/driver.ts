@@ -1,4 +1,4 @@
-import type { Approval, Change } from '../../schemas/changes.ts'
+import type { Approval, Change, Changes } from '../../schemas/changes.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan, Step, StepKind } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -36,6 +36,8 @@ export interface StepWaiting {
   readonly on: 'person' | 'machine'
   /** What a person has to approve, exactly. */
   readonly approval?: Approval
+  /** The approval in force does not cover what is there, and why: it is void from here on. */
+  readonly voids?: string
 }
 
 /** What a driver says before it sends; made durable before `intend` resolves. */
@@ -45,11 +47,22 @@ export interface Intent {
   readonly inputs: string | null
   readonly disks?: readonly ExpectedDisk[]
   readonly stamp?: string
+  /** It destroys what is there under an approval. */
+  readonly approved?: boolean
+}
+
+/** Time, as a parameter. */
+export interface Timers {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Calls back once, in so many milliseconds, unless disposed of before. */
+  after(milliseconds: number, callback: () => void): Disposable
 }
 
 /** All that a driver may look at and do while it carries out one step. */
 export interface StepContext {
   readonly plan: Plan
+  readonly changes: Changes
   /** The change that asks for the step; undefined when it is only looked at again, because something it reads ran. */
   readonly change: Change | undefined
   readonly run: number
@@ -58,16 +71,13 @@ export interface StepContext {
   readonly ledger: Ledger
   readonly state: State
   readonly epoch: number
-  /** Milliseconds since 1970. */
-  now(): number
+  readonly timers: Timers
   /** The step may end as `unchanged` when its resolved inputs are those of the ledger. */
   readonly mayBeUnchanged: boolean
   /** Aborted when the step is cancelled (`CANCELLED`), its time is over (`TIMEOUT`) or the agent ends (`CLOSED`): `stepStop(signal)`. */
   readonly signal: AbortSignal
   /** Writes `step.sent` and gives the id of the attempt. Call once, right before sending. */
   intend(intent: Intent): Promise<{ readonly attempt: string; readonly n: number }>
-  /** The node has the attempt in its journal: writes `step.accepted`. */
-  accepted(attempt: string): void
   /** The system is whole on the disk: writes `node.imaged`, durable when it resolves. */
   imaged(imaged: { readonly node: string; readonly machine: string; readonly incarnation: string; readonly attempt: string }): Promise<void>
   /** One line for people, kept with the step's output. */
@@ -86,7 +96,7 @@ export interface Driver {
   run(step: Step, context: StepContext): Promise<StepOutcome>
   /**
    * Finds out what became of an attempt that an earlier life of the agent sent, and waits on while it still runs.
-   * The same outcomes as run(); never sends it again by itself.
+   * The same outcomes as run(), but for `waiting`; never sends it again by itself.
    */
   settle(step: Step, sent: StepSent, context: StepContext): Promise<StepOutcome>
   /** The outcome of an attempt is durable here. */

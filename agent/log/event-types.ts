@@ -49,6 +49,8 @@ export type StepSent = StepVersion & {
   readonly disks: readonly ExpectedDisk[] | null
   /** Installs only: the stamp that an interrupted attempt leaves on the disks. */
   readonly stamp: string | null
+  /** It destroys what is there under an approval; false: nothing was there, or it destroys nothing. */
+  readonly approved: boolean
 }
 
 /** How a step ended well: everything that the ledger needs of it. */

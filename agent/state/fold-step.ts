@@ -19,20 +19,16 @@ function noteAttempt(state: GrowingState, event: StepEvent): void {
   const { step } = event.data
   if (event.type === 'step.sent') {
     state.tries.set(step, Math.max(state.tries.get(step) ?? 0, event.data.n))
-    const { attempt, n, once, machine, disks, stamp, destructive } = event.data
-    if (destructive) state.unfinished.set(step, { attempt, n, once, machine, disks, stamp })
+    const { attempt, n, once, machine, disks, stamp, approved, destructive } = event.data
+    if (destructive) state.unfinished.set(step, { attempt, n, once, machine, disks, stamp, approved })
   } else if (event.type === 'step.succeeded' || event.type === 'step.unchanged') {
     state.unfinished.delete(step)
     // An approval is for one time.
     state.approvals.delete(step)
-    if (event.data.incarnation !== null && node(event) !== null && event.data.machine !== null) {
-      state.nodes.set(node(event) as string, { installed: { machine: event.data.machine, incarnation: event.data.incarnation } })
-    }
+    const { node, machine, incarnation } = event.data
+    const attempt = state.run?.steps.get(step)?.sent?.attempt ?? null
+    if (node !== null && machine !== null && incarnation !== null) state.nodes.set(node, { installed: { machine, incarnation, attempt } })
   }
-}
-
-function node(event: StepEvent): string | null {
-  return event.data.node
 }
 
 function next(step: StepState, event: StepEvent): StepState | undefined {

@@ -94,7 +94,7 @@ export function applyEvent(state: GrowingState, event: LogEvent): void {
       foldMachine(state, event)
       return
     case 'node.imaged':
-      state.nodes.set(event.data.node, { installed: { machine: event.data.machine, incarnation: event.data.incarnation } })
+      state.nodes.set(event.data.node, { installed: { machine: event.data.machine, incarnation: event.data.incarnation, attempt: event.data.attempt } })
       return
     case 'run.started':
       state.run = { run: event.data.run, ended: null, work: workOf(event.data), reason: event.data.reason, started: event.time, cancelled: null, steps: new Map() }

@@ -63,8 +63,8 @@ export interface MachineRecord {
 
 /** What is known of a node beyond its plan. */
 export interface NodeRecord {
-  /** The last whole system that was put onto a disk for it, or that was taken over: it boots its disk. */
-  readonly installed: { readonly machine: string; readonly incarnation: string } | null
+  /** The last whole system that was put onto a disk for it, or that was taken over, and the attempt that did it. */
+  readonly installed: { readonly machine: string; readonly incarnation: string; readonly attempt: string | null } | null
 }
 
 /** A destructive attempt that was sent and whose step has not succeeded since: what it destroys counts as gone. */
@@ -75,6 +75,7 @@ export interface UnfinishedAttempt {
   readonly machine: string | null
   readonly disks: readonly ExpectedDisk[] | null
   readonly stamp: string | null
+  readonly approved: boolean
 }
 
 export interface ApprovalRecord {

@@ -1,0 +1,121 @@
+import { awaitAttempt } from './await-attempt.ts'
+import { stepStop } from './driver.ts'
+import type { StepContext, StepOutcome } from './driver.ts'
+import type { NodeSession, NodeSessions } from './sessions.ts'
+
+export interface AwaitInstalledOptions {
+  readonly node: string
+  readonly machine: string
+  readonly incarnation: string
+  readonly attempt: string
+  /** The session that the attempt was sent over; undefined when an earlier life of the agent sent it. */
+  readonly over: NodeSession | undefined
+  readonly context: StepContext
+}
+
+/** How often a machine whose disk is whole may come up from the network again before it counts as failed. */
+const MAX_NETWORK_BOOTS = 3
+
+/**
+ * Waits until an attempt to install has ended, has the machine boot its disk, and waits until it says hello from there.
+ *
+ * Also right when any part of that happened while nobody was watching: an installation that says hello is a success,
+ * whatever became of the attempt's result.
+ */
+export async function awaitInstalled(sessions: NodeSessions, options: AwaitInstalledOptions): Promise<StepOutcome> {
+  const { context, node, machine, incarnation, attempt } = options
+  const before = context.state.nodes.get(node)?.installed
+  let imaged = before?.attempt === attempt
+  if (!imaged) {
+    // The installation before may bear the same name (another layout of the same generation): then its hello proves nothing.
+    const telling = before?.incarnation !== incarnation
+    const ended = await imageWritten(sessions, { ...options, telling })
+    if (ended.kind === 'outcome') return ended.outcome
+    imaged = true
+    await context.imaged({ node, machine, incarnation, attempt })
+  }
+  // The node takes the stamp off its disks when it hears this, and before it restarts.
+  sessions.session(machine)?.acknowledge(attempt)
+  return bootedFromDisk(sessions, options)
+}
+
+type Written = { readonly kind: 'written' } | { readonly kind: 'outcome'; readonly outcome: StepOutcome }
+
+async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptions & { readonly telling: boolean }): Promise<Written> {
+  const { context, machine, incarnation, attempt, over, telling } = options
+  const said = Promise.withResolvers<Written>()
+  const enough = new AbortController()
+  const isIt = (session: NodeSession): boolean => telling && session.environment === 'installed' && session.incarnation === incarnation
+  const asked = awaitAttempt(sessions, {
+    machine,
+    attempt,
+    environment: 'discovery',
+    over,
+    onConnected: (session) => {
+      if (isIt(session)) said.resolve({ kind: 'written' })
+    },
+    timers: context.timers,
+    signal: AbortSignal.any([context.signal, enough.signal]),
+  }).then((end): Written => {
+    switch (end.kind) {
+      case 'stopped':
+        return outcome(end.stop === 'TIMEOUT' ? { kind: 'failed', code: 'TIMEOUT', message: `machine ${machine} did not say within its time how ${attempt} ended`, retryable: false } : { kind: 'cancelled' })
+      case 'lost':
+        return outcome({ kind: 'unknown', reason: end.reason, repeatable: true })
+      case 'result':
+        return fromResult(end.result, machine)
+    }
+  })
+  const first = await Promise.race([said.promise, asked])
+  enough.abort('CLOSED')
+  await asked
+  return first
+}
+
+function fromResult({ outcome: how, code, message }: { readonly outcome: string; readonly code: string | null; readonly message: string | null }, machine: string): Written {
+  if (how === 'succeeded' || how === 'unchanged') return { kind: 'written' }
+  if (how === 'cancelled') return outcome({ kind: 'cancelled' })
+  const text = message ?? 'it did not say why'
+  // Nothing was written: what is on the disks is looked at, and asked for, anew.
+  if (code === 'DISK_CHANGED' || code === 'DISK_MISSING') return outcome({ kind: 'unknown', reason: `machine ${machine} wrote nothing: ${text}`, repeatable: true })
+  if (code === 'INTERRUPTED') return outcome({ kind: 'unknown', reason: text, repeatable: true })
+  return outcome({ kind: 'failed', code: code ?? 'FAILED', message: text, retryable: false })
+}
+
+function outcome(of: StepOutcome): Written {
+  return { kind: 'outcome', outcome: of }
+}
+
+/** Sends the machine to its disk, again if it comes up from the network, until it says hello from there. */
+async function bootedFromDisk(sessions: NodeSessions, { context, machine, incarnation }: AwaitInstalledOptions): Promise<StepOutcome> {
+  const { signal } = context
+  const { promise, resolve } = Promise.withResolvers<StepOutcome>()
+  let boots = 0
+  const look = (session: NodeSession): void => {
+    if (session.environment === 'installed' && session.incarnation === incarnation) {
+      return resolve({ kind: 'succeeded', provides: {}, incarnation })
+    }
+    if (session.environment !== 'discovery') return
+    if (boots++ > MAX_NETWORK_BOOTS) {
+      return resolve({ kind: 'failed', code: 'DISK_NOT_BOOTED', message: `machine ${machine} was sent to its disk ${MAX_NETWORK_BOOTS + 1} times and came up from the network each time`, retryable: false })
+    }
+    context.progress(`the system is on the disk of machine ${machine}, which now starts from it`)
+    session.reboot('the system is on the disk')
+  }
+  const stop = (): void => {
+    const why = stepStop(signal)
+    resolve(why === 'TIMEOUT' ? { kind: 'failed', code: 'TIMEOUT', message: `machine ${machine} did not come up from its disk within its time`, retryable: false } : { kind: 'cancelled' })
+  }
+  using _subscription = sessions.subscribe((event) => {
+    if (event.type === 'connected' && event.session.machine === machine) look(event.session)
+  })
+  signal.addEventListener('abort', stop)
+  try {
+    const now = sessions.session(machine)
+    if (now !== undefined) look(now)
+    if (signal.aborted) stop()
+    return await promise
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,133 @@
+import { digest } from '../../schemas/canonical.ts'
+import { incarnation } from '../../schemas/incarnation.ts'
+import type { InstallDocument } from '../../schemas/install.ts'
+import type { Step } from '../../schemas/plan.ts'
+import type { InstallTask } from '../../schemas/protocol.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { stepDocument } from '../../schemas/step-values.ts'
+import { awaitInstalled } from './await-installed.ts'
+import { chooseDisks } from './choose-disks.ts'
+import type { Driver, StepContext, StepOutcome } from './driver.ts'
+import type { NodeSessions } from './sessions.ts'
+import type { Stager } from './stage.ts'
+
+/** What installs need from the rest of the agent. */
+export interface InstallDriverOptions {
+  readonly sessions: NodeSessions
+  readonly stager: Stager
+  /** Proves that this agent wrote something: `AgentKey.stamp`. */
+  readonly stamp: (value: Json) => string
+  /** Where and with which new token the installed system enrols. */
+  readonly enrolment: (node: { readonly node: string; readonly machine: string; readonly incarnation: string }) => Promise<InstallTask['enrolment']> | InstallTask['enrolment']
+}
+
+/** Milliseconds between looks; a machine that connects or looks at its disks asks sooner. */
+const LOOK = 60_000
+/** How often a machine that runs from its disk is restarted to be installed before a person has to look. */
+const MAX_RESTARTS = 3
+
+/**
+ * Puts a node onto a machine's disks, or takes over a machine that is installed already (`joined`).
+ *
+ * Nothing is sent before the disks were seen and are blank, approved, or left by an unfinished attempt. Done when the
+ * machine has booted from its disk and said hello as this installation.
+ */
+export function installDriver(options: InstallDriverOptions): Driver {
+  const { sessions } = options
+  /** Machine → how often it was sent to the network and came up from its disk. */
+  const restarts = new Map<string, number>()
+  return {
+    kind: 'install',
+    refuse(step, plan) {
+      const system = step.node === null ? null : plan.nodes[step.node]?.os
+      const method = system === null || system === undefined ? 'image' : (plan.systems[system]?.install ?? 'image')
+      return method === 'image' || method === 'joined' ? undefined : `this agent cannot install by ${method}`
+    },
+    async run(step, context) {
+      const subject = subjectOf(step, context)
+      if (subject === undefined) return { kind: 'waiting', reason: `${step.node} has no machine yet`, afterMs: LOOK, on: 'machine' }
+      return subject.install.method === 'joined' ? join(subject, sessions) : image(step, subject, { ...options, context, restarts })
+    },
+    async settle(step, sent, context) {
+      const subject = subjectOf(step, context)
+      if (subject === undefined || sent.machine === null) return { kind: 'unknown', reason: 'its plan does not name a machine', repeatable: true }
+      return awaitInstalled(sessions, { ...subject, machine: sent.machine, attempt: sent.attempt, over: undefined, context })
+    },
+    ended: (attempt, machine) => sessions.session(machine)?.acknowledge(attempt),
+  }
+}
+
+/** What is put where. */
+export interface InstallSubject {
+  readonly install: InstallDocument
+  readonly node: string
+  readonly machine: string
+  readonly incarnation: string
+}
+
+function subjectOf(step: Step, { plan }: StepContext): InstallSubject | undefined {
+  const document = stepDocument(step, plan.values)?.['install'] as InstallDocument | undefined
+  if (document === undefined || step.node === null) return undefined
+  const { machine, generation } = document
+  return { install: document, node: step.node, machine, incarnation: incarnation({ node: step.node, machine, generation }) }
+}
+
+function join(subject: InstallSubject, sessions: NodeSessions): StepOutcome {
+  const session = sessions.session(subject.machine)
+  if (session?.environment === 'installed') return { kind: 'succeeded', provides: {}, inputs: digest(subject.install as unknown as Json), incarnation: subject.incarnation }
+  return { kind: 'waiting', reason: `machine ${subject.machine}, which is installed already, is not connected`, afterMs: LOOK, on: 'machine' }
+}
+
+async function image(step: Step, subject: InstallSubject, options: InstallDriverOptions & { readonly context: StepContext; readonly restarts: Map<string, number> }): Promise<StepOutcome> {
+  const { context, sessions, stager, restarts } = options
+  const { install, machine, node } = subject
+  const session = sessions.session(machine)
+  if (session === undefined) return { kind: 'waiting', reason: `machine ${machine} is not connected`, afterMs: LOOK, on: 'machine' }
+
+  // What a machine that runs from its disk has on it was seen before it booted, and again before anything is written.
+  const disks = session.disks.length > 0 ? session.disks : (context.state.machines.get(machine)?.disks ?? [])
+  const decision = chooseDisks({
+    step,
+    machine,
+    targets: install.targets,
+    disks,
+    approval: context.state.approvals.get(step.id)?.approval,
+    unfinished: context.state.unfinished.get(step.id),
+  })
+  switch (decision.kind) {
+    case 'unknown':
+    case 'missing':
+      return { kind: 'waiting', reason: decision.reason, afterMs: LOOK, on: 'machine' }
+    case 'ask':
+      return { kind: 'waiting', reason: decision.reason, afterMs: Infinity, on: 'person', approval: decision.approval, ...(decision.voids === null ? {} : { voids: decision.voids }) }
+    case 'write':
+  }
+  if (session.environment !== 'discovery') {
+    const restarted = restarts.get(machine) ?? 0
+    if (restarted >= MAX_RESTARTS) return { kind: 'waiting', reason: `machine ${machine} comes up from its disk; have it boot from the network`, afterMs: Infinity, on: 'person' }
+    restarts.set(machine, restarted + 1)
+    session.reboot('to be installed')
+    return { kind: 'waiting', reason: `machine ${machine} restarts to be installed`, afterMs: LOOK, on: 'machine' }
+  }
+
+  restarts.delete(machine)
+  const rootfs = install.rootfs === null ? undefined : await stager.locate(install.rootfs, context.plan)
+  if (rootfs?.kind !== 'file') return { kind: 'failed', code: 'NOT_STAGED', message: `the root filesystem ${install.rootfs} is not in the store`, retryable: false }
+
+  const enrolment = await options.enrolment({ node, machine, incarnation: subject.incarnation })
+  const stamp = decision.resumed?.stamp ?? options.stamp({ step: step.id, once: step.once, machine, approved: decision.approved, disks: decision.disks.map(({ id, serial }) => ({ id, serial })) })
+  const { attempt } = await context.intend({ machine, inputs: digest(install as unknown as Json), disks: decision.disks, stamp, approved: decision.approved })
+  const orStamp = decision.resumed === null ? null : stamp
+  session.send({
+    kind: 'install',
+    attempt,
+    step: step.id,
+    install,
+    rootfs: { url: rootfs.url, sha256: rootfs.sha256, bytes: rootfs.bytes },
+    expect: decision.disks.map(({ id, signature }) => ({ id, signature, orStamp })),
+    stamp,
+    enrolment,
+    timeout: step.timeout,
+  })
+  return awaitInstalled(sessions, { ...subject, attempt, over: session, context })
+}

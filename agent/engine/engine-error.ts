@@ -1,0 +1,20 @@
+export type EngineErrorCode =
+  /** A run goes on already. */
+  | 'RUN_ACTIVE'
+  | 'NO_RUN'
+  /** This agent has no driver for a kind of step, or its driver cannot carry the step out. Nothing was started. */
+  | 'KIND_UNSUPPORTED'
+  | 'ENGINE_CLOSED'
+
+/** Why the engine did not do what it was asked. `data` names `step` and `kind` where a step is the reason. */
+export class EngineError extends Error {
+  readonly code: EngineErrorCode
+  readonly data: Readonly<Record<string, unknown>>
+
+  constructor(code: EngineErrorCode, message: string, data: Readonly<Record<string, unknown>> = {}) {
+    super(message)
+    this.name = 'EngineError'
+    this.code = code
+    this.data = data
+  }
+}
