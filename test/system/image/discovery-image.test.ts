@@ -24,7 +24,10 @@ const text = path => readFileSync(path, 'utf8').trim()
 console.log('FACT runtime', process.version)
 console.log('FACT url', /crowbar\\.url=(\\S+)/.exec(text('/proc/cmdline'))[1])
 console.log('FACT hostname', text('/proc/sys/kernel/hostname'))
-for (const name of readdirSync('/sys/block')) console.log('FACT disk', name, existsSync('/sys/block/' + name + '/serial') ? text('/sys/block/' + name + '/serial') : '')
+for (const name of readdirSync('/sys/block')) {
+  const serial = '/sys/block/' + name + '/device/serial'
+  console.log('FACT disk', name, existsSync(serial) ? text(serial) : '')
+}
 for (const name of readdirSync('/sys/class/net')) if (name !== 'lo') console.log('FACT nic', text('/sys/class/net/' + name + '/address'), text('/sys/class/net/' + name + '/operstate'))
 for (const program of ${JSON.stringify(IMAGE_PROGRAMS.map(one => one.program))}) {
   try {
