@@ -2,9 +2,11 @@ import { fail, locate, spend } from './frame.ts'
 import type { Frame, Run } from './frame.ts'
 import { matchesType } from './match-type.ts'
 import { absent, unknownInAll } from './unknown.ts'
-import { Failure, typeWord } from './value.ts'
+import { typeWord } from './value.ts'
 import type { CelValue } from './value.ts'
 import type { Builder } from './builder.ts'
+import type { HostFunction } from './environment.ts'
+import type { CelType } from './type.ts'
 import type { Callable } from './resolve.ts'
 import type { LibraryFunction } from './library/function.ts'
 import type { NodeOf } from './ast.ts'
@@ -83,7 +85,7 @@ function callAny(
   values: readonly CelValue[],
 ): CelValue {
   const waiting = absent(frame, values)
-  if (waiting instanceof Failure) return waiting
+  if (waiting !== undefined) return waiting
   for (const callable of functions) {
     const result =
       callable.kind === 'host'
@@ -109,12 +111,13 @@ function callHost(
   functions: readonly Callable[],
   values: readonly CelValue[],
 ): CelValue | undefined {
-  const waiting = unknownInAll(frame, values)
+  // An object may hold unknowns in fields that the function never looks at.
+  const inspected = values.filter((_, index) => !isObject(parameters(callable.host)[index]))
+  const waiting = unknownInAll(frame, inspected)
   if (waiting !== undefined) return waiting
+  const ambiguous = functions.length > 1
   const takes = ({ host }: Callable & { kind: 'host' }): boolean =>
-    (host.receiver === undefined ? host.params : [host.receiver, ...host.params]).every((type, index) =>
-      matchesType(type, values[index] ?? null),
-    )
+    parameters(host).every((type, index) => matchesType(type, values[index] ?? null, { closed: ambiguous }))
   if (!takes(callable)) return undefined
   // Plain objects carry no name: where two kinds of them have the method, the fields must tell which it is.
   const others = functions.filter((other) => other !== callable && other.kind === 'host' && takes(other))
@@ -125,4 +128,12 @@ function callHost(
     )
   frame.charge(HOST_COST)
   return callable.host.call(values)
+}
+
+function parameters({ receiver, params }: HostFunction): readonly CelType[] {
+  return receiver === undefined ? params : [receiver, ...params]
+}
+
+function isObject(type: CelType | undefined): boolean {
+  return typeof type === 'object' && 'object' in type
 }

@@ -71,14 +71,10 @@ export function buildIndex(node: NodeOf<'index'>, builder: Builder): Run {
 function member(holder: CelValue, key: CelValue, span: Span): CelValue {
   if (holder instanceof Unknown || holder instanceof Failure) return holder
   const found = find(holder, key, span)
-  return found !== undefined
-    ? found
-    : fail(
-        span,
-        isList(holder)
-          ? `there is no element ${show(key)} in a list of ${holder.length}`
-          : `there is no key ${show(key)}`,
-      )
+  if (found !== undefined) return found
+  if (isList(holder)) return fail(span, `there is no element ${show(key)} in a list of ${holder.length}`)
+  const missing = typeof key === 'string' ? { key, holder } : undefined
+  return new Failure(`there is no key ${show(key)}`, span.offset, span.length, missing)
 }
 
 /** The same as an optional value: none if there is none, and none of nothing. */

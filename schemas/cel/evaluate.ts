@@ -6,7 +6,8 @@ import type { Bindings, Run } from './frame.ts'
 import { CostExceeded, DEFAULT_COST_LIMIT } from './meter.ts'
 import { parse } from './parse.ts'
 import { unknownIn } from './unknown.ts'
-import { Failure } from './value.ts'
+import { suggest } from './suggest.ts'
+import { entriesOf, Failure } from './value.ts'
 import type { CelValue } from './value.ts'
 import type { CelType } from './type.ts'
 import type { Environment } from './environment.ts'
@@ -49,7 +50,14 @@ export type Evaluation =
   | { readonly kind: 'value'; readonly value: CelValue }
   /** `inputs`: every unknown that may be needed, whichever way it goes; sorted. */
   | { readonly kind: 'unknown'; readonly inputs: readonly string[] }
-  | { readonly kind: 'error'; readonly message: string; readonly offset: number; readonly length: number }
+  /** `suggestion`: the key that was probably meant, where a map lacks one. */
+  | {
+      readonly kind: 'error'
+      readonly message: string
+      readonly offset: number
+      readonly length: number
+      readonly suggestion?: string
+    }
 
 /** `costLimit`: see `Meter` for what is counted; the default is `DEFAULT_COST_LIMIT`. */
 export interface EvaluateOptions {
@@ -93,10 +101,22 @@ export function evaluateMetered(
 }
 
 function outcome(frame: Frame, value: CelValue): Evaluation {
-  if (value instanceof Failure)
-    return { kind: 'error', message: value.message, offset: Math.max(0, value.offset), length: value.length }
+  if (value instanceof Failure) return errorOf(value)
   const waiting = unknownIn(frame, value)
   return waiting === undefined ? { kind: 'value', value } : { kind: 'unknown', inputs: waiting.inputs }
+}
+
+/** Most keys among which the one that was meant is looked for. */
+const MAX_CANDIDATES = 1000
+
+function errorOf({ message, offset, length, missing }: Failure): Evaluation {
+  const error = { kind: 'error', message, offset: Math.max(0, offset), length } as const
+  const keys =
+    missing === undefined
+      ? []
+      : (entriesOf(missing.holder) ?? []).flatMap(([key]) => (typeof key === 'string' ? key : []))
+  const suggestion = missing === undefined || keys.length > MAX_CANDIDATES ? undefined : suggest(missing.key, keys)
+  return suggestion === undefined ? error : { ...error, message: `${message}; did you mean ${suggestion}?`, suggestion }
 }
 
 function tooCostly({ limit, base, offset, length }: Frame): Evaluation {

@@ -128,7 +128,7 @@ function runPart(frame: Frame, compiled: Compiled | undefined): CelValue {
   frame.base = part.offset
   const value = program.run(frame)
   if (!(value instanceof Failure)) return value
-  return new Failure(value.message, Math.max(0, value.offset) + part.offset, value.length)
+  return new Failure(value.message, Math.max(0, value.offset) + part.offset, value.length, value.missing)
 }
 
 function joinParts(frame: Frame, compiled: readonly Compiled[]): CelValue {

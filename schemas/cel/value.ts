@@ -90,15 +90,23 @@ export function unknown(input: string): Unknown {
   return new Unknown([input])
 }
 
+/** A key that a map does not have; which one was meant is only looked for when the error is shown. */
+export interface MissingKey {
+  readonly key: string
+  readonly holder: CelValue
+}
+
 /** An error on its way through an expression; `offset` is −1 until the call that failed is known. */
 export class Failure {
   readonly message: string
-  offset: number
-  length: number
-  constructor(message: string, offset = -1, length = 0) {
+  readonly offset: number
+  readonly length: number
+  readonly missing: MissingKey | undefined
+  constructor(message: string, offset = -1, length = 0, missing?: MissingKey) {
     this.message = message
     this.offset = offset
     this.length = length
+    this.missing = missing
   }
 }
 

@@ -20,7 +20,7 @@ const environment: Environment = {
       result: 'string',
       call: ([self, net]) => {
         const nets = (self as { readonly nets: Readonly<Record<string, string>> }).nets
-        return nets[String(net as string)] ?? new Failure(`not on network ${net as string}`)
+        return nets[net as string] ?? new Failure(`not on network ${net as string}`)
       },
     },
     {
@@ -94,12 +94,21 @@ describe('evaluate', () => {
     expect(run("node.address('admin')")).toBe('10.0.0.1')
     expect(run("network('admin').address(3)")).toBe('host3')
     expect(run("dyn(network('admin')).address(3) + dyn(node).address('admin')")).toBe('host310.0.0.1')
+    expect(run("node.address('admin')", { node: { name: 'db1', more: unknown('facts'), nets: { admin: 'x' } } })).toBe(
+      'x',
+    )
+    expect(run("node.address('admin')", { node: { name: 'db1', nets: { admin: unknown('later') } } })).toEqual({
+      kind: 'unknown',
+      inputs: ['later'],
+    })
+    expect(run('node.address(a)', { ...bindings, a: unknown('later') })).toEqual({ kind: 'unknown', inputs: ['later'] })
     expect(failure("'x' + node.address('storage')")).toBe('6+23: not on network storage')
     expect(failure("dyn('x').address('admin')")).toBe('0+25: address does not take (string, string)')
   })
 
   test.each([
     ['machine.disks[2]', '0+16: there is no element 2 in a list of 2'],
+    ['machine.nic[0]', '8+3: there is no key "nic"; did you mean nics?'],
     ['machine.bmc.address', '8+3: there is no key "bmc"'],
     ['machine.none.x', '13+1: null has no fields or elements, so no "x"'],
     ['1 + 1 / 0', '4+5: division by zero'],
