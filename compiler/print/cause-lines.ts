@@ -1,0 +1,92 @@
+import { canonical } from '../../schemas/canonical.ts'
+import type { Cause } from '../../schemas/changes.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { cut, edges, labelHead, labelled, safe, WIDTH, wrap } from './layout.ts'
+
+/** Where values are cut, when not everything is asked for. */
+const VALUE_WIDTH = 200
+
+/** The lines that say why: one for each cause, files of a barclamp together. `said`: the place that the heading names. */
+export function causeLines(causes: readonly Cause[], options: { readonly said: string | null; readonly full: boolean }): readonly string[] {
+  const place = (at: string | null): string | null => (at === options.said ? null : at)
+  const lines: string[] = []
+  const files = causes.filter((cause) => cause.kind === 'content')
+  for (const cause of causes) {
+    const at = place(cause.at)
+    if (cause.kind === 'content') {
+      if (cause === files[0]) lines.push(...labelled('files', fileNames(files, options.full), at))
+    } else if (cause.kind === 'new') lines.push(...labelled('new', 'has not run here', at))
+    else if (cause.kind === 'unfinished') lines.push(...labelled('again', 'it was started before and did not succeed', at))
+    else if (cause.kind === 'artifacts') lines.push(...valueLines('artifacts', cause, at, options.full))
+    else if (cause.kind === 'other' && cause.path === null) lines.push(...labelled('differs', typeof cause.after === 'string' ? safe(cause.after) : 'in more than can be named', at))
+    else if (cause.kind === 'machine' && cause.path === 'node') lines.push(...labelled('taken from', `${String(cause.before)}, which has it now`, at))
+    else if (cause.kind !== 'reinstalled' && cause.kind !== 'removed') lines.push(...valueLines(cause.path ?? cause.kind, cause, at, options.full))
+  }
+  return lines
+}
+
+function fileNames(causes: readonly Cause[], full: boolean): string {
+  const names = causes.map(({ path, before, after }) => (path === null ? 'of the barclamp' : `${safe(path)}${before === null ? ' (new)' : after === null ? ' (gone)' : ''}`))
+  const shown = full ? names : names.slice(0, 6)
+  return [shown.join(', '), names.length > shown.length ? `and ${names.length - shown.length} more` : ''].filter(Boolean).join(' ')
+}
+
+/** `path  before -> after`, over two lines when one is too short for both. */
+function valueLines(path: string, cause: Pick<Cause, 'before' | 'after'>, at: string | null, full: boolean): readonly string[] {
+  const head = labelHead(safe(path))
+  const most = full ? Infinity : VALUE_WIDTH
+  const secret = sameSecret(cause.before, cause.after)
+  if (secret !== null) return edges(`${head}${secret}`, at)
+  const listed = listDifference(cause.before, cause.after)
+  const [before, after] = [cut(valueText(cause.before), most), cut(valueText(cause.after), most)]
+  if (before === after) return edges(`${head}${after}, computed differently`, at)
+  const one = cause.before === null ? `${head}${isLater(cause.after) ? '' : '+ '}${after}` : cause.after === null ? `${head}- ${before}` : `${head}${before} -> ${after}`
+  if (one.length <= WIDTH) return edges(one, at)
+  if (cause.before === null || cause.after === null) return labelled(safe(path), cause.before === null ? `+ ${after}` : `- ${before}`, at)
+  const arrow = `${' '.repeat(head.length - 3)}-> `
+  if (head.length + Math.max(before.length, after.length) <= WIDTH) return [...edges(`${head}${before}`, at), `${arrow}${after}`]
+  if (listed !== null && !full) return labelled(safe(path), listed, at)
+  const room = WIDTH - head.length
+  const [first = '', ...more] = wrap(before, room)
+  const hanging = wrap(after, room).map((line, index) => `${index === 0 ? arrow : ' '.repeat(head.length)}${line}`)
+  return [...edges(`${head}${first}`, at), ...more.map((line) => `${' '.repeat(head.length)}${line}`), ...hanging]
+}
+
+/** A value in few words: like YAML's flow style, strings plain where that is not ambiguous. */
+export function valueText(value: Json): string {
+  if (typeof value === 'string') return /^[A-Za-z0-9_./:@+-]+$/.test(value) && !/^(true|false|null|[0-9.+-]+)$/.test(value) ? value : safe(JSON.stringify(value))
+  if (value === null || typeof value !== 'object') return canonical(value)
+  if (isLater(value)) return laterText(value)
+  if (Array.isArray(value)) return `[${value.map((item: Json) => valueText(item)).join(', ')}]`
+  return `{ ${Object.entries(value as { readonly [key: string]: Json }).map(([key, item]) => `${safe(key)}: ${valueText(item)}`).join(', ')} }`
+}
+
+type Later = { readonly later: readonly ({ readonly secret: string; readonly version: number } | { readonly step: string; readonly provide: string })[]; readonly sensitive: boolean; readonly expression: string }
+
+function isLater(value: Json): value is Json & Later {
+  return value !== null && typeof value === 'object' && 'later' in value && 'expression' in value
+}
+
+function laterText(value: Later): string {
+  const inputs = value.later.map((input) => ('secret' in input ? `secret ${safe(input.secret)} v${input.version}` : `${safe(input.provide)} of ${safe(input.step)}`))
+  if (inputs.length === 0) return value.sensitive ? '(sensitive)' : `(${safe(value.expression)})`
+  return `(${inputs.join(', ')})`
+}
+
+function sameSecret(before: Json, after: Json): string | null {
+  if (!isLater(before) || !isLater(after)) return null
+  const [was, is] = [before.later[0], after.later[0]]
+  if (was === undefined || is === undefined || before.later.length !== 1 || after.later.length !== 1) return null
+  if (!('secret' in was) || !('secret' in is) || was.secret !== is.secret || was.version === is.version) return null
+  return `secret ${safe(was.secret)}, v${was.version} -> v${is.version}`
+}
+
+/** Of two long lists how many entries there are, and which came and went. */
+function listDifference(before: Json, after: Json): string | null {
+  if (!Array.isArray(before) || !Array.isArray(after)) return null
+  const [was, is] = [before.map((item: Json) => valueText(item)), after.map((item: Json) => valueText(item))]
+  const [came, went] = [is.filter((item) => !was.includes(item)), was.filter((item) => !is.includes(item))]
+  const few = (items: readonly string[], sign: string): string => (items.length === 0 ? '' : `, ${sign} ${cut(items.slice(0, 4).join(', '), 100)}${items.length > 4 ? ', ...' : ''}`)
+  const order = came.length + went.length === 0 ? ', in another order' : ''
+  return `${was.length} -> ${is.length} entries${few(came, '+')}${few(went, '-')}${order}`
+}

@@ -1,0 +1,71 @@
+import type { Changes } from '../../schemas/changes.ts'
+import type { Plan } from '../../schemas/plan.ts'
+import type { DiffOptions } from './diff-options.ts'
+import { sections } from './diff-sections.ts'
+import { headingOf, nothingElse, summaryLines, summaryRows } from './diff-summary.ts'
+import { foldNames } from './fold-names.ts'
+import { groupChanges } from './groups.ts'
+import type { Grouped } from './groups.ts'
+import { count, cut, labelled, safe, WIDTH, wrap } from './layout.ts'
+import { nextLines } from './next-step.ts'
+
+/** Unknowns that are listed when not everything is asked for. */
+const UNKNOWNS_TOLD = 8
+
+/**
+ * Changes as a reviewer reads them, at most 80 columns wide where names and values allow: the summary, worst first; what
+ * is not touched; a section for each group with causes and places, disks by serial; what is unknown; the command that
+ * comes next, and what happens without it. Ends with a newline.
+ */
+export function diffText(changes: Changes, plan: Plan, options: DiffOptions = {}): string {
+  const grouped = groupChanges(changes)
+  const blocks: (readonly string[])[] = [wrap(headingOf(changes, plan), WIDTH)]
+  if (changes.changes.length === 0) {
+    blocks.push([`Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands as it is' : 'stand as they are'}.`])
+  } else {
+    blocks.push([...summaryLines(summaryRows(grouped, plan)), ...nothingElse(changes, plan), ...quietLines(grouped)])
+    for (const section of sections(grouped, plan, options)) blocks.push(section.lines)
+  }
+  blocks.push(unknownLines(changes, options), violationLines(changes), nextLines(changes))
+  const text = `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
+  return options.color === true ? painted(text) : text
+}
+
+/** Work that nobody has to judge, in a line: what is staged, found and waited for. */
+export function quietLines(grouped: Grouped): readonly string[] {
+  const words = grouped.quiet.map(({ kind, names }) => {
+    if (kind === 'stage') return `stages ${names.length > 4 ? count(names.length, 'artifact set') : names.join(', ')}`
+    if (kind === 'discover') return `looks for ${cut(foldNames(names), 60)}`
+    return `passes ${count(names.length, kind)}`
+  })
+  return words.length === 0 ? [] : wrap(`Also ${words.join('; ')}.`, WIDTH - 2).map((line) => `  ${line}`)
+}
+
+/** What is not known yet, for whom and why. */
+export function unknownLines(changes: Changes, options: DiffOptions): readonly string[] {
+  const { missing } = changes
+  if (missing.length === 0) return []
+  const told = options.full === true ? missing : missing.slice(0, UNKNOWNS_TOLD)
+  const lines = told.flatMap((one) => labelled(safe(one.what), `of ${safe(one.for)}: ${safe(one.because)}`))
+  if (told.length < missing.length) lines.push(`  ... and ${count(missing.length - told.length, 'unknown')} more: --full`)
+  return [`UNKNOWN  ${missing.length}`, ...lines]
+}
+
+/** What policies object to, the worst first. */
+export function violationLines(changes: Changes): readonly string[] {
+  const { violations } = changes
+  if (violations.length === 0) return []
+  const of = (level: string): number => violations.filter((one) => one.level === level).length
+  const lines = violations
+    .toSorted((a, b) => ['deny', 'warn', 'advise'].indexOf(a.level) - ['deny', 'warn', 'advise'].indexOf(b.level))
+    .flatMap((one) => labelled(one.level, `${safe(one.policy)}: ${safe(one.message)}`, one.at))
+  return [`POLICIES  ${of('deny')} denied, ${of('warn')} warned, ${of('advise')} advised`, ...lines]
+}
+
+/** Red for what loses data or nodes, yellow for what interrupts; only headings and summary lines. */
+function painted(text: string): string {
+  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|UNKNOWN|POLICIES|NEXT))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
+    const color = ['WIPE', 'REINSTALL', 'RELEASE', 'REMOVE'].includes(word) ? '\u001b[1;31m' : ['REBOOT', 'NETWORK', 'RESTART'].includes(word) ? '\u001b[1;33m' : '\u001b[1m'
+    return `${indent ?? ''}${color}${label}\u001b[0m`
+  })
+}

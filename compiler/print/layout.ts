@@ -1,0 +1,68 @@
+/** Columns that the text of changes and plans is made for. */
+export const WIDTH = 80
+
+/**
+ * Text that may stand on a terminal or in a pull request: control characters, and those that turn the direction of
+ * writing, are shown as escapes. Names of models and disks come from hardware, and values from whoever wrote them.
+ */
+export function safe(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Cuts text that is too long, and shows that it did. */
+export function cut(text: string, width: number): string {
+  const characters = [...text]
+  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 3)).join('')}...`
+}
+
+/** Breaks text at spaces into lines of at most `width`; a word that is longer stands alone and sticks out. */
+export function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
+/** `left`, and `right` at the right edge; on a line of its own when there is no room. */
+export function edges(left: string, right: string | null): readonly string[] {
+  if (right === null || right === '') return [left]
+  const gap = WIDTH - left.length - right.length
+  return gap >= 2 ? [`${left}${' '.repeat(gap)}${right}`] : [left, right.padStart(WIDTH)]
+}
+
+/** Columns from a label to what it labels. */
+export const LABEL = 10
+
+/** `  label     text`, wrapped and hanging under the text. */
+export function labelled(label: string, text: string, at: string | null = null): readonly string[] {
+  const head = labelHead(label)
+  const [first = '', ...rest] = wrap(text, WIDTH - head.length)
+  return [...edges(`${head}${first}`, at), ...rest.map((line) => `${' '.repeat(head.length)}${line}`)]
+}
+
+/** The label of a line with the space behind it: at least two columns, also behind a long one. */
+export function labelHead(label: string): string {
+  return `  ${label.length < LABEL - 1 ? label.padEnd(LABEL) : `${label}  `}`
+}
+
+/** `1 node`, `12 nodes`; thousands with commas. */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${thousands(number)} ${number === 1 ? one : many}`
+}
+
+export function thousands(number: number): string {
+  return String(number).replace(/\B(?=([0-9]{3})+$)/g, ',')
+}
+
+/** Bytes as disks are sold: `960 GB`, `3.8 TB`. */
+export function diskSize(bytes: number): string {
+  for (const [unit, size] of [['TB', 1e12], ['GB', 1e9], ['MB', 1e6]] as const) {
+    if (bytes >= size) return `${(bytes / size) >= 10 ? Math.round(bytes / size) : Math.round(bytes / size * 10) / 10} ${unit}`
+  }
+  return `${bytes} B`
+}

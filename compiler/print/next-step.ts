@@ -1,0 +1,68 @@
+import type { Change, Changes } from '../../schemas/changes.ts'
+import { foldNames } from './fold-names.ts'
+import { permissionOf } from './groups.ts'
+import { WIDTH, wrap } from './layout.ts'
+
+/** Approvals that are written out in the command; more than these, if they are all installs, become one glob. */
+const WRITTEN_OUT = 6
+
+/** The command that carries the changes out, exactly, over as many lines as it needs; null when there is nothing to do. */
+export function applyCommand(changes: Changes): readonly string[] | null {
+  if (changes.changes.length === 0) return null
+  const approvals = approvalArguments(changes.changes.filter((one) => permissionOf(one) === 'needs approval'))
+  const words = [`crowbar apply${changes.commit === null ? '' : ` --ref ${changes.commit.slice(0, 7)}`}`, ...approvals.map((id) => `--approve ${quoted(id)}`)]
+  const lines: string[] = []
+  for (const word of words) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= WIDTH - 8) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines.map((line, index) => (index === lines.length - 1 ? line : `${line} \\`))
+}
+
+/** What happens next, and what does not without it: whole sentences. */
+export function aftermath(changes: Changes): readonly string[] {
+  const by = (permission: ReturnType<typeof permissionOf>): readonly Change[] => changes.changes.filter((one) => permissionOf(one) === permission)
+  const held = by('needs approval')
+  const later = by('approve later')
+  const refused = by('protected')
+  const waiting = new Set([...held, ...later, ...refused].map((one) => one.step.node))
+  const others = changes.changes.some((one) => one.step.node !== null && !waiting.has(one.step.node))
+  const sentences: string[] = []
+  if (changes.commit === null) sentences.push('Commit first: the agent applies commits.')
+  if (held.length > 0) sentences.push(`Without the approval${held.length === 1 ? '' : 's'} ${nodes(held)} ${stay(held)}${others ? '; the others proceed' : ''}.`)
+  if (later.length > 0) sentences.push(`${nodes(later)} ${wait(later)} for ${later.every((one) => one.step.once === null) ? 'a machine' : 'a look at its disks'}, then for an approval.`)
+  if (refused.length > 0) sentences.push(`${nodes(refused)} ${stay(refused)}: protected; take \`protect\` off in a commit of its own first.`)
+  return sentences
+}
+
+/** The end of a text: `NEXT`, the command, what happens without it. */
+export function nextLines(changes: Changes): readonly string[] {
+  const command = applyCommand(changes)
+  if (command === null) return []
+  const lines = command.map((line, index) => `${index === 0 ? 'NEXT  ' : '        '}${line}`)
+  return [...lines, ...aftermath(changes).flatMap((sentence) => wrap(sentence, WIDTH - 6).map((line) => `      ${line}`))]
+}
+
+function approvalArguments(changes: readonly Change[]): readonly string[] {
+  const installs = changes.filter((one) => one.step.kind === 'install')
+  const rest = changes.filter((one) => one.step.kind !== 'install').map((one) => one.step.id)
+  return [...(installs.length > WRITTEN_OUT ? ['install@*'] : installs.map((one) => one.step.id)), ...rest]
+}
+
+function quoted(id: string): string {
+  return /^[A-Za-z0-9@/._#-]+$/.test(id) ? id : `'${id.replaceAll("'", `'\\''`)}'`
+}
+
+function nodes(changes: readonly Change[]): string {
+  const names = foldNames(changes.map((one) => one.step.node ?? 'the admin node'))
+  return names.length > 60 ? `${new Set(changes.map((one) => one.step.node)).size} nodes` : names
+}
+
+function stay(changes: readonly Change[]): string {
+  return new Set(changes.map((one) => one.step.node)).size === 1 ? 'stays as it is' : 'stay as they are'
+}
+
+function wait(changes: readonly Change[]): string {
+  return new Set(changes.map((one) => one.step.node)).size === 1 ? 'waits' : 'wait'
+}
