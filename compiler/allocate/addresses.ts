@@ -1,0 +1,224 @@
+import { byCodePoint } from '../../schemas/canonical.ts'
+import type { Range, Report } from '../../schemas/diagnostic.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
+import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
+import type { ResolvedNetwork } from '../resolve/resolved-site.ts'
+import { rangeOfField } from '../validate/site.ts'
+import { AddressBook, unusable } from './address-book.ts'
+
+export interface Addresses {
+  /** Node → network → addresses, IPv4 first. */
+  readonly nodes: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>
+  /** Deployment → name → address. */
+  readonly virtual: ReadonlyMap<string, Readonly<Record<string, string>>>
+  /** The new lock's lines. */
+  readonly lock: Readonly<Record<string, string>>
+}
+
+/** One who is to have an address on a network, for one version of IP. */
+interface Seeker {
+  /** In diagnostics. */
+  readonly name: string
+  /** In the lock; ends in /6 for IPv6. */
+  readonly key: string
+  readonly network: ResolvedNetwork
+  readonly version: 4 | 6
+  /** As written. */
+  readonly explicit: string | undefined
+  readonly rangeName: string
+  /** The range was asked for, so a kept address has to lie in it. */
+  readonly rangeAsked: boolean
+  /** Whether it may have the admin address. */
+  readonly admin: boolean
+  readonly at: Range
+  readonly give: (address: string) => void
+}
+
+/**
+ * Gives addresses: first those that are written down, then those that the lock keeps, then, in order of name, the lowest
+ * free one of each range. So nothing that has an address moves because somebody else came or went.
+ */
+export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
+  const { resolved } = bound
+  const books = new Map([...resolved.networks].map(([name, network]) => [name, new AddressBook(network)]))
+  const nodes = new Map<string, Map<string, string[]>>()
+  const virtual = new Map<string, Record<string, string>>()
+  const seekers = [...nodeSeekers(bound, nodes, report), ...virtualSeekers(bound, virtual, report)]
+  const locked = resolved.site.lock?.value.addresses ?? {}
+  const lock: Record<string, string> = {}
+  const reserved = new Set([resolved.site.site.value.admin.address])
+  const settle = (seeker: Seeker, address: string): void => {
+    lock[seeker.key] = address
+    seeker.give(address)
+  }
+  const rest: Seeker[] = []
+  for (const seeker of seekers) {
+    const book = books.get(seeker.network.name) as AddressBook
+    if (seeker.explicit === undefined) {
+      rest.push(seeker)
+      continue
+    }
+    const address = checkExplicit(seeker, { book, reserved, report })
+    if (address !== undefined) settle(seeker, address)
+  }
+  const newcomers: Seeker[] = []
+  for (const seeker of rest) {
+    const kept = locked[seeker.key]
+    const book = books.get(seeker.network.name) as AddressBook
+    if (kept !== undefined && isKept(seeker, { book, kept, reserved })) {
+      const other = book.take(kept, { name: seeker.name, range: seeker.at })
+      if (other === undefined) settle(seeker, kept)
+      else report(error('ADDRESS_CONFLICT', other.range, `${other.name} asks for ${kept}, which ${seeker.name} has.`, { related: [{ message: `${seeker.name} has it by the lock`, range: lockRange(bound, seeker.key) }], fix: 'Take another address, or take the line out of the lock so that the other one moves.' }))
+    } else newcomers.push(seeker)
+  }
+  for (const seeker of newcomers) {
+    const address = findFree(seeker, { book: books.get(seeker.network.name) as AddressBook, reserved, report })
+    if (address !== undefined) settle(seeker, address)
+  }
+  return { nodes, virtual, lock }
+}
+
+function* nodeSeekers({ resolved, nodes }: BoundSite, found: Map<string, Map<string, string[]>>, report: Report): Generator<Seeker> {
+  const { admin } = resolved.site.site.value
+  const admins = [...nodes.values()].filter((node) => node.admin).length
+  for (const node of [...nodes.values()].toSorted((a, b) => byCodePoint(a.name, b.name))) {
+    const given = new Map<string, string[]>()
+    found.set(node.name, given)
+    for (const name of networksOf(node, admin.network)) {
+      const network = resolved.networks.get(name)
+      if (network === undefined) continue
+      const addresses: string[] = []
+      given.set(name, addresses)
+      const wish = node.site.value.networks?.[name]
+      const field = wish?.address === undefined ? (wish?.range === undefined ? [] : ['networks', name, 'range']) : ['networks', name, 'address']
+      const at = field.length === 0 ? node.site.at : rangeOfField(node.site, field)
+      const alone = node.admin && admins === 1 && name === admin.network && wish?.range === undefined
+      const explicit = wish?.address ?? (alone ? admin.address : undefined)
+      const rangeName = wish?.range ?? (node.admin ? 'admin' : 'host')
+      if (wish?.range !== undefined) checkRange({ network, range: wish.range, at }, report)
+      yield* versions({ network, explicit, rangeName, at, report }).map((version): Seeker => ({
+        name: node.name, key: lockKey(`${name}/${node.name}`, version), network, version, rangeName, at, admin: node.admin,
+        explicit: explicit !== undefined && parseAddress(explicit)?.version !== (version === 4 ? 6 : 4) ? explicit : undefined,
+        rangeAsked: wish?.range !== undefined,
+        give: (address) => (version === 4 ? addresses.unshift(address) : addresses.push(address)),
+      }))
+    }
+  }
+}
+
+function* virtualSeekers({ resolved }: BoundSite, found: Map<string, Record<string, string>>, report: Report): Generator<Seeker> {
+  for (const deployment of resolved.deployments.values()) {
+    const given: Record<string, string> = {}
+    found.set(deployment.name, given)
+    const { value, source } = deployment.document
+    for (const [name, wish] of Object.entries(value.addresses ?? {}).toSorted(([a], [b]) => byCodePoint(a, b))) {
+      const network = resolved.networks.get(wish.network)
+      if (network === undefined) continue
+      const field = wish.address === undefined ? (wish.range === undefined ? [] : ['range']) : ['address']
+      const at = rangeOf(source, ['addresses', name, ...field], field.length === 0 ? 'key' : 'value')
+      const rangeName = wish.range ?? 'vip'
+      if (wish.range !== undefined) checkRange({ network, range: wish.range, at }, report)
+      yield* versions({ network, explicit: wish.address, rangeName, at, report }).slice(0, 1).map((version): Seeker => ({
+        name: `${deployment.name}:${name}`, key: lockKey(`${wish.network}/${deployment.name}:${name}`, version), network, version, rangeName, at, admin: false,
+        explicit: wish.address, rangeAsked: wish.range !== undefined, give: (address) => (given[name] = address),
+      }))
+    }
+  }
+}
+
+/** Every node joins the admin network, and those that it names. */
+export function networksOf(node: BoundNode, admin: string): readonly string[] {
+  return [admin, ...Object.keys(node.site.value.networks ?? {}).filter((name) => name !== admin).toSorted(byCodePoint)]
+}
+
+interface VersionQuestion {
+  readonly network: ResolvedNetwork
+  readonly explicit: string | undefined
+  readonly rangeName: string
+  readonly at: Range
+  readonly report: Report
+}
+
+/** The versions of IP that somebody gets on a network: those with the range, and that of a written address. */
+function versions({ network, explicit, rangeName, at, report }: VersionQuestion): readonly (4 | 6)[] {
+  const written = explicit === undefined ? undefined : parseAddress(explicit)
+  if (explicit !== undefined && written === undefined) {
+    report(error('ADDRESS_INVALID', at, `${explicit} is not an IP address.`))
+    return []
+  }
+  const found = ([4, 6] as const).filter((version) => written?.version === version || network.subnets.some((subnet) => subnet.interval.version === version && subnet.ranges.has(rangeName)))
+  if (found.length === 0 && network.subnets.length > 0) {
+    report(error('ADDRESS_EXHAUSTED', at, `The network ${network.name} has no range ${rangeName} to take an address from.`, { related: [{ message: 'the network', range: rangeOf(network.document.source, ['subnets']) }], fix: `Add the range ${rangeName} to a subnet, name another range, or write the address down.` }))
+  }
+  return found
+}
+
+function checkRange({ network, range, at }: { readonly network: ResolvedNetwork; readonly range: string; readonly at: Range }, report: Report): void {
+  const names = new Set(network.subnets.flatMap((subnet) => [...subnet.ranges.keys()]))
+  if (names.has(range)) return
+  const near = suggest(range, names)
+  report(error('REFERENCE_UNKNOWN', at, `The network ${network.name} has no range ${range}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
+}
+
+interface Given {
+  readonly book: AddressBook
+  readonly reserved: ReadonlySet<string>
+}
+
+function checkExplicit(seeker: Seeker, { book, reserved, report }: Given & { readonly report: Report }): string | undefined {
+  const parsed = parseAddress(seeker.explicit as string)
+  if (parsed === undefined) return undefined
+  const text = formatAddress(parsed)
+  const subnet = book.subnetOf(parsed)
+  if (subnet === undefined) {
+    const subnets = book.network.subnets.map((other) => other.cidr).join(' and ')
+    report(error('ADDRESS_OUTSIDE_RANGE', seeker.at, `${text} is not in the network ${book.network.name}${subnets === '' ? ', which has no subnet' : `, which is ${subnets}`}.`))
+    return undefined
+  }
+  const range = seeker.rangeAsked ? subnet.ranges.get(seeker.rangeName) : undefined
+  if (range !== undefined && !contains(range, parsed)) report(error('ADDRESS_OUTSIDE_RANGE', seeker.at, `${text} is not in the range ${seeker.rangeName}, which ${seeker.name} asks for as well.`))
+  const why = unusable(subnet, parsed) ?? (reserved.has(text) && !seeker.admin ? 'the address of the admin node' : undefined)
+  if (why !== undefined) {
+    report(error('ADDRESS_RESERVED', seeker.at, `${seeker.name} cannot have ${text}: it is ${why}.`))
+    return undefined
+  }
+  const other = book.take(text, { name: seeker.name, range: seeker.at })
+  if (other === undefined) return text
+  report(error('ADDRESS_CONFLICT', seeker.at, `${other.name} and ${seeker.name} both ask for ${text}.`, { related: [{ message: `${other.name} asks for it here`, range: other.range }], fix: 'Give one of them another address.' }))
+  return undefined
+}
+
+/** What was given stays, unless the network moved away from under it or another range is asked for. */
+function isKept(seeker: Seeker, { book, kept, reserved }: Given & { readonly kept: string }): boolean {
+  const address = parseAddress(kept)
+  const subnet = address === undefined ? undefined : book.subnetOf(address)
+  if (address === undefined || subnet === undefined || address.version !== seeker.version) return false
+  if (unusable(subnet, address) !== undefined || (reserved.has(kept) && !seeker.admin)) return false
+  const range = subnet.ranges.get(seeker.rangeName)
+  return !seeker.rangeAsked || (range !== undefined && contains(range, address))
+}
+
+function findFree(seeker: Seeker, { book, reserved, report }: Given & { readonly report: Report }): string | undefined {
+  for (const subnet of book.network.subnets) {
+    const range = subnet.ranges.get(seeker.rangeName)
+    if (subnet.interval.version !== seeker.version || range === undefined) continue
+    const address = book.lowestFree(subnet, range, reserved)
+    if (address === undefined) continue
+    book.take(address, { name: seeker.name, range: seeker.at })
+    return address
+  }
+  report(error('ADDRESS_EXHAUSTED', seeker.at, `The range ${seeker.rangeName} of the network ${book.network.name} has no address left for ${seeker.name}.`, { related: [{ message: 'the network', range: rangeOf(book.network.document.source, ['subnets']) }], fix: 'Make the range larger, or add a subnet.' }))
+  return undefined
+}
+
+function lockKey(key: string, version: 4 | 6): string {
+  return version === 4 ? key : `${key}/6`
+}
+
+function lockRange({ resolved }: BoundSite, key: string): Range {
+  const { lock, site } = resolved.site
+  return lock === null ? rangeOf(site.source, []) : rangeOf(lock.source, ['addresses', key])
+}

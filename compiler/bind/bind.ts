@@ -1,0 +1,20 @@
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { ResolvedSite } from '../resolve/resolved-site.ts'
+import type { BoundSite } from './bound-site.ts'
+import { checkRoles } from './check-roles.ts'
+import { claimMachines } from './claims.ts'
+import { checkLock } from './lock-conflicts.ts'
+import { bindMachines } from './machines.ts'
+import { bindNodes } from './nodes.ts'
+import { bindRoles } from './roles.ts'
+
+/** Applies rules to machines, gives nodes their machines and roles their nodes. What the lock holds stays put. */
+export function bind(resolved: ResolvedSite, report: Report): BoundSite {
+  checkLock(resolved.site.lock, report)
+  const machines = bindMachines(resolved, report)
+  const { claims, missing } = claimMachines(resolved, machines, report)
+  const { nodes, lock } = bindNodes(resolved, { machines, claims }, report)
+  const { roles, owners, lock: bindings } = bindRoles(resolved, nodes, report)
+  const incomplete = checkRoles({ resolved, nodes, roles }, report)
+  return { resolved, machines, nodes, roles, owners, missing: [...missing, ...incomplete], lock: { claims: Object.fromEntries(claims), nodes: lock, bindings } }
+}

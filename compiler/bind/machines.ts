@@ -1,0 +1,78 @@
+import { byCodePoint } from '../../schemas/canonical.ts'
+import type { CelValue } from '../../schemas/cel/value.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { MachineDocument } from '../../schemas/documents/node.ts'
+import type { RuleDocument } from '../../schemas/documents/rule.ts'
+import { MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
+import type { Facts } from '../../schemas/inventory.ts'
+import { warning } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import type { ResolvedSite } from '../resolve/resolved-site.ts'
+import type { Located, SiteNode } from '../validate/site.ts'
+import type { BoundMachine, RuleOutcome } from './bound-site.ts'
+import { compileCondition } from './condition.ts'
+import type { Condition } from './condition.ts'
+import { evaluateLabel } from './label.ts'
+import { isPinned, matchesPin } from './selector.ts'
+
+/** Every machine of the inventory, by id, with what `machine` documents and rules say of it. */
+export function bindMachines({ site }: ResolvedSite, report: Report): ReadonlyMap<string, BoundMachine> {
+  const rules = [...site.rules.values()]
+    .toSorted((a, b) => (a.value.order ?? 100) - (b.value.order ?? 100) || byCodePoint(a.value.name, b.value.name))
+    .map((rule) => ({ rule, when: compileCondition({ text: rule.value.when, document: rule.source, pointer: ['when'], environment: MACHINE_ENVIRONMENT }, report) }))
+  const pinned = [...site.nodes.values()].filter((node) => isPinned(node.value.machine))
+  const used = new Set<MachineDocument>()
+  const machines = new Map<string, BoundMachine>()
+  for (const [id, { value }] of site.inventory) {
+    const words = site.machines.filter((word) => isAbout(word.value, value.facts))
+    for (const word of words) used.add(word.value)
+    const state = (['retired', 'quarantined'] as const).find((state) => words.some((word) => word.value.state === state)) ?? 'available'
+    const declaredTags = [...new Set(words.flatMap((word) => word.value.tags ?? []))].toSorted(byCodePoint)
+    const machine = machineValue({ id, facts: value.facts, declaredTags })
+    const node = pinned.find((node) => matchesPin(node.value.machine ?? {}, value.facts))
+    const bindings = { machine, node: node === undefined ? null : pinnedValue(node) }
+    machines.set(id, { id, facts: value.facts, state, declaredTags, outcome: applyRules(rules, { id, bindings, report }) })
+  }
+  for (const word of site.machines) {
+    if (!used.has(word.value) && site.inventory.size > 0) report(warning('REFERENCE_UNKNOWN', rangeOf(word.source, []), 'No machine that has been seen is the one that this document is about.'))
+  }
+  return machines
+}
+
+/** `machine`, as conditions see it: its facts, with its id and the tags that documents give it. */
+export function machineValue({ id, facts, declaredTags }: Pick<BoundMachine, 'id' | 'facts' | 'declaredTags'>): CelValue {
+  return { ...(facts as unknown as Record<string, CelValue>), id, tags: declaredTags }
+}
+
+interface RuleQuestion {
+  readonly id: string
+  readonly bindings: Readonly<Record<string, CelValue>>
+  readonly report: Report
+}
+
+function applyRules(rules: readonly { readonly rule: Located<RuleDocument>; readonly when: Condition }[], { id, bindings, report }: RuleQuestion): RuleOutcome {
+  const matching = rules.filter(({ when }) => when(bindings, `machine ${id}`) === true).map(({ rule }) => rule)
+  const labels: Record<string, string> = {}
+  for (const rule of matching) {
+    for (const [name, text] of Object.entries(rule.value.set.labels ?? {})) {
+      if (Object.hasOwn(labels, name)) continue
+      const value = evaluateLabel({ text, rule, name, bindings, subject: `machine ${id}` }, report)
+      if (value !== undefined) labels[name] = value
+    }
+  }
+  const first = (field: 'os' | 'hardware') => {
+    const rule = matching.find((rule) => rule.value.set[field] !== undefined)
+    return rule === undefined ? null : { value: rule.value.set[field] as string, rule }
+  }
+  const tags = [...new Set(matching.flatMap((rule) => rule.value.set.tags ?? []))].toSorted(byCodePoint)
+  return { os: first('os'), hardware: first('hardware'), tags, labels, rules: matching }
+}
+
+function pinnedValue(node: SiteNode): CelValue {
+  return { name: node.name, tags: node.value.tags ?? [], labels: node.value.labels ?? {} }
+}
+
+function isAbout(word: MachineDocument, facts: Facts): boolean {
+  if (word.serial === undefined && word.uuid === undefined && word.mac === undefined) return false
+  return matchesPin({ serial: word.serial, uuid: word.uuid, mac: word.mac }, facts)
+}

@@ -1,0 +1,80 @@
+import { byCodePoint } from '../../schemas/canonical.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { Lock } from '../../schemas/lock.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import type { ResolvedSite } from '../resolve/resolved-site.ts'
+import { rangeOfField } from '../validate/site.ts'
+import type { SiteNode } from '../validate/site.ts'
+import type { BoundMachine, BoundNode } from './bound-site.ts'
+import { describeSelector } from './selector.ts'
+
+export interface BoundNodes {
+  readonly nodes: ReadonlyMap<string, BoundNode>
+  /** The new lock's lines. Those of nodes that are gone stay: an index is never given to another node. */
+  readonly lock: Lock['nodes']
+}
+
+/** Gives every node its machine, operating system, hardware, tags and labels. */
+export function bindNodes(resolved: ResolvedSite, given: { readonly machines: ReadonlyMap<string, BoundMachine>; readonly claims: ReadonlyMap<string, string> }, report: Report): BoundNodes {
+  const old = resolved.site.lock?.value.nodes ?? {}
+  const lock: Record<string, Lock['nodes'][string]> = { ...old }
+  let next = Object.values(old).reduce((highest, { index }) => Math.max(highest, index + 1), 0)
+  const nodes = new Map<string, BoundNode>()
+  for (const site of [...resolved.site.nodes.values()].toSorted((a, b) => byCodePoint(a.name, b.name))) {
+    const kept = old[site.name]
+    const index = kept?.index ?? next++
+    const machine = given.machines.get(given.claims.get(site.name) ?? '') ?? null
+    const node = bindNode({ resolved, site, machine, index, kept })
+    nodes.set(site.name, node)
+    lock[site.name] = {
+      index,
+      ...(site.value.os === undefined && node.os !== null ? { os: node.os.value.name } : {}),
+      ...(site.value.hardware === undefined && node.hardware !== null ? { hardware: node.hardware.value.name } : {}),
+      ...(kept?.generation === undefined ? {} : { generation: kept.generation }),
+    }
+    if (!node.admin && machine !== null && node.os === null) {
+      report(error('OS_UNDECIDED', site.at, `Nothing says which operating system ${site.name} gets.`, { fix: 'Add `os` to the node, or a rule that sets it.' }))
+    }
+  }
+  return { nodes, lock }
+}
+
+interface NodeParts {
+  readonly resolved: ResolvedSite
+  readonly site: SiteNode
+  readonly machine: BoundMachine | null
+  readonly index: number
+  readonly kept: Lock['nodes'][string] | undefined
+}
+
+function bindNode({ resolved, site, machine, index, kept }: NodeParts): BoundNode {
+  const { value } = site
+  const outcome = machine?.outcome
+  const os = value.os ?? kept?.os ?? outcome?.os?.value
+  const hardware = value.hardware ?? kept?.hardware ?? outcome?.hardware?.value
+  return {
+    name: site.name,
+    index,
+    site,
+    admin: value.admin ?? false,
+    machine,
+    selector: value.admin === true ? 'an admin node has its machine already' : describeSelector(value.machine),
+    os: os === undefined ? null : (resolved.systems.get(os) ?? null),
+    hardware: hardware === undefined ? null : (resolved.site.hardware.get(hardware) ?? null),
+    tags: [...new Set([...(value.tags ?? []), ...(outcome?.tags ?? [])])].toSorted(byCodePoint),
+    labels: { ...outcome?.labels, ...value.labels },
+    rules: outcome?.rules ?? [],
+    generation: kept?.generation ?? 0,
+    protect: value.protect ?? false,
+  }
+}
+
+/** A node as conditions see it. */
+export function nodeValue(node: BoundNode) {
+  return { name: node.name, tags: node.tags, labels: node.labels, os: node.os?.value.name ?? '', admin: node.admin }
+}
+
+/** The place that a node's machine is asked for at, or its name. */
+export function placeOfSelector(node: BoundNode) {
+  return rangeOfField(node.site, ['machine'])
+}

@@ -1,0 +1,156 @@
+import { byCodePoint } from '../../schemas/canonical.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
+import { unknown } from '../../schemas/cel/value.ts'
+import type { CelValue } from '../../schemas/cel/value.ts'
+import type { Range, Report } from '../../schemas/diagnostic.ts'
+import { NODE_ENVIRONMENT } from '../../schemas/expression.ts'
+import type { Lock } from '../../schemas/lock.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import { hasFlag } from '../resolve/resolved-site.ts'
+import type { ResolvedDeployment, ResolvedRole, ResolvedSite, RoleBinding } from '../resolve/resolved-site.ts'
+import { expandNames } from '../validate/expand-names.ts'
+import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
+import { compileCondition } from './condition.ts'
+import { nodeValue } from './nodes.ts'
+
+type LockBinding = Lock['bindings'][string]
+
+export interface BoundRoles {
+  readonly roles: ReadonlyMap<string, BoundRole>
+  readonly owners: ReadonlyMap<string, string>
+  readonly lock: Lock['bindings']
+}
+
+interface Context {
+  readonly resolved: ResolvedSite
+  readonly nodes: ReadonlyMap<string, BoundNode>
+  readonly report: Report
+}
+
+/** Node → what asked for it, in the order in which new members get their indexes. */
+type Asked = Map<string, Range>
+
+/** Binds the roles of every deployment to nodes. Indexes and founders are kept by the lock. */
+export function bindRoles(resolved: ResolvedSite, nodes: ReadonlyMap<string, BoundNode>, report: Report): BoundRoles {
+  const context = { resolved, nodes, report }
+  const roles = new Map<string, BoundRole>()
+  const owners = new Map<string, string>()
+  const lock: Record<string, LockBinding> = {}
+  for (const [key, { next }] of Object.entries(resolved.site.lock?.value.bindings ?? {})) lock[key] = { members: {}, next }
+  for (const deployment of resolved.deployments.values()) {
+    const asked = new Map<string, Asked>()
+    for (const [name, binding] of Object.entries(deployment.document.value.roles)) {
+      const role = resolved.roles.get(name)
+      if (role !== undefined) asked.set(name, askedMembers({ deployment, role, binding }, context))
+    }
+    addImplicit({ deployment, asked, roles }, context)
+    for (const name of [...asked.keys()].toSorted(byCodePoint)) {
+      const key = `${deployment.name}/${name}`
+      const old = resolved.site.lock?.value.bindings[key]
+      const numbered = number(asked.get(name) as Asked, old)
+      const binding = deployment.document.value.roles[name] ?? {}
+      const role = resolved.roles.get(name) as ResolvedRole
+      roles.set(key, { key, deployment: deployment.name, role, binding, members: numbered.members, founder: numbered.lock.founder ?? null, external: binding.external?.addresses ?? null })
+      lock[key] = numbered.lock
+      for (const { node } of numbered.members) if (!owners.has(`${name}@${node}`)) owners.set(`${name}@${node}`, deployment.name)
+    }
+  }
+  return { roles, owners, lock }
+}
+
+interface Question {
+  readonly deployment: ResolvedDeployment
+  readonly role: ResolvedRole
+  readonly binding: RoleBinding
+}
+
+function askedMembers({ deployment, role, binding }: Question, { resolved, nodes, report }: Context): Asked {
+  const { source } = deployment.document
+  const at = ['roles', role.name] as const
+  const asked: Asked = new Map()
+  if (binding.external !== undefined) {
+    if (binding.nodes !== undefined || binding.where !== undefined) report(error('VALUE_INVALID', rangeOf(source, [...at, 'external'], 'key'), `${role.name} is external and bound to nodes at the same time.`, { fix: 'Keep `external`, or `nodes` and `where`.' }))
+    return asked
+  }
+  for (const [i, text] of (binding.nodes ?? []).entries()) {
+    const range = rangeOf(source, [...at, 'nodes', i])
+    for (const name of expandNames(text) ?? [text]) {
+      if (nodes.has(name)) {
+        if (!asked.has(name)) asked.set(name, range)
+        continue
+      }
+      const near = suggest(name, nodes.keys())
+      report(error('REFERENCE_UNKNOWN', range, `There is no node ${name}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
+    }
+  }
+  if (binding.where !== undefined) askWhere({ deployment, role, binding }, asked, { resolved, nodes, report })
+  if (binding.nodes === undefined && binding.where === undefined) {
+    if (hasFlag(role, 'bootstrap')) for (const node of nodes.values()) if (node.admin) asked.set(node.name, rangeOf(source, at, 'key'))
+    if (asked.size === 0 && !hasFlag(role, 'implicit')) report(error('ROLE_COUNT', rangeOf(source, at, 'key'), `${role.name} is bound to no node.`, { fix: 'Add `nodes` or `where`.' }))
+  }
+  return asked
+}
+
+/** Nodes join when they match, and leave only when they are gone or by hand. Admin nodes are bound by name only. */
+function askWhere({ deployment, role, binding }: Question, asked: Asked, { resolved, nodes, report }: Context): void {
+  const { source } = deployment.document
+  const pointer = ['roles', role.name, 'where'] as const
+  const where = compileCondition({ text: binding.where as string, document: source, pointer, environment: NODE_ENVIRONMENT }, report)
+  const kept = resolved.site.lock?.value.bindings[`${deployment.name}/${role.name}`]?.members ?? {}
+  const max = Math.min(binding.count?.max ?? Infinity, role.declaration.count?.max ?? Infinity)
+  const range = rangeOf(source, pointer)
+  const matches = (node: BoundNode): boolean => where(conditionBindings(node), `node ${node.name}`) === true
+  for (const name of Object.keys(kept).toSorted((a, b) => (kept[a] as number) - (kept[b] as number))) {
+    const node = nodes.get(name)
+    if (node === undefined || asked.has(name)) continue
+    asked.set(name, range)
+    if (!matches(node)) report(warning('BINDING_STALE', range, `${name} stays bound to ${deployment.name}/${role.name}, although it no longer matches.`, { fix: `If that is not meant, let it go: crowbar lock --rebind ${deployment.name}/${role.name}@${name}` }))
+  }
+  for (const node of nodes.values()) {
+    if (asked.size >= max) break
+    if (!node.admin && !asked.has(node.name) && matches(node)) asked.set(node.name, range)
+  }
+}
+
+function conditionBindings(node: BoundNode): Readonly<Record<string, CelValue>> {
+  const facts = node.machine === null ? unknown('facts') : (node.machine.facts as unknown as CelValue)
+  return { node: { ...nodeValue(node), facts } as CelValue }
+}
+
+interface Implicit {
+  readonly deployment: ResolvedDeployment
+  readonly asked: Map<string, Asked>
+  readonly roles: ReadonlyMap<string, BoundRole>
+}
+
+/** A required role that is implicit comes along to the same node, unless it is there already. */
+function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Context): void {
+  const reach = deployment.reach.flat()
+  const work = [...asked].flatMap(([role, members]) => [...members.keys()].map((node) => ({ role, node })))
+  for (let item = work.pop(); item !== undefined; item = work.pop()) {
+    const { role, node } = item
+    const resolvedRole = resolved.roles.get(role) as ResolvedRole
+    for (const [i, name] of (resolvedRole.declaration.requires ?? []).entries()) {
+      const required = resolved.roles.get(name)
+      if (required === undefined || !hasFlag(required, 'implicit') || required.declaration.scope === 'cluster') continue
+      if (asked.get(name)?.has(node) === true) continue
+      if (reach.some((other) => roles.get(`${other}/${name}`)?.members.some((member) => member.node === node) === true)) continue
+      const members = asked.get(name) ?? new Map<string, Range>()
+      members.set(node, rangeOf(resolvedRole.barclamp.document.source, ['roles', role, 'requires', i]))
+      asked.set(name, members)
+      work.push({ role: name, node })
+    }
+  }
+}
+
+/** Keeps the indexes of who was there; newcomers get the next ones. */
+function number(asked: Asked, old: LockBinding | undefined): { readonly members: readonly BoundMember[]; readonly lock: LockBinding } {
+  let next = old?.next ?? 0
+  const indexes: Record<string, number> = {}
+  for (const node of asked.keys()) if (old?.members[node] !== undefined) indexes[node] = old.members[node]
+  for (const node of asked.keys()) indexes[node] ??= next++
+  const members = [...asked].map(([node, at]) => ({ node, index: indexes[node] as number, at })).toSorted((a, b) => a.index - b.index || byCodePoint(a.node, b.node))
+  const founder = old?.founder !== undefined && asked.has(old.founder) ? old.founder : members[0]?.node
+  return { members, lock: { members: indexes, next, ...(founder === undefined ? {} : { founder }) } }
+}

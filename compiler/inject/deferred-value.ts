@@ -1,0 +1,56 @@
+import { unknown } from '../../schemas/cel/value.ts'
+import type { CelValue } from '../../schemas/cel/value.ts'
+import { isDeferred } from '../../schemas/deferred.ts'
+import type { Deferred, DeferredInput } from '../../schemas/deferred.ts'
+import type { Json } from '../../schemas/shape.ts'
+
+/** The provide by which the facts of a machine that has not been seen yet stand in for themselves inside the compiler. */
+export const FACTS_PROVIDE = 'crowbar:facts'
+
+export type DeferredJson = Json & Deferred
+
+/** A value that one input gives as it is. `path` is what an expression reads it by. */
+export function deferredInput(path: string, input: DeferredInput, { type, sensitive }: Pick<Deferred['deferred'], 'type' | 'sensitive'>): DeferredJson {
+  return { deferred: { type, expression: `\${${path}}`, scope: {}, inputs: { [path]: input }, sensitive } }
+}
+
+const found = new WeakMap<object, boolean>()
+
+/** Whether anything in a value is deferred. Asked once of every object. */
+export function hasDeferred(value: Json): boolean {
+  if (value === null || typeof value !== 'object') return false
+  const known = found.get(value)
+  if (known !== undefined) return known
+  const answer = isDeferred(value) || Object.values(value).some((item) => hasDeferred(item as Json))
+  found.set(value, answer)
+  return answer
+}
+
+/** Every deferred value in a value, those that others hang on included. */
+export function* deferredIn(value: Json): Generator<Deferred['deferred']> {
+  if (!hasDeferred(value)) return
+  if (isDeferred(value)) {
+    yield value.deferred
+    yield* deferredIn(value.deferred.scope)
+    return
+  }
+  for (const item of Object.values(value as object)) yield* deferredIn(item as Json)
+}
+
+/** Every input that a value waits for. */
+export function* inputsOf(value: Json): Generator<DeferredInput> {
+  for (const deferred of deferredIn(value)) yield* Object.values(deferred.inputs)
+}
+
+export function isSensitive(value: Json): boolean {
+  for (const deferred of deferredIn(value)) if (deferred.sensitive) return true
+  return false
+}
+
+/** A value as an expression sees it: what is deferred is unknown. `remember` gives an unknown its name. */
+export function asBinding(value: Json, remember: (deferred: DeferredJson) => string): CelValue {
+  if (!hasDeferred(value)) return value as CelValue
+  if (isDeferred(value)) return unknown(remember(value))
+  if (Array.isArray(value)) return value.map((item) => asBinding(item as Json, remember))
+  return Object.fromEntries(Object.entries(value as { readonly [key: string]: Json }).map(([key, item]) => [key, asBinding(item, remember)]))
+}

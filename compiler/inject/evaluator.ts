@@ -1,0 +1,204 @@
+import { AttributeLanguage, isOfType, readsOf } from '../../schemas/expression.ts'
+import type { Bindings } from '../../schemas/expression.ts'
+import { isDeferred } from '../../schemas/deferred.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { AllocatedSite } from '../allocate/allocated-site.ts'
+import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
+import { capital } from '../bind/condition.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { rangeInside, rangeOf } from '../parse/document.ts'
+import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
+import { defer } from './defer.ts'
+import { asBinding, deferredInput, hasDeferred } from './deferred-value.ts'
+import type { Evaluation } from './evaluation.ts'
+import { layerAt, placeOfOrigin } from './layer.ts'
+import { mergedAt, unmerged } from './merge.ts'
+import type { Merged } from './merge.ts'
+import { scopeOf } from './scope.ts'
+import type { LayerStack, StackQuestion } from './stack.ts'
+import type { Subject } from './subject.ts'
+import { answerWant } from './wants.ts'
+
+const RUNNING = Symbol('running')
+
+/** Works out attributes, wants and provides when they are asked for, each once. Owned by one run of inject. */
+export class Evaluator implements Evaluation {
+  readonly allocated: AllocatedSite
+  readonly report: Report
+  readonly stack: LayerStack
+  readonly #language = new AttributeLanguage()
+  readonly #subjects = new Map<string, Subject>()
+  readonly #values = new WeakMap<Subject, Map<Merged, Json | typeof RUNNING>>()
+  readonly #wants = new WeakMap<Subject, Map<string, Json | typeof RUNNING>>()
+  readonly #provides = new Map<string, Json>()
+  readonly #declared = new Map<string, Merged>()
+  readonly #failed = new WeakSet<Subject>()
+
+  constructor(allocated: AllocatedSite, stack: LayerStack, report: Report) {
+    this.allocated = allocated
+    this.stack = stack
+    this.report = report
+  }
+
+  subject(question: StackQuestion, external?: string): Subject {
+    const { barclamp, node, deployment, role } = question
+    const key = `${barclamp.name} ${deployment?.name ?? ''} ${role?.role.name ?? ''} ${node?.name ?? ''} ${external ?? ''}`
+    let subject = this.#subjects.get(key)
+    if (subject === undefined) {
+      subject = { key, ...question, external: external ?? null, merged: this.stack.merged(question) }
+      this.#subjects.set(key, subject)
+    }
+    return subject
+  }
+
+  /** Whether some value of a subject could not be worked out, so that its document says nothing. */
+  isFailed(subject: Subject): boolean {
+    return this.#failed.has(subject)
+  }
+
+  attribute(subject: Subject, path: readonly string[]): Json | undefined {
+    const at = mergedAt(subject.merged, path)
+    if (at === undefined) return undefined
+    let value: Json | undefined = this.value(subject, at.found)
+    for (const key of path.slice(at.depth)) {
+      // What is deferred cannot be looked into: whoever reads it waits for all of it.
+      if (isDeferred(value)) return value
+      if (value === null || typeof value !== 'object' || Array.isArray(value) || !Object.hasOwn(value, key)) return undefined
+      value = (value as { readonly [key: string]: Json })[key] as Json
+    }
+    return value
+  }
+
+  value(subject: Subject, merged: Merged): Json {
+    if (merged.plain !== undefined) return merged.plain
+    let known = this.#values.get(subject)
+    if (known === undefined) this.#values.set(subject, (known = new Map()))
+    const value = known.get(merged)
+    if (value === RUNNING) return this.#cycle(subject, merged)
+    if (value !== undefined) return value
+    known.set(merged, RUNNING)
+    const worked = this.#work(subject, merged)
+    known.set(merged, worked)
+    return worked
+  }
+
+  want(subject: Subject, name: string): Json | undefined {
+    const { role, deployment } = subject
+    const want = role?.role.declaration.wants?.[name]
+    if (role === null || deployment === null || want === undefined) return undefined
+    let known = this.#wants.get(subject)
+    if (known === undefined) this.#wants.set(subject, (known = new Map()))
+    const value = known.get(name)
+    const range = rangeOf(role.role.barclamp.document.source, ['roles', role.role.name, 'wants', name])
+    if (value === RUNNING) {
+      this.#fail(subject)
+      this.report(error('ATTRIBUTE_CYCLE', range, `The want ${name} of ${role.role.name} hangs on itself.`))
+      return null
+    }
+    if (value !== undefined) return value
+    known.set(name, RUNNING)
+    const answer = answerWant(this, { subject, role, deployment, name, want, range })
+    known.set(name, answer)
+    return answer
+  }
+
+  provide(role: BoundRole, name: string, from: BoundMember | { readonly external: string }): Json {
+    const external = 'external' in from ? from.external : undefined
+    const node = 'external' in from ? null : (this.allocated.bound.nodes.get(from.node) ?? null)
+    const key = `${role.key} ${name} ${external ?? node?.name ?? ''}`
+    let value = this.#provides.get(key)
+    if (value === undefined) {
+      value = this.#provide(role, name, { node, external })
+      this.#provides.set(key, value)
+    }
+    return value
+  }
+
+  #provide(role: BoundRole, name: string, { node, external }: { readonly node: Subject['node']; readonly external: string | undefined }): Json {
+    const declaration = role.role.declaration.provides?.[name]
+    const { source } = role.role.barclamp.document
+    const pointer = ['roles', role.role.name, 'provides', name]
+    if (declaration === undefined) return null
+    if (declaration.value === undefined) {
+      if (node !== null) {
+        const owner = this.allocated.bound.owners.get(`${role.role.name}@${node.name}`) ?? role.deployment
+        return deferredInput('value', { step: `${owner}/${role.role.name}@${node.name}`, provide: name }, { type: declaration.type, sensitive: declaration.sensitive ?? false })
+      }
+      this.report(error('WANT_UNMET', rangeOf(source, pointer), `${role.key} is external, and ${name} is known only once a step of ours has run.`, { fix: 'Give the provide a `value`.' }))
+      return null
+    }
+    const barclamp = role.role.barclamp
+    const deployment = this.allocated.bound.resolved.deployments.get(role.deployment) as ResolvedDeployment
+    const subject = this.subject({ barclamp, node, deployment, role }, external)
+    const declared = this.#declaredValue(role, name, declaration.value)
+    const value = this.value(subject, declared)
+    const fits = isDeferred(value) ? value.deferred.type === 'any' || declaration.type === 'any' || value.deferred.type === declaration.type || (declaration.type === 'number' && value.deferred.type === 'integer') : hasDeferred(value) || isOfType(value, declaration.type)
+    if (!fits && !this.isFailed(subject)) {
+      const is = isDeferred(value) ? `is of type ${value.deferred.type}` : `is ${JSON.stringify(value)}`
+      this.report(error('WANT_TYPE', rangeOf(source, [...pointer, 'value']), `${name} of ${role.role.name} is declared as ${declaration.type}, and its value ${is}.`))
+    }
+    return value
+  }
+
+  #declaredValue(role: BoundRole, name: string, value: Json): Merged {
+    const key = `${role.role.name} ${name}`
+    let merged = this.#declared.get(key)
+    if (merged === undefined) {
+      const layer = layerAt('default', value, { document: role.role.barclamp.document.source, prefix: ['roles', role.role.name, 'provides', name, 'value'] })
+      merged = unmerged(value, { layer, pointer: [] }, this.report)
+      this.#declared.set(key, merged)
+    }
+    return merged
+  }
+
+  #work(subject: Subject, merged: Merged): Json {
+    switch (merged.kind) {
+      case 'map':
+        return Object.fromEntries([...merged.entries].map(([key, entry]) => [key, this.value(subject, entry)]))
+      case 'list':
+        return merged.items.map((item) => this.value(subject, item))
+      case 'scalar':
+        return merged.plain ?? null
+      case 'secret':
+        return deferredInput('value', { secret: merged.path, version: this.allocated.bound.resolved.secrets?.get(merged.path) ?? 0 }, { type: 'string', sensitive: true })
+      case 'template':
+        return this.#template(subject, merged)
+    }
+  }
+
+  #template(subject: Subject, merged: Extract<Merged, { readonly kind: 'template' }>): Json {
+    const { program, errors } = this.#language.compile(merged.text)
+    if (program === undefined) {
+      for (const found of errors) this.#complain(subject, merged, found, 'EXPRESSION_INVALID')
+      return null
+    }
+    const scope = scopeOf(this, subject, readsOf(program))
+    const waiting: Bindings = Object.fromEntries(Object.entries(scope).map(([name, value]) => [name, asBinding(value, () => name)]))
+    const result = this.#language.evaluate(program, waiting)
+    if (result.kind === 'value') return result.value
+    if (result.kind === 'unknown') return defer(program, scope)
+    this.#complain(subject, merged, result, 'EXPRESSION_FAILED')
+    return null
+  }
+
+  #complain(subject: Subject, merged: Merged, found: { readonly message: string; readonly offset: number; readonly length: number; readonly suggestion?: string }, code: 'EXPRESSION_INVALID' | 'EXPRESSION_FAILED'): void {
+    this.#fail(subject)
+    const { document, pointer } = placeOfOrigin(merged.origin)
+    const range = rangeInside(document, pointer, found.offset, found.offset + found.length)
+    const who = subject.role === null ? '' : ` (for ${subject.role.key}${subject.node === null ? '' : ` on ${subject.node.name}`})`
+    const summary = code === 'EXPRESSION_INVALID' ? `${capital(found.message)}.` : `${capital(found.message)}${who}.`
+    this.report(error(code, range, summary, { fix: found.suggestion === undefined ? undefined : `Did you mean ${found.suggestion}?` }))
+  }
+
+  #cycle(subject: Subject, merged: Merged): Json {
+    this.#fail(subject)
+    const { document, pointer } = placeOfOrigin(merged.origin)
+    this.report(error('ATTRIBUTE_CYCLE', rangeOf(document, pointer), 'This value hangs on itself.'))
+    return null
+  }
+
+  #fail(subject: Subject): void {
+    this.#failed.add(subject)
+  }
+}

@@ -1,0 +1,93 @@
+import { canonical } from '../../schemas/canonical.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { Missing, Need } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { AllocatedSite } from '../allocate/allocated-site.ts'
+import type { BoundMember, BoundNode, BoundRole } from '../bind/bound-site.ts'
+import { findRole } from '../bind/find-role.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { placeOf, rangeOf } from '../parse/document.ts'
+import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
+import { checkAttributes } from './check-attributes.ts'
+import { FACTS_PROVIDE, hasDeferred, inputsOf } from './deferred-value.ts'
+import { Evaluator } from './evaluator.ts'
+import type { InjectedSite, NodeRole } from './injected-site.ts'
+import { LayerStack } from './stack.ts'
+
+/** Gives every role on every node the attributes and the wants that it asked for, and nothing else. */
+export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
+  const { bound } = allocated
+  const evaluator = new Evaluator(allocated, new LayerStack(bound, report), report)
+  const nodeRoles = new Map<string, NodeRole>()
+  const missing = new Map<string, Missing>()
+  const missedSecrets = new Set<string>()
+  for (const role of bound.roles.values()) {
+    for (const member of role.members) {
+      const found = injectRole(evaluator, { role, member })
+      const owner = bound.owners.get(`${role.role.name}@${member.node}`)
+      if (owner === role.deployment) nodeRoles.set(found.id, found)
+      else checkShared(nodeRoles.get(`${owner}/${role.role.name}@${member.node}`), found, report)
+      if (found.parts === null) missing.set(found.id, { what: 'attributes', for: `step/${found.id}`, because: `they hang on facts of a machine that has not been seen yet` })
+      for (const value of Object.values(found.parts ?? {})) {
+        for (const input of inputsOf(value)) if ('secret' in input && input.version === 0) missedSecrets.add(input.secret)
+      }
+    }
+  }
+  const secrets = [...missedSecrets].map((secret): Missing => ({ what: 'secret', for: `secret/${secret}`, because: 'secrets/index.yaml has no version of it' }))
+  return { allocated, nodeRoles, missing: [...missing.values(), ...secrets], evaluator }
+}
+
+interface Membership {
+  readonly role: BoundRole
+  readonly member: BoundMember
+}
+
+function injectRole(evaluator: Evaluator, { role, member }: Membership): NodeRole {
+  const { bound } = evaluator.allocated
+  const { barclamp } = role.role
+  const node = bound.nodes.get(member.node) as BoundNode
+  const deployment = bound.resolved.deployments.get(role.deployment) as ResolvedDeployment
+  const subject = evaluator.subject({ barclamp, node, deployment, role })
+  const attributes = evaluator.value(subject, subject.merged)
+  const wants: Record<string, Json> = {}
+  const data = new Map<string, Need>()
+  const dataOfAll: { role: string; at: string }[] = []
+  let pending = isPending(attributes)
+  for (const [name, want] of Object.entries(role.role.declaration.wants ?? {})) {
+    const value = evaluator.want(subject, name) ?? null
+    wants[name] = value
+    if (!hasDeferred(value)) continue
+    const at = placeOf(rangeOf(barclamp.document.source, ['roles', role.role.name, 'wants', name]))
+    const provider = want.many === true ? findRole(bound, { role: want.from as string, deployment: role.deployment, node: null }).found[0] : undefined
+    if (provider !== undefined && provider.role.declaration.provides?.[want.provide ?? '']?.value === undefined) {
+      dataOfAll.push({ role: want.deployment === undefined ? provider.key : `${want.deployment}/${want.from}`, at })
+      continue
+    }
+    pending ||= isPending(value)
+    for (const input of inputsOf(value)) if ('step' in input && input.provide !== FACTS_PROVIDE) data.set(input.step, { step: input.step, kind: 'data', at })
+  }
+  if (!evaluator.isFailed(subject)) checkAttributes(evaluator, subject, attributes)
+  return {
+    id: `${role.key}@${member.node}`,
+    role,
+    member,
+    node,
+    subject,
+    parts: pending ? null : { [barclamp.name]: attributes, wants },
+    data: [...data.values()],
+    dataOfAll,
+  }
+}
+
+function isPending(value: Json): boolean {
+  for (const input of inputsOf(value)) if ('provide' in input && input.provide === FACTS_PROVIDE) return true
+  return false
+}
+
+/** A role is bound once per node: a second deployment shares it, and has to want the same of it. */
+function checkShared(first: NodeRole | undefined, second: NodeRole, report: Report): void {
+  if (first === undefined || first.parts === null || second.parts === null) return
+  const name = second.role.role.barclamp.name
+  if (canonical(first.parts[name] as Json) === canonical(second.parts[name] as Json)) return
+  report(error('ATTRIBUTE_DIFFERS', second.member.at, `${second.role.role.name} is on ${second.node.name} for ${first.role.deployment} already, with other attributes than ${second.role.deployment} gives it.`, { related: [{ message: 'it is bound here first', range: first.member.at }], fix: 'Give both deployments the same attributes, or set them in the site document.' }))
+}

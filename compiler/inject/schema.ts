@@ -1,0 +1,133 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
+import { compileRegex } from '../../schemas/cel/regex/regex.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { ValueType } from '../../schemas/documents/barclamp.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import type { Pointer } from '../parse/document.ts'
+import type { ResolvedBarclamp } from '../resolve/resolved-site.ts'
+import type { Layer } from './layer.ts'
+
+type Schema = { readonly [key: string]: Json }
+
+/** The schema of a barclamp's attributes, ready to use. */
+export interface AttributeSchema {
+  /** What its `default`s say; null when they say nothing. */
+  readonly defaults: Layer | null
+  /** Every problem of a document; empty when it fits. */
+  readonly check: (document: Json) => readonly ErrorObject[]
+  /** The declared type at a place; undefined when the schema does not say in one word. */
+  readonly typeAt: (pointer: Pointer) => ValueType | undefined
+}
+
+/** Compiles the schema of a barclamp. One that is none is reported and then allows everything. */
+export function compileSchema(barclamp: ResolvedBarclamp, report: Report): AttributeSchema {
+  const { value, source } = barclamp.document
+  const schema = (value.attributes ?? { type: 'object', additionalProperties: false }) as Schema
+  const validate = compile(schema)
+  if (typeof validate === 'string') {
+    report(error('BARCLAMP_SCHEMA', rangeOf(source, ['attributes']), `The attributes of ${barclamp.name} are not described by a usable JSON Schema: ${validate}.`))
+  }
+  const places = new Map<string, Pointer>()
+  const defaults = defaultsOf(schema, { root: schema, at: ['attributes'], pointer: [], places, depth: 0 })
+  const nothing = defaults === undefined || defaults === null || typeof defaults !== 'object' || Array.isArray(defaults)
+  return {
+    defaults: nothing ? null : { name: 'default', value: defaults, document: source, at: (pointer) => placeOfDefault(places, pointer) },
+    check: (document) => {
+      if (typeof validate === 'string' || validate(document)) return []
+      return [...(validate.errors ?? [])]
+    },
+    typeAt: (pointer) => typeAt(schema, schema, pointer),
+  }
+}
+
+// Patterns run in an automaton that never backtracks, because a schema may come from anybody. Its own cache: compiling
+// is the expensive part, and one process compiles one site many times only in tests and in the agent's child.
+const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, code: { regExp: Object.assign(safeRegExp, { code: 'safeRegExp' }) } })
+
+function safeRegExp(pattern: string): RegExp {
+  const regex = compileRegex(pattern)
+  if (typeof regex === 'string') throw new TypeError(`the pattern ${pattern} cannot be used: ${regex}`)
+  return { test: (text: string) => regex.test(text) } as RegExp
+}
+
+function compile(schema: Schema): ValidateFunction | string {
+  try {
+    return ajv.compile(schema)
+  } catch (problem) {
+    return (problem as Error).message
+  }
+}
+
+interface DefaultsAt {
+  readonly root: Schema
+  /** Of the schema, in the barclamp's document. */
+  readonly at: Pointer
+  /** Of the attribute. */
+  readonly pointer: Pointer
+  readonly places: Map<string, Pointer>
+  readonly depth: number
+}
+
+/** The value that defaults give: an object's own default, with those of its properties filled in. */
+function defaultsOf(schema: Schema, { root, at, pointer, places, depth }: DefaultsAt): Json | undefined {
+  if (depth > 32) return undefined
+  const { target, place } = follow(schema, root, at)
+  const own = target['default']
+  if (own !== undefined) places.set(JSON.stringify(pointer), [...place, 'default'])
+  const properties = asSchema(target['properties'])
+  if (properties === undefined || (own !== undefined && asSchema(own) === undefined)) return own
+  const value: Record<string, Json> = { ...asSchema(own) }
+  for (const [key, inner] of Object.entries(properties)) {
+    const child = asSchema(inner)
+    if (child === undefined || Object.hasOwn(value, key)) continue
+    const given = defaultsOf(child, { root, at: [...place, 'properties', key], pointer: [...pointer, key], places, depth: depth + 1 })
+    if (given !== undefined) value[key] = given
+  }
+  return Object.keys(value).length === 0 && own === undefined ? undefined : value
+}
+
+/** A default covers all that is inside it. */
+function placeOfDefault(places: ReadonlyMap<string, Pointer>, pointer: Pointer): Pointer {
+  for (let length = pointer.length; length >= 0; length--) {
+    const place = places.get(JSON.stringify(pointer.slice(0, length)))
+    if (place !== undefined) return [...place, ...pointer.slice(length)]
+  }
+  return ['attributes', ...pointer.flatMap((key) => ['properties', key])]
+}
+
+function follow(schema: Schema, root: Schema, at: Pointer): { readonly target: Schema; readonly place: Pointer } {
+  let target = schema
+  let place = at
+  for (let hops = 0; hops < 16; hops++) {
+    const reference = target['$ref']
+    if (typeof reference !== 'string' || !reference.startsWith('#/')) break
+    const keys = reference.slice(2).split('/').map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+    let next: Json | undefined = root
+    for (const key of keys) next = asSchema(next)?.[key]
+    const found = asSchema(next)
+    if (found === undefined) break
+    target = found
+    place = ['attributes', ...keys]
+  }
+  return { target, place }
+}
+
+const TYPES: Readonly<Record<string, ValueType>> = { string: 'string', integer: 'integer', number: 'number', boolean: 'boolean', array: 'list', object: 'map' }
+
+function typeAt(schema: Schema, root: Schema, pointer: Pointer): ValueType | undefined {
+  let { target } = follow(schema, root, [])
+  for (const key of pointer) {
+    const inner = typeof key === 'number' ? target['items'] : (asSchema(target['properties'])?.[key] ?? target['additionalProperties'])
+    const found = asSchema(inner)
+    if (found === undefined) return undefined
+    target = follow(found, root, []).target
+  }
+  return typeof target['type'] === 'string' ? TYPES[target['type']] : undefined
+}
+
+function asSchema(value: Json | undefined): Schema | undefined {
+  return value !== undefined && value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Schema) : undefined
+}

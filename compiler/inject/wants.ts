@@ -1,0 +1,126 @@
+import { canonical } from '../../schemas/canonical.ts'
+import type { Range } from '../../schemas/diagnostic.ts'
+import type { WantDeclaration } from '../../schemas/documents/barclamp.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
+import { findRole } from '../bind/find-role.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
+import { deferredInput } from './deferred-value.ts'
+import type { Evaluation } from './evaluation.ts'
+import { claimedMembers } from './scope.ts'
+import type { Subject } from './subject.ts'
+
+/** A want of a role, about to be answered. */
+export interface WantQuestion {
+  readonly subject: Subject
+  readonly role: BoundRole
+  readonly deployment: ResolvedDeployment
+  readonly name: string
+  readonly want: WantDeclaration
+  /** Of the want, in the barclamp. */
+  readonly range: Range
+}
+
+/** The value that a role wants, known or deferred; null when nobody provides it, which is reported unless that is allowed. */
+export function answerWant(evaluation: Evaluation, question: WantQuestion): Json {
+  const { want, range, name } = question
+  const ways = [want.from, want.secret, want.attribute].filter((way) => way !== undefined)
+  if (ways.length !== 1 || (want.from !== undefined && want.provide === undefined)) {
+    const fix = ways.length === 1 ? 'Add `provide`, the name of the value.' : 'Say exactly one of `from`, `secret` and `attribute`.'
+    evaluation.report(error('WANT_INVALID', range, `The want ${name} does not say in one way where its value comes from.`, { fix }))
+    return null
+  }
+  if (want.secret !== undefined) return answerSecret(evaluation, question, want.secret)
+  return want.attribute === undefined ? answerProvide(evaluation, question) : answerAttribute(evaluation, question, want.attribute)
+}
+
+function answerSecret({ allocated, report }: Evaluation, { want, range, name }: WantQuestion, secret: string): Json {
+  if (want.previous === true) {
+    report(error('UNSUPPORTED', range, `The want ${name} asks for the previous value of a secret, which is not supported yet.`, { fix: 'Take `previous` away.' }))
+    return null
+  }
+  return deferredInput(`wants.${name}`, { secret, version: allocated.bound.resolved.secrets?.get(secret) ?? 0 }, { type: 'string', sensitive: true })
+}
+
+function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
+  const { role, want, range, deployment } = question
+  const { bound } = evaluation.allocated
+  const from = want.from as string
+  const found = want.deployment === undefined ? findRole(bound, { role: from, deployment: deployment.name, node: null }).found : (bound.roles.has(`${want.deployment}/${from}`) ? [bound.roles.get(`${want.deployment}/${from}`) as BoundRole] : [])
+  const [provider, ...others] = found
+  if (provider === undefined) {
+    if (want.optional === true) return null
+    const where = want.deployment ?? `${deployment.name} and the deployments that it comes after`
+    return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${want.provide} from ${from}, which is bound to no node in ${where}.`, `Bind ${from} there.`)
+  }
+  if (others.length > 0) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${want.provide} from ${from}, which is in ${found.map((each) => each.deployment).join(' and in ')}.`, 'Say `deployment` in the want.')
+  if (provider.role.declaration.provides?.[want.provide as string] === undefined) return null
+  if (provider.external !== null) {
+    const values = provider.external.map((external) => evaluation.provide(provider, want.provide as string, { external }))
+    return want.many === true ? values : (values[0] as Json)
+  }
+  if (want.many === true) return manyOf(evaluation, provider, want.provide as string)
+  const chosen = want.only === 'founder' ? provider.members.filter((member) => member.node === provider.founder) : provider.members
+  const [member] = chosen
+  if (chosen.length !== 1 || member === undefined) {
+    const nodes = chosen.map((each) => each.node).join(', ')
+    evaluation.report(error('WANT_AMBIGUOUS', range, `${role.role.name} wants ${want.provide} from one ${from}, and there are ${chosen.length}: ${nodes}.`, { fix: 'Say `many: true` for a list, or `only: founder`.' }))
+    return null
+  }
+  return named(question.name, evaluation.provide(provider, want.provide as string, member))
+}
+
+const lists = new WeakMap<BoundRole, Map<string, readonly Json[]>>()
+
+/** One list for all who want it, so that it is hashed and written once. */
+function manyOf(evaluation: Evaluation, provider: BoundRole, name: string): readonly Json[] {
+  const known = lists.get(provider) ?? new Map<string, readonly Json[]>()
+  lists.set(provider, known)
+  let values = known.get(name)
+  if (values === undefined) {
+    values = claimedMembers(evaluation.allocated, provider).map((member: BoundMember) => evaluation.provide(provider, name, member))
+    known.set(name, values)
+  }
+  return values
+}
+
+/** A value that a step reports is read by the name of the want that brings it here. */
+function named(name: string, value: Json): Json {
+  if (value === null || typeof value !== 'object' || !('deferred' in value)) return value
+  const { deferred } = value as unknown as { readonly deferred: { readonly expression: string; readonly inputs: { readonly [path: string]: Json }; readonly scope: Json } }
+  const [input] = Object.values(deferred.inputs)
+  if (deferred.expression !== '${value}' || input === undefined) return value
+  return { deferred: { ...deferred, expression: `\${wants.${name}}`, inputs: { [`wants.${name}`]: input } } }
+}
+
+function answerAttribute(evaluation: Evaluation, question: WantQuestion, attribute: string): Json {
+  const { subject, role, want } = question
+  const { bound } = evaluation.allocated
+  const [name, ...path] = attribute.split('.') as [string, ...string[]]
+  const barclamp = bound.resolved.barclamps.get(name)
+  if (barclamp === undefined) return null
+  const { node } = subject
+  const of = (each: BoundRole): Subject => evaluation.subject({ barclamp, node, role: each, deployment: bound.resolved.deployments.get(each.deployment) ?? null })
+  const offered = [...bound.roles.values()].filter((each) => each.role.barclamp === barclamp)
+  const here = offered.filter((each) => each.members.some((member) => member.node === node?.name))
+  const deployments = [...new Set(offered.filter((each) => each.members.length > 0).map((each) => each.deployment))]
+  const subjects = here.length > 0 ? here.map(of) : deployments.length > 0 ? deployments.map((each) => evaluation.subject({ barclamp, node, role: null, deployment: bound.resolved.deployments.get(each) ?? null })) : [evaluation.subject({ barclamp, node, role: null, deployment: null })]
+  const values = new Map<string, Json | undefined>()
+  for (const each of subjects) {
+    const value = evaluation.attribute(each, path)
+    values.set(value === undefined ? '' : canonical(value), value)
+  }
+  if (values.size > 1) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${attribute}, which is not the same everywhere it could be read from: ${(here.length > 0 ? here.map((each) => each.key) : deployments).join(', ')}.`, 'Give it one value in the site document.')
+  const [value] = values.values()
+  if (value !== undefined) return value
+  if (want.optional === true) return null
+  return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${attribute}, which has no value${node === null ? '' : ` on ${node.name}`}.`, `Set it below \`attributes\`, or give it a default in the barclamp ${name}.`)
+}
+
+function complain({ report }: Evaluation, { range, role, deployment }: WantQuestion, code: 'WANT_UNMET' | 'WANT_AMBIGUOUS', summary: string, fix: string): null {
+  const bound = rangeOf(deployment.document.source, ['roles', role.role.name], 'key')
+  report(error(code, range, summary, { fix, related: [{ message: `${role.role.name} is bound here`, range: bound }] }))
+  return null
+}

@@ -1,0 +1,65 @@
+import { byCodePoint } from '../../schemas/canonical.ts'
+import type { Need } from '../../schemas/plan.ts'
+
+/** Anything that needs others by id. */
+export interface Needing {
+  readonly id: string
+  readonly needs: readonly Need[]
+}
+
+export type Arranged<T> =
+  | { readonly steps: readonly (T & { readonly cohort: number })[]; readonly cycle: null }
+  /** `cycle`: steps that need each other in a circle; each needs the next, the last one the first. */
+  | { readonly steps: null; readonly cycle: readonly T[] }
+
+/**
+ * Puts steps into their one order: cohort, then id. A step's cohort is one more than the highest of what it needs, so
+ * that this is an order in which everything comes after what it needs. Linear in steps and needs but for the sort.
+ */
+export function arrange<T extends Needing>(steps: ReadonlyMap<string, T>): Arranged<T> {
+  const cohorts = new Map<string, number>()
+  const open = new Map<string, number>()
+  const dependants = new Map<string, string[]>()
+  const ready: string[] = []
+  for (const [id, step] of steps) {
+    const needs = step.needs.filter((need) => steps.has(need.step))
+    open.set(id, needs.length)
+    if (needs.length === 0) {
+      cohorts.set(id, 0)
+      ready.push(id)
+    }
+    for (const need of needs) {
+      const list = dependants.get(need.step)
+      if (list === undefined) dependants.set(need.step, [id])
+      else list.push(id)
+    }
+  }
+  for (let at = 0; at < ready.length; at++) {
+    const id = ready[at] as string
+    const cohort = (cohorts.get(id) ?? 0) + 1
+    for (const dependant of dependants.get(id) ?? []) {
+      cohorts.set(dependant, Math.max(cohorts.get(dependant) ?? 0, cohort))
+      const left = (open.get(dependant) as number) - 1
+      open.set(dependant, left)
+      if (left === 0) ready.push(dependant)
+    }
+  }
+  if (ready.length < steps.size) return { steps: null, cycle: findCycle(steps, new Set(ready)) }
+  const placed = [...steps.values()].map((step) => ({ ...step, cohort: cohorts.get(step.id) ?? 0 }))
+  return { steps: placed.toSorted((a, b) => a.cohort - b.cohort || byCodePoint(a.id, b.id)), cycle: null }
+}
+
+/** Follows needs that were never met until a step comes round again; starts at the lowest id, so it is always the same one. */
+function findCycle<T extends Needing>(steps: ReadonlyMap<string, T>, done: ReadonlySet<string>): readonly T[] {
+  const stuck = [...steps.keys()].filter((id) => !done.has(id)).toSorted(byCodePoint)
+  const path: T[] = []
+  const places = new Map<string, number>()
+  let id = stuck[0]
+  while (id !== undefined && !places.has(id)) {
+    const step = steps.get(id) as T
+    places.set(id, path.length)
+    path.push(step)
+    id = step.needs.map((need) => need.step).find((other) => steps.has(other) && !done.has(other))
+  }
+  return path.slice(id === undefined ? 0 : places.get(id))
+}

@@ -1,0 +1,26 @@
+import type { OsDocument } from '../../schemas/documents/rule.ts'
+import type { BoundNode } from '../bind/bound-site.ts'
+import type { ResolvedRole } from '../resolve/resolved-site.ts'
+
+/** Name of the root filesystem of an operating system. */
+export function rootfsOf(os: OsDocument): string {
+  return `rootfs-${os.name}`
+}
+
+/** Name of the packages that roles bring to nodes of an operating system. */
+export function packagesOf(os: OsDocument): string {
+  return `packages-${os.name}`
+}
+
+/** The distribution packages that a role brings to a node; the os's name wins over its family. */
+export function packagesOfRole(role: ResolvedRole, node: BoundNode): readonly string[] {
+  const os = node.os?.value
+  if (os === undefined) return []
+  const { packages } = role.declaration
+  return packages?.[os.name] ?? packages?.[os.family] ?? []
+}
+
+/** Whether a node is to be written onto disks, and not adopted as it is. */
+export function isImaged(node: BoundNode): boolean {
+  return !node.admin && node.os !== null && node.os.value.install !== 'joined'
+}

@@ -1,0 +1,111 @@
+import { byCodePoint } from '../../schemas/canonical.ts'
+import type { Need } from '../../schemas/plan.ts'
+import type { BoundRole } from '../bind/bound-site.ts'
+import { findRole } from '../bind/find-role.ts'
+import type { InjectedSite, NodeRole } from '../inject/injected-site.ts'
+import { isClaimed } from '../inject/scope.ts'
+import { placeOf, rangeOf } from '../parse/document.ts'
+import { hasFlag } from '../resolve/resolved-site.ts'
+import { isImaged, packagesOf, packagesOfRole, rootfsOf } from './artifacts.ts'
+import type { OrderedStep } from './ordered-site.ts'
+
+/** A step before its place in the order is known. */
+export type Draft = Omit<OrderedStep, 'cohort'>
+
+/** Every step of a site with what it needs. As many needs as documents ask for: waiting for many goes through a barrier. */
+export function draftSteps(injected: InjectedSite): ReadonlyMap<string, Draft> {
+  const drafts = new Map<string, Draft>()
+  const add = (draft: Draft): void => void drafts.set(draft.id, { ...draft, needs: once(draft.needs) })
+  const { bound } = injected.allocated
+  for (const step of lifecycleSteps(injected)) add(step)
+  const barriers = new Set<string>()
+  for (const nodeRole of injected.nodeRoles.values()) add(roleStep(injected, nodeRole, barriers))
+  for (const role of bound.roles.values()) {
+    if (role.members.length > 0 && (barriers.has(role.key) || hasFlag(role.role, 'cluster'))) add(roleBarrier(injected, role))
+  }
+  const awaited = new Set([...bound.resolved.deployments.values()].flatMap((deployment) => deployment.after))
+  for (const name of awaited) add(deploymentBarrier(injected, name))
+  return drafts
+}
+
+const NOTHING = { node: null, deployment: null, role: null, nodeRole: null, artifact: null, needs: [] } as const
+
+function* lifecycleSteps({ allocated, nodeRoles }: InjectedSite): Generator<Draft> {
+  const staged = new Set<string>()
+  for (const node of allocated.bound.nodes.values()) {
+    if (node.admin) continue
+    const at = placeOf(node.site.at)
+    const needs: Need[] = [{ step: `discover@${node.name}`, kind: 'lifecycle', at }]
+    yield { ...NOTHING, id: `discover@${node.name}`, kind: 'discover', node: node.name }
+    if (node.os !== null && isImaged(node)) {
+      const artifact = rootfsOf(node.os.value)
+      staged.add(artifact)
+      needs.push({ step: `stage/${artifact}`, kind: 'lifecycle', at: placeOf(rangeOf(node.os.source, ['install'])) })
+    }
+    yield { ...NOTHING, id: `install@${node.name}`, kind: 'install', node: node.name, needs }
+  }
+  for (const { node, role } of nodeRoles.values()) {
+    if (node.os !== null && packagesOfRole(role.role, node).length > 0) staged.add(packagesOf(node.os.value))
+  }
+  for (const artifact of staged) yield { ...NOTHING, id: `stage/${artifact}`, kind: 'stage', artifact }
+}
+
+function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<string>): Draft {
+  const { bound } = injected.allocated
+  const { role, node, id } = nodeRole
+  const needs: Need[] = [...nodeRole.data]
+  const barrier = (key: string): string => {
+    barriers.add(key)
+    return `barrier/${key}`
+  }
+  if (!node.admin) needs.push({ step: `install@${node.name}`, kind: 'lifecycle', at: placeOf(nodeRole.member.at) })
+  const { source } = role.role.barclamp.document
+  if (node.os !== null && packagesOfRole(role.role, node).length > 0) {
+    needs.push({ step: `stage/${packagesOf(node.os.value)}`, kind: 'lifecycle', at: placeOf(rangeOf(source, ['roles', role.role.name, 'packages'])) })
+  }
+  for (const [i, name] of (role.role.declaration.requires ?? []).entries()) {
+    const required = bound.resolved.roles.get(name)
+    if (required === undefined) continue
+    const cluster = required.declaration.scope === 'cluster'
+    const [found] = findRole(bound, { role: name, deployment: role.deployment, node: cluster ? null : node.name }).found
+    if (found === undefined || found.members.length === 0) continue
+    const at = placeOf(rangeOf(source, ['roles', role.role.name, 'requires', i]))
+    if (cluster || hasFlag(required, 'cluster')) needs.push({ step: barrier(found.key), kind: 'cluster', at })
+    else needs.push({ step: `${bound.owners.get(`${name}@${node.name}`)}/${name}@${node.name}`, kind: 'requires', at })
+  }
+  for (const { role: key, at } of nodeRole.dataOfAll) needs.push({ step: barrier(key), kind: 'data', at })
+  const deployment = bound.resolved.deployments.get(role.deployment)
+  for (const name of deployment?.after ?? []) {
+    const { document } = deployment as NonNullable<typeof deployment>
+    needs.push({ step: `barrier/${name}`, kind: 'deployment', at: placeOf(rangeOf(document.source, ['after', document.value.after?.indexOf(name) ?? 0])) })
+  }
+  return { ...NOTHING, id, kind: 'role', node: node.name, deployment: role.deployment, role: role.role.name, nodeRole, needs }
+}
+
+/** All members of a role: of a cluster every one, else those that have a machine. */
+function roleBarrier({ allocated: { bound } }: InjectedSite, role: BoundRole): Draft {
+  const all = hasFlag(role.role, 'cluster')
+  const members = role.members.filter((member) => all || isClaimed(bound.nodes.get(member.node)))
+  const needs = members.map(({ node, at }): Need => ({ step: `${bound.owners.get(`${role.role.name}@${node}`)}/${role.role.name}@${node}`, kind: 'cluster', at: placeOf(at) }))
+  return { ...NOTHING, id: `barrier/${role.key}`, kind: 'barrier', deployment: role.deployment, role: role.role.name, needs }
+}
+
+/** A whole deployment, as far as its nodes have machines. */
+function deploymentBarrier({ allocated: { bound } }: InjectedSite, deployment: string): Draft {
+  const needs: Need[] = []
+  for (const role of bound.roles.values()) {
+    if (role.deployment !== deployment) continue
+    for (const { node, at } of role.members) {
+      if (isClaimed(bound.nodes.get(node))) needs.push({ step: `${bound.owners.get(`${role.role.name}@${node}`)}/${role.role.name}@${node}`, kind: 'deployment', at: placeOf(at) })
+    }
+  }
+  return { ...NOTHING, id: `barrier/${deployment}`, kind: 'barrier', deployment, needs }
+}
+
+/** One need a step: the first reason that was found. */
+function once(needs: readonly Need[]): readonly Need[] {
+  if (needs.length < 2) return needs
+  const found = new Map<string, Need>()
+  for (const need of needs) if (!found.has(need.step)) found.set(need.step, need)
+  return [...found.values()].toSorted((a, b) => byCodePoint(a.step, b.step))
+}

@@ -1,0 +1,38 @@
+import { digest } from '../../schemas/canonical.ts'
+import type { Digest } from '../../schemas/canonical.ts'
+import type { InstallDocument } from '../../schemas/install.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { AllocatedSite } from '../allocate/allocated-site.ts'
+import type { BoundNode } from '../bind/bound-site.ts'
+import { isImaged, rootfsOf } from '../order/artifacts.ts'
+
+/** The document of an install step and its once-key; null as long as something of it is not known. */
+export function installOf(allocated: AllocatedSite, node: BoundNode): { readonly document: InstallDocument; readonly once: Digest } | null {
+  const { machine, os } = node
+  const imaged = isImaged(node)
+  const targets = allocated.targets.get(node.name) ?? null
+  if (machine === null || os === null || (imaged && targets === null)) return null
+  const layout = imaged ? layoutOf(node) : []
+  const document: InstallDocument = {
+    method: imaged ? 'image' : 'joined',
+    machine: machine.id,
+    hostname: node.name,
+    domain: allocated.bound.resolved.site.site.value.domain,
+    os: os.value.name,
+    architecture: os.value.architecture,
+    firmware: machine.facts.firmware.kind,
+    rootfs: imaged ? rootfsOf(os.value) : null,
+    targets: targets ?? [],
+    layout,
+    attachments: allocated.attachments.get(node.name) ?? [],
+    generation: node.generation,
+  }
+  return { document, once: digest({ machine: document.machine, os: document.os, targets: document.targets, layout, generation: node.generation } as unknown as Json) }
+}
+
+/** What a hardware document does not say: one root filesystem that fills the system disk. */
+function layoutOf(node: BoundNode): InstallDocument['layout'] {
+  const declared = node.hardware?.value.layout
+  if (declared === undefined) return [{ on: 'system', mount: '/', fs: 'ext4', size: 'rest' }]
+  return declared.map(({ on, mount, fs, size }) => ({ on, mount, fs: fs ?? (mount === 'swap' ? 'swap' : 'ext4'), size }))
+}

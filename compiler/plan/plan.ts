@@ -1,0 +1,101 @@
+import { digest } from '../../schemas/canonical.ts'
+import { PLAN_VERSION } from '../../schemas/plan.ts'
+import type { Plan, PlanNode, PlanNetwork } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { BoundNode } from '../bind/bound-site.ts'
+import { minimumOf } from '../bind/check-roles.ts'
+import { pinOf } from '../bind/selector.ts'
+import { addressesOf } from '../inject/scope.ts'
+import type { OrderedSite } from '../order/ordered-site.ts'
+import { placeOf } from '../parse/document.ts'
+import { formatAddress } from '../resolve/address.ts'
+import { hasFlag } from '../resolve/resolved-site.ts'
+import type { ResolvedNetwork } from '../resolve/resolved-site.ts'
+import { artifactSets } from './artifact-sets.ts'
+import { planStep } from './steps.ts'
+import { Values } from './values.ts'
+
+export interface PlanSourceIds {
+  readonly crowbar: string
+  readonly commit: string | null
+  /** Digest over the files that the site is made of. */
+  readonly tree: string
+  readonly warnings: readonly string[]
+}
+
+/** Writes the plan down: the whole desired state, every value by its digest. */
+export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: PlanSourceIds): Plan {
+  const { injected } = ordered
+  const { allocated } = injected
+  const { bound } = allocated
+  const { resolved } = bound
+  const { value: site } = resolved.site.site
+  const values = new Values()
+  const artifacts = artifactSets(injected)
+  const steps = ordered.steps.map((step) => planStep(step, { ordered, artifacts, values }))
+  const missing = [...bound.missing, ...injected.missing]
+  const systems = [...new Map([...bound.nodes.values()].flatMap(({ os }) => (os === null ? [] : [[os.value.name, os.value] as const]))).values()]
+  const contents = new Map(steps.flatMap((step) => (step.content === null || step.barclamp === null ? [] : [[step.content, resolved.barclamps.get(step.barclamp)?.files] as const])))
+  const unsigned: Omit<Plan, 'id'> = {
+    version: PLAN_VERSION,
+    crowbar,
+    source: { commit, tree, lock: digest(allocated.lock as unknown as Json) },
+    site: { name: site.name, domain: site.domain, admin: site.admin, automation: { discovery: site.automation?.discovery ?? 'commit', apply: site.automation?.apply ?? 'manual' } },
+    complete: missing.length === 0,
+    missing,
+    nodes: Object.fromEntries([...bound.nodes].map(([name, node]) => [name, planNode(ordered, node)])),
+    networks: Object.fromEntries([...resolved.networks].map(([name, network]) => [name, planNetwork(network)])),
+    systems: Object.fromEntries(systems.map((os) => [os.name, { family: os.family, version: os.version, architecture: os.architecture, install: os.install, source: os.source ?? null, packages: os.packages ?? [] }])),
+    sources: Object.fromEntries(
+      systems.flatMap(({ source }) => {
+        const found = source === undefined ? undefined : resolved.sources.get(source)?.value
+        return found === undefined ? [] : [[found.name, { type: found.type, upstream: found.upstream, suites: found.suites ?? [], components: found.components ?? [] }] as const]
+      }),
+    ),
+    agents: Object.fromEntries([...resolved.site.agents].map(([name, { value }]) => [name, value])),
+    roles: Object.fromEntries(
+      [...bound.roles.values()].map((role) => [
+        role.key,
+        { barclamp: role.role.barclamp.name, members: role.members.map(({ node, index }) => ({ node, index })), founder: role.founder, cluster: hasFlag(role.role, 'cluster'), min: minimumOf(role) },
+      ]),
+    ),
+    artifacts,
+    contents: Object.fromEntries([...contents].map(([key, files]) => [key, Object.fromEntries([...(files ?? [])].map(([path, { sha256, bytes, mode }]) => [path, { sha256, bytes, mode }]))])),
+    values: values.all(),
+    steps,
+    warnings,
+  }
+  return { ...unsigned, id: digest(unsigned as unknown as Json) }
+}
+
+function planNode({ injected: { allocated } }: OrderedSite, node: BoundNode): PlanNode {
+  return {
+    machine: node.machine?.id ?? null,
+    admin: node.admin,
+    os: node.os?.value.name ?? null,
+    hardware: node.hardware?.value.name ?? null,
+    tags: node.tags,
+    labels: node.labels,
+    addresses: addressesOf(allocated, node.name),
+    attachments: allocated.attachments.get(node.name) ?? [],
+    index: node.index,
+    generation: node.generation,
+    protect: node.protect,
+    selector: node.selector,
+    pin: pinOf(node.site.value.machine),
+    at: placeOf(node.site.at),
+  }
+}
+
+function planNetwork({ vlan, mtu, subnets }: ResolvedNetwork): PlanNetwork {
+  return {
+    vlan,
+    mtu,
+    subnets: subnets.map(({ cidr, gateway, dns, ranges }) => ({
+      cidr,
+      gateway: gateway === null ? null : formatAddress(gateway),
+      dns: dns ?? [],
+      ranges: Object.fromEntries([...ranges].map(([name, { first, last }]) => [name, { first: formatAddress(first), last: formatAddress(last) }])),
+    })),
+  }
+}

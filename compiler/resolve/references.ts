@@ -1,0 +1,120 @@
+import type { Range, Report } from '../../schemas/diagnostic.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import { rangeOfField } from '../validate/site.ts'
+import type { Site } from '../validate/site.ts'
+import type { ResolvedSite } from './resolved-site.ts'
+
+type Names = { readonly has: (name: string) => boolean; readonly keys: () => Iterable<string> }
+
+/** Checks that every name which a document uses is the name of something. */
+export function checkReferences(resolved: ResolvedSite, report: Report): void {
+  const { site } = resolved
+  const check = referenceCheck(report)
+  const { value: root, source } = site.site
+  check('network', root.admin.network, resolved.networks, rangeOf(source, ['admin', 'network']))
+  for (const node of site.nodes.values()) {
+    const at = (...pointer: string[]): Range => rangeOfField(node, pointer)
+    if (node.value.os !== undefined) check('operating system', node.value.os, resolved.systems, at('os'))
+    if (node.value.hardware !== undefined) check('hardware document', node.value.hardware, site.hardware, at('hardware'))
+    for (const network of Object.keys(node.value.networks ?? {})) check('network', network, resolved.networks, rangeOfField(node, ['networks', network], 'key'))
+  }
+  for (const { value, source: at } of site.rules.values()) {
+    if (value.set.os !== undefined) check('operating system', value.set.os, resolved.systems, rangeOf(at, ['set', 'os']))
+    if (value.set.hardware !== undefined) check('hardware document', value.set.hardware, site.hardware, rangeOf(at, ['set', 'hardware']))
+  }
+  for (const { value, source: at } of resolved.systems.values()) {
+    if (value.source !== undefined) check('source', value.source, resolved.sources, rangeOf(at, ['source']))
+  }
+  for (const { value, source: at } of site.networks.values()) {
+    if (value.conduit !== undefined) check('conduit', value.conduit, site.conduits, rangeOf(at, ['conduit']))
+  }
+  for (const { value, source: at } of site.agents.values()) {
+    check('node', value.node, site.nodes, rangeOf(at, ['node']))
+    for (const [name, { network }] of Object.entries(value.interfaces)) check('network', network, resolved.networks, rangeOf(at, ['interfaces', name, 'network']))
+  }
+  for (const { value, source: at } of site.hardware.values()) {
+    const entries = new Map(Object.entries(value.disks ?? {}))
+    for (const [i, { on }] of (value.layout ?? []).entries()) check('disk entry', on, entries, rangeOf(at, ['layout', i, 'on']))
+  }
+  checkDeployments(resolved, check)
+  checkBarclamps(resolved, check)
+  checkAttributeKeys(resolved, check)
+}
+
+type Check = (what: string, name: string, names: Names, range: Range) => void
+
+function referenceCheck(report: Report): Check {
+  return (what, name, names, range) => {
+    if (names.has(name)) return
+    const near = suggest(name, names.keys())
+    report(error('REFERENCE_UNKNOWN', range, `There is no ${what} ${name}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
+  }
+}
+
+function checkDeployments({ site, roles, networks }: ResolvedSite, check: Check): void {
+  for (const { value, source } of site.deployments.values()) {
+    for (const [i, name] of (value.after ?? []).entries()) check('deployment', name, site.deployments, rangeOf(source, ['after', i]))
+    for (const [name, binding] of Object.entries(value.roles)) {
+      check('role', name, roles, rangeOf(source, ['roles', name], 'key'))
+      const logical = new Map(Object.entries(roles.get(name)?.declaration.networks ?? {}))
+      for (const [from, network] of Object.entries(binding.networks ?? {})) {
+        if (roles.has(name)) check(`logical network of ${name} called`, from, logical, rangeOf(source, ['roles', name, 'networks', from], 'key'))
+        check('network', network, networks, rangeOf(source, ['roles', name, 'networks', from]))
+      }
+    }
+    for (const [name, { network }] of Object.entries(value.addresses ?? {})) check('network', network, networks, rangeOf(source, ['addresses', name, 'network']))
+  }
+}
+
+function checkBarclamps({ barclamps, roles, networks, site }: ResolvedSite, check: Check): void {
+  for (const { document: { value, source } } of barclamps.values()) {
+    for (const [i, name] of (value.requires ?? []).entries()) check('barclamp', name, barclamps, rangeOf(source, ['requires', i]))
+    for (const [role, declaration] of Object.entries(value.roles ?? {})) {
+      const at = (...pointer: (string | number)[]): Range => rangeOf(source, ['roles', role, ...pointer])
+      for (const [i, name] of (declaration.requires ?? []).entries()) check('role', name, roles, at('requires', i))
+      for (const [i, name] of (declaration.conflicts ?? []).entries()) check('role', name, roles, at('conflicts', i))
+      for (const [want, { from, provide, deployment, attribute }] of Object.entries(declaration.wants ?? {})) {
+        if (from !== undefined) {
+          check('role', from, roles, at('wants', want, 'from'))
+          const provides = new Map(Object.entries(roles.get(from)?.declaration.provides ?? {}))
+          if (provide !== undefined && roles.has(from)) check(`value provided by ${from} called`, provide, provides, at('wants', want, 'provide'))
+        }
+        if (deployment !== undefined) check('deployment', deployment, site.deployments, at('wants', want, 'deployment'))
+        if (attribute !== undefined) check('barclamp', attribute.split('.')[0] as string, barclamps, at('wants', want, 'attribute'))
+      }
+      if (isUsed(site, role)) {
+        for (const [logical, network] of Object.entries(declaration.networks ?? {})) {
+          const mappedEverywhere = [...site.deployments.values()].every(({ value: deployment }) => !Object.hasOwn(deployment.roles, role) || deployment.roles[role]?.networks?.[logical] !== undefined)
+          if (!mappedEverywhere) check('network', network, networks, at('networks', logical))
+        }
+      }
+    }
+  }
+}
+
+/** A barclamp's default network matters only where the role is bound. */
+function isUsed(site: Site, role: string): boolean {
+  return [...site.deployments.values()].some(({ value }) => Object.hasOwn(value.roles, role))
+}
+
+function checkAttributeKeys({ site, barclamps }: ResolvedSite, check: Check): void {
+  const keys = (attributes: object | undefined, range: (key: string) => Range): void => {
+    for (const key of Object.keys(attributes ?? {})) check('barclamp', key, barclamps, range(key))
+  }
+  keys(site.site.value.attributes, (key) => rangeOf(site.site.source, ['attributes', key], 'key'))
+  for (const { value, source } of site.rules.values()) keys(value.set.attributes, (key) => rangeOf(source, ['set', 'attributes', key], 'key'))
+  for (const { value, source } of site.deployments.values()) {
+    keys(value.attributes, (key) => rangeOf(source, ['attributes', key], 'key'))
+    for (const [role, binding] of Object.entries(value.roles)) keys(binding.attributes, (key) => rangeOf(source, ['roles', role, 'attributes', key], 'key'))
+  }
+  const seen = new Set<object>()
+  for (const node of site.nodes.values()) {
+    for (const layer of node.layers) {
+      if (layer.value.attributes === undefined || seen.has(layer.value.attributes)) continue
+      seen.add(layer.value.attributes)
+      keys(layer.value.attributes, (key) => rangeOf(layer.source, ['attributes', key], 'key'))
+    }
+  }
+}
