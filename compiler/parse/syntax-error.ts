@@ -22,8 +22,6 @@ const EXPLANATIONS: readonly Explanation[] = [
     summary: 'This line is indented less than what it would belong to.',
     fix: 'Close the quote or bracket that is still open above, or indent the line.',
   },
-  { when: /bad indentation of a sequence/, code: 'YAML_INDENT', summary: 'This list item does not line up with the others.', fix: 'Give every `-` of a list the same indentation.' },
-  { when: /bad indentation/, code: 'YAML_INDENT', summary: 'This does not line up with the other keys.', fix: 'Give all keys of one mapping the same indentation; quote a value that holds `: `.' },
   { when: /mapping key|multiline key/, code: 'YAML_SYNTAX', summary: 'A colon is missing after this key.', fix: 'Write `key: value`.' },
   { when: /single quoted|double quoted/, code: 'YAML_SYNTAX', summary: 'A quoted text is not closed, or holds something it must not.', fix: 'Close the quote.' },
   { when: /flow collection/, code: 'YAML_SYNTAX', summary: 'A `[…]` or `{…}` is not closed, or a comma is missing in it.', fix: 'Close the bracket, or write the comma.' },
@@ -41,8 +39,17 @@ export function explainSyntax(source: SourceText, reason: string, position: numb
   if (/bad indentation/.test(reason) && '@`%'.includes(character) && character !== '') {
     return error('YAML_SYNTAX', range, `A value cannot begin with \`${character}\`.`, { fix: 'Put the value in quotes.' })
   }
-  if (/bad indentation of a mapping/.test(reason) && character === ':') {
+  const lineStart = text.lastIndexOf('\n', at - 1) + 1
+  const before = text.slice(lineStart, at)
+  if (/bad indentation of a mapping/.test(reason) && character === ':' && /:\s/.test(before)) {
     return error('YAML_SYNTAX', range, 'A second `: ` stands in this line.', { fix: 'Put the value in quotes, or begin a new line.' })
+  }
+  if (/bad indentation/.test(reason)) {
+    const word = rangeBetween(source, lineStart + (before.length - before.trimStart().length), Math.min(at + 1, text.length))
+    return error('YAML_INDENT', word, 'This does not line up with the lines around it.', { fix: 'Give all keys of one mapping, and every `-` of one list, the same indentation; quote a value that holds `: `.' })
+  }
+  if (/deficient indentation/.test(reason) && (character === ']' || character === '}')) {
+    return error('YAML_INDENT', range, 'This bracket is not indented more than the key whose value it closes.', { fix: 'Indent it by at least one space.' })
   }
   for (const { when, code, summary, fix } of EXPLANATIONS) {
     if (when.test(reason)) return error(code, range, summary, { detail: reason, fix })

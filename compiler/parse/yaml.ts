@@ -22,7 +22,7 @@ const MAX_ALIASED_VALUES = 100_000
 export function parseYaml(source: SourceText, report: Report): readonly SourceDocument[] | undefined {
   let events: readonly Event[]
   try {
-    events = parseEvents(source.text, { maxDepth: MAX_DEPTH })
+    events = parseEvents(source.text, { maxDepth: MAX_DEPTH + 1 })
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause
     report(explainSyntax(source, cause.reason, cause.mark?.position ?? 0))

@@ -103,7 +103,7 @@ function rowsOf(document: Located<DocumentOf<'nodes'>>, table: string, { tree, r
 }
 
 function layerOf(layer: NodeLayer['layer'], { value, source }: Located<DocumentOf<'node'>> | Located<DocumentOf<'nodes'>>): NodeLayer {
-  const { kind: _kind, name: _name, ...fields } = value
+  const { kind: _kind, name: _name, table: _table, ...fields } = { table: undefined, ...value }
   return { layer, value: normal(fields), source }
 }
 

@@ -1,0 +1,106 @@
+import type { Command } from 'commander'
+
+/** Options that every command with a site has. */
+export interface SiteArguments {
+  readonly site: string
+  readonly ref?: string
+}
+
+/**
+ * Adds the compiler's commands to the program. Each loads its own code only when it is called. Every action resolves to
+ * the exit code.
+ *
+ * @param finish takes the exit code of the command that ran.
+ */
+export function compilerCommands(program: Command, finish: (code: number) => void): void {
+  const site = ['--site <dir>', 'the folder of the site, or its repository', '.'] as const
+  const ref = ['--ref <rev>', 'a revision of the repository; default: the folder as it is now'] as const
+
+  program
+    .command('init')
+    .description('make a small working site repository')
+    .argument('<dir>', 'a folder that is empty or not there yet')
+    .option('--name <name>', "the site's name; default: the folder's")
+    .addHelpText('after', '\nExample:\n  crowbar init austin && crowbar plan --site austin')
+    .action(async (dir: string, options: { name?: string }) => finish((await import('./init.ts')).initCommand(dir, options)))
+
+  program
+    .command('validate')
+    .description('report every problem of a site at once')
+    .option(...site)
+    .option(...ref)
+    .option('--format <format>', 'text, json, sarif or github', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar validate --format github\n\nExit codes: 0 no errors; 1 errors.')
+    .action(async (options: SiteArguments & { format: string }) => finish(await (await import('./validate.ts')).validateCommand(options)))
+
+  program
+    .command('plan')
+    .description('print the whole desired state as ordered steps, every attribute injected')
+    .option(...site)
+    .option(...ref)
+    .option('--frozen', 'fail if the lock would have to change')
+    .option('--out <file>', 'save the plan there, to compare with later')
+    .option('--format <format>', 'text, json, markdown or dot', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar plan --format json | jq .missing\n\nExit codes: 0 done; 1 the site is at fault; 4 the lock is stale (--frozen).')
+    .action(async (options: SiteArguments & { frozen?: true; out?: string; format: string }) => finish(await (await import('./plan.ts')).planCommand(options)))
+
+  program
+    .command('diff')
+    .description('what would change, and what that does to the nodes')
+    .argument('[base]', 'a revision, a saved plan, or a ledger ref; default: what is applied (refs/crowbar/applied)')
+    .argument('[head]', 'a revision or a saved plan; default: the folder as it is now')
+    .option(...site)
+    .option('--target <glob...>', 'only these steps or nodes')
+    .option('--exclude <glob...>', 'not these steps or nodes')
+    .option('--full', 'every node by itself, every value in full')
+    .option('--max-bytes <n>', 'end the text after so many bytes')
+    .option('--format <format>', 'text, json, markdown or github', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar diff main HEAD --format markdown\n\nExit codes: 0 nothing would change; 2 something would; 3 a policy or protection refuses it; 4 no such base; 1 the site is at fault.')
+    .action(async (base: string | undefined, head: string | undefined, options: DiffArguments) => finish(await (await import('./diff.ts')).diffCommand(base, head, options)))
+
+  program
+    .command('explain')
+    .description('say where a value comes from, or what a diagnostic means')
+    .argument('<what>', 'NODE, NODE/ROLE, or the CODE of a diagnostic')
+    .argument('[path]', 'an attribute, such as ntp.servers')
+    .option(...site)
+    .option(...ref)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar explain web/hello-server hello.port\n  crowbar explain CLAIM_AMBIGUOUS')
+    .action(async (what: string, path: string | undefined, options: SiteArguments & { format: string }) => finish(await (await import('./explain.ts')).explainCommand(what, path, options)))
+
+  program
+    .command('lock')
+    .description('write site.lock.json: what must not move stays put')
+    .option(...site)
+    .option('--rebind <role...>', 'let go of nodes that the conditions of these roles (deployment/role) no longer match')
+    .option('--check', 'write nothing; exit 4 when the lock would change')
+    .addHelpText('after', '\nExample:\n  crowbar lock && git commit -m "lock" site.lock.json')
+    .action(async (options: { site: string; rebind?: string[]; check?: true }) => finish(await (await import('./lock.ts')).lockCommand(options)))
+
+  program
+    .command('compile')
+    .description('write plan, changes, lock and files of one commit into a folder (what the admin agent runs)')
+    .requiredOption('--site <repository>', 'the repository')
+    .requiredOption('--ref <rev>', 'the commit')
+    .requiredOption('--out <dir>', 'the folder; result.json says how it went')
+    .option('--base <ref>', "the ledger's ref", 'refs/crowbar/applied')
+    .addHelpText('after', '\nExample:\n  crowbar compile --site /srv/git/site.git --ref main --out /tmp/compiled\n\nExit codes: 0 done; 1 the site is at fault; 4 no lock while a ledger exists.')
+    .action(async (options: { site: string; ref: string; out: string; base: string }) => finish(await (await import('./compile.ts')).compileCommand(options)))
+
+  program
+    .command('schema')
+    .description('print the JSON Schema of a kind of document, or of all of them, for editors')
+    .argument('[kind]', 'site, node, network, …, lock, machine-facts, plan, changes, diagnostic; default: any document')
+    .addHelpText('after', '\nExample:\n  crowbar schema > .vscode/crowbar.schema.json')
+    .action(async (kind: string | undefined) => finish((await import('./schema.ts')).schemaCommand(kind)))
+}
+
+export interface DiffArguments {
+  readonly site: string
+  readonly target?: readonly string[]
+  readonly exclude?: readonly string[]
+  readonly full?: true
+  readonly maxBytes?: string
+  readonly format: string
+}
