@@ -49,13 +49,13 @@ export function bootInterfaces(
   return { interfaces, problems }
 }
 
-/** The addresses that claimed machines keep on a network: by the MAC of their port there, or of any port until that is known. */
+/** The addresses that machines keep on a network: by the MAC of their port there, of their first port, or of their pin. */
 export function networkReservations(plan: Plan, network: string, factsOf: (machine: string) => Facts | undefined): readonly Reservation[] {
   return Object.entries(plan.nodes).flatMap(([hostname, node]) => {
     const address = node.addresses[network]
-    if (node.machine === null || node.admin || address === undefined || address.includes(':')) return []
-    const attached = node.attachments.find(one => one.network === network)?.ports ?? []
-    const macs = attached.length > 0 ? attached : (factsOf(node.machine)?.nics ?? []).slice(0, 1).map(nic => nic.mac)
-    return macs.slice(0, 1).map(mac => ({ address, mac, hostname }))
+    if (node.admin || address === undefined || address.includes(':')) return []
+    const attached = node.attachments.find(one => one.network === network)?.ports[0]
+    const mac = attached ?? (node.machine === null ? node.pin['mac']?.toLowerCase() : factsOf(node.machine)?.nics[0]?.mac)
+    return mac === undefined ? [] : [{ address, mac, hostname }]
   })
 }

@@ -1,0 +1,38 @@
+import { approvalFor, approvalKey } from '../../schemas/approval.ts'
+import type { Approval, Changes } from '../../schemas/changes.ts'
+import type { InstallDocument } from '../../schemas/install.ts'
+import type { Plan } from '../../schemas/plan.ts'
+import { stepDocument } from '../../schemas/step-values.ts'
+import type { State } from '../state/state.ts'
+
+/**
+ * Every step that could be approved now, with exactly what an approval would bind: what waits for one, and what is to
+ * run and would overwrite disks that were seen. A step whose machine or disks nobody has seen is not among them.
+ */
+export function approvable(plan: Plan, changes: Changes, state: State): ReadonlyMap<string, Approval> {
+  const found = new Map<string, Approval>()
+  for (const change of changes.changes) {
+    const { step } = change
+    if (!change.needsApproval || change.protectedBy !== null || step.node === null || approvalKey(step) === null) continue
+    const machine = plan.nodes[step.node]?.machine ?? null
+    const disks = machine === null ? undefined : state.machines.get(machine)?.disks
+    if (machine === null || disks === undefined || disks.length === 0) continue
+    const install = stepDocument(step, plan.values)?.['install'] as InstallDocument | undefined
+    try {
+      found.set(step.id, approvalFor(step, machine, disks, install?.targets ?? []))
+    } catch (error) {
+      // A target that the machine does not show cannot be approved; the step itself says why it waits.
+      if ((error as { code?: unknown }).code === undefined) throw error
+    }
+  }
+  for (const [step, one] of state.run?.steps ?? []) {
+    if (one.approval !== null) found.set(step, one.approval)
+  }
+  return found
+}
+
+/** Steps that any of the patterns names: `*` stands for any run of characters, `?` for one. Sorted as they came. */
+export function matching(patterns: readonly string[], steps: Iterable<string>): string[] {
+  const tests = patterns.map(pattern => new RegExp(`^${pattern.split(/([*?])/).map(part => (part === '*' ? '.*' : part === '?' ? '.' : part.replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&'))).join('')}$`))
+  return [...steps].filter(step => tests.some(test => test.test(step)))
+}
