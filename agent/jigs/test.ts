@@ -23,7 +23,7 @@ function read(entry: string, text: string): JigOutcome {
   }
   if (!isObject(said)) return { kind: 'failed', code: 'JIG_RESULT', message: `${entry} is not a JSON object` }
   const { outcome = 'succeeded', provides = {}, facts = {}, message = 'as asked' } = said
-  if (outcome === 'failed') return { kind: 'failed', code: 'JIG_EXIT', message: String(message) }
+  if (outcome === 'failed') return { kind: 'failed', code: 'JIG_EXIT', message: typeof message === 'string' ? message : 'as asked' }
   if ((outcome !== 'succeeded' && outcome !== 'unchanged') || !isObject(provides) || !isObject(facts)) {
     return { kind: 'failed', code: 'JIG_RESULT', message: `${entry}: outcome, provides or facts is not as a test jig's entry has it` }
   }

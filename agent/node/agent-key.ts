@@ -32,7 +32,7 @@ function makeKey(file: string): KeyObject {
   const { privateKey } = generateKeyPairSync('ed25519')
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const descriptor = openSync(`${file}.next`, 'w', 0o600)
-  writeSync(descriptor, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  writeSync(descriptor, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
   fsyncSync(descriptor)
   closeSync(descriptor)
   renameSync(`${file}.next`, file)

@@ -118,6 +118,7 @@ export function holdConnection(options: ConnectionOptions): Promise<string> {
 /** The server is authenticated: what it says is checked for its version, and read as it stands. */
 function parseFrame(data: Buffer): AgentFrame {
   const value = JSON.parse(data.toString('utf8')) as AgentFrame
-  if (value.v !== PROTOCOL_VERSION) throw new NodeError('PROTOCOL', `the agent speaks version ${String(value.v)} of the protocol, this node ${PROTOCOL_VERSION}`)
+  const version: unknown = value.v
+  if (version !== PROTOCOL_VERSION) throw new NodeError('PROTOCOL', `the agent speaks version ${String(version)} of the protocol, not ${String(PROTOCOL_VERSION)}`)
   return value
 }

@@ -62,7 +62,9 @@ export function openJournal(file: string): Journal {
     process: (attempt, mark) => append({ t: 'process', attempt, pid: mark.pid, start: mark.start }, false),
     finish: (result) => append({ t: 'result', result }, true),
     acknowledge(attempt) {
-      if (state.attempts.get(attempt)?.acknowledged === false) append({ t: 'acknowledged', attempt }, false)
+      if (state.attempts.get(attempt)?.acknowledged !== false) return
+      append({ t: 'acknowledged', attempt }, false)
+      forgetOldest(state)
     },
     [Symbol.dispose]: () => closeSync(descriptor),
   }
@@ -122,9 +124,14 @@ function update(attempts: Map<string, Attempt>, attempt: string, change: Partial
   attempts.set(attempt, { ...before, ...change })
 }
 
-function compact(file: string, state: JournalState): void {
+function forgetOldest(state: JournalState): void {
+  if (state.attempts.size <= REMEMBERED) return
   const done = [...state.attempts.values()].filter((one) => one.acknowledged)
   for (const { attempt } of done.slice(0, Math.max(0, done.length - REMEMBERED))) state.attempts.delete(attempt)
+}
+
+function compact(file: string, state: JournalState): void {
+  forgetOldest(state)
   const lines: Line[] = [{ t: 'epoch', epoch: state.epoch }]
   for (const { attempt, result, acknowledged, process } of state.attempts.values()) {
     lines.push({ t: 'started', attempt })

@@ -50,6 +50,7 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
     reports: {
       accepted: (attempt) => say({ type: 'accepted', attempt }),
       output: (attempt, stream, line) => say({ type: 'output', attempt, stream, text: `${line}\n` }),
+      disks: (disks) => say({ type: 'disks', disks }),
       result: (result) => say({ type: 'result', result }),
     },
   })

@@ -50,7 +50,7 @@ export function networkFiles(attachments: readonly Attachment[], { bootPort }: {
     let base = `port-${first.replaceAll(':', '')}`
     if (bond === null) link(base, `PermanentMACAddress=${first}`)
     else {
-      base = bondName(ports, [...devices.keys()])
+      base = `bond-${first.replaceAll(':', '').slice(-8)}`
       device(base, 'bond', ['', ...bondLines(bond as unknown as Bond & Json)])
       for (const mac of ports) {
         const port = link(`port-${mac.replaceAll(':', '')}`, `PermanentMACAddress=${mac}`)
@@ -61,7 +61,8 @@ export function networkFiles(attachments: readonly Attachment[], { bootPort }: {
     }
     let top = base
     if (vlan !== 0) {
-      top = `vlan${vlan}${devices.has(`vlan${vlan}`) && !links.get(base)?.lines.includes(`VLAN=vlan${vlan}`) ? `-${base.slice(-4)}` : ''}`
+      // The same VLAN over another port is another device.
+      top = devices.has(`vlan${vlan}`) && !links.get(base)?.lines.includes(`VLAN=vlan${vlan}`) ? `vlan${vlan}-${base.slice(-4)}` : `vlan${vlan}`
       device(top, 'vlan', ['', '[VLAN]', `Id=${vlan}`])
       const below = link(base, '')
       if (!below.lines.includes(`VLAN=${top}`)) below.lines.push(`VLAN=${top}`)
@@ -96,11 +97,6 @@ function addressLines({ addresses }: Attachment): string[] {
   return addresses.flatMap(({ address, prefix, gateway, dns }) => [
     `Address=${address}/${prefix}`, ...(gateway === null ? [] : [`Gateway=${gateway}`]), ...dns.map((server) => `DNS=${server}`),
   ])
-}
-
-function bondName(ports: readonly string[], taken: readonly string[]): string {
-  const name = `bond-${(ports[0] ?? '').replaceAll(':', '').slice(-8)}`
-  return taken.includes(name) ? name : name.slice(0, 15)
 }
 
 function bondLines({ mode, lacpRate, hash, miimon }: Bond): string[] {

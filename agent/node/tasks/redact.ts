@@ -22,7 +22,7 @@ export function redactor(texts: readonly string[]): (line: string) => string {
   return (line) => {
     let clean = line
     for (const needle of long) clean = clean.replaceAll(needle, MARK)
-    for (const needle of short) clean = clean.replaceAll(new RegExp(`(?<![A-Za-z0-9_])${RegExp.escape(needle)}(?![A-Za-z0-9_])`, 'gu'), MARK)
+    for (const needle of short) clean = clean.replaceAll(new RegExp(`(?<![A-Za-z0-9_])${needle.replaceAll(/[^A-Za-z0-9_]/gu, String.raw`\$&`)}(?![A-Za-z0-9_])`, 'g'), MARK)
     return clean
   }
 }

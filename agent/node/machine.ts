@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import type { DiskState, Facts } from '../../schemas/inventory.ts'
+import type { Task } from '../../schemas/protocol.ts'
+import { inspectAll } from './disks/inspect-all.ts'
+import type { RunTask, TaskContext, TaskEnd } from './executor.ts'
+import { collectFacts } from './facts/collect.ts'
+import { openSystemFiles } from './facts/system-files.ts'
+import type { AgentRuntime } from './imaging/agent-files.ts'
+import { mustRun, runProgram } from './run-program.ts'
+import { runInstall } from './tasks/install.ts'
+import { runRole } from './tasks/role.ts'
+
+/** The machine that this process runs on, as the node agent sees and uses it. */
+export interface Machine {
+  look(): Promise<{ readonly facts: Facts; readonly disks: readonly DiskState[] }>
+  readonly run: RunTask
+  /** Another one after each restart of the machine or container. */
+  readonly boot: string
+  reboot(): Promise<void>
+}
+
+export interface MachineOptions {
+  readonly environment: 'discovery' | 'installed'
+  /** Folder for work in progress; emptied at the start. */
+  readonly work: string
+  readonly cache: string
+  readonly runtime: AgentRuntime
+  readonly time: string | null
+  /** See `CollectOptions`. */
+  readonly loopDisks: string | undefined
+  readonly arch: string
+  readonly signal: AbortSignal
+}
+
+/** Opens this machine. Disks are looked at once, and again when a task asks for it or an install failed. */
+export async function openMachine(options: MachineOptions): Promise<Machine> {
+  const files = openSystemFiles('/')
+  const collect = (): ReturnType<typeof collectFacts> => collectFacts({ files, arch: options.arch, loopDisks: options.loopDisks })
+  let disks: Promise<DiskState[]> | undefined
+  const inspect = async (signal: AbortSignal): Promise<DiskState[]> => {
+    const fresh = inspectAll(collect().devices, { files, signal })
+    disks = fresh
+    fresh.catch(() => (disks = undefined))
+    return fresh
+  }
+  await rm(options.work, { recursive: true, force: true, maxRetries: 3 })
+  await mkdir(options.work, { recursive: true, mode: 0o700 })
+  const install = async (task: Extract<Task, { kind: 'install' }>, context: TaskContext): Promise<TaskEnd> => {
+    try {
+      return await runInstall(task, {
+        context, files, devices: collect().devices, runtime: options.runtime, work: join(options.work, 'imaging'), bootPort: bootPort(),
+        machineId: randomBytes(16).toString('hex'), time: options.time,
+      })
+    } catch (error) {
+      // Whoever decides what happens now has to see the disks as they are.
+      await inspect(options.signal).then((states) => context.disks(states), () => undefined)
+      throw error
+    }
+  }
+  return {
+    async look() {
+      return { facts: collect().facts, disks: await (disks ?? inspect(options.signal)) }
+    },
+    async run(task, context) {
+      switch (task.kind) {
+        case 'role':
+          return runRole(task, { folders: { work: options.work, cache: options.cache }, context })
+        case 'install':
+          return install(task, context)
+        case 'inspect':
+          context.disks(await inspect(context.signal))
+          return { outcome: 'succeeded', provides: {} }
+      }
+    },
+    boot: await bootId(),
+    reboot: () => reboot(options),
+  }
+}
+
+/** The kernel's boot id; a container shares it with its host, so there the first process's start time is added. */
+async function bootId(): Promise<string> {
+  const id = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+  const stat = await readFile('/proc/1/stat', 'latin1')
+  return `${id}.${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`
+}
+
+/** In the discovery image only the port that the machine booted from has an address. */
+function bootPort(): string | undefined {
+  const ports = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return ports.find(({ internal, family, address }) => !internal && (family === 'IPv4' || !address.startsWith('fe80')))?.mac
+}
+
+async function reboot({ environment, signal }: MachineOptions): Promise<void> {
+  await mustRun(['sync'], { signal })
+  if (environment === 'installed') {
+    const { exitCode } = await runProgram(['systemctl', 'reboot'], { signal })
+    if (exitCode === 0) return
+  }
+  await mustRun(['reboot', '-f'], { signal })
+}

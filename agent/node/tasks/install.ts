@@ -1,0 +1,118 @@
+import { mkdir, mkdtemp, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { InstallTask } from '../../../schemas/protocol.ts'
+import type { TaskContext, TaskEnd } from '../executor.ts'
+import type { BlockDevice } from '../facts/block-devices.ts'
+import type { SystemFiles } from '../facts/system-files.ts'
+import { AGENT_UNITS, agentFiles, copyAgent } from '../imaging/agent-files.ts'
+import type { AgentRuntime } from '../imaging/agent-files.ts'
+import { installBootloader } from '../imaging/bootloader.ts'
+import { claimDisks, releaseDisks } from '../imaging/claim-disks.ts'
+import type { ClaimedDisk } from '../imaging/claim-disks.ts'
+import { openMounts } from '../imaging/mounts.ts'
+import type { Mounts } from '../imaging/mounts.ts'
+import { planPartitions } from '../imaging/partition-plan.ts'
+import { enableUnits, identityFiles, writeRootFiles } from '../imaging/root-files.ts'
+import { unpackRootfs } from '../imaging/unpack.ts'
+import { forgetPartitions, writePartitions } from '../imaging/write-partitions.ts'
+import type { MadePartition } from '../imaging/write-partitions.ts'
+import { NodeError } from '../node-error.ts'
+import { mustRun } from '../run-program.ts'
+
+/** What an install needs of the machine that it runs on. */
+export interface InstallOptions {
+  readonly context: TaskContext
+  readonly devices: readonly BlockDevice[]
+  readonly files: SystemFiles
+  readonly runtime: AgentRuntime
+  /** Folder for the mount points. */
+  readonly work: string
+  /** MAC of the port that the machine booted from. */
+  readonly bootPort: string | undefined
+  /** 32 hex digits, not used before (machine-id(5)). */
+  readonly machineId: string
+  /** Handed on to the installed system. */
+  readonly time: string | null
+}
+
+/**
+ * Writes an operating system onto the chosen disks.
+ *
+ * Nothing is written before each target was proved to be what was approved; the first write is the stamp, which lets an
+ * interrupted install begin anew. Disks that are not targets are opened for nothing. However it ends, nothing stays mounted.
+ * The stamp goes when the agent has acknowledged the result: until then a power cut must be able to resume.
+ *
+ * @throws {NodeError} any code of imaging.
+ */
+export async function runInstall(task: InstallTask, options: InstallOptions): Promise<TaskEnd> {
+  const { install, rootfs, stamp } = task
+  const { context, devices, files, work } = options
+  const { signal } = context
+  const say = (message: string): void => context.output('progress', message)
+  if (install.method === 'joined') return { outcome: 'unchanged', provides: {} }
+  if (rootfs === null || install.firmware === 'container') throw new NodeError('INSTALL_UNSUPPORTED', 'only real machines are imaged, and only with a root filesystem')
+
+  const plans = planPartitions(install)
+  say('looking at the disks')
+  const disks = await claimDisks(task, { devices, files, signal })
+  const nameOf = (id: string): string => disks.find((disk) => disk.id === id)?.name ?? ''
+  const partitions: (MadePartition & { readonly disk: string })[] = []
+  for (const target of install.targets.filter(({ id }) => !plans.some((plan) => plan.target.id === id))) {
+    await wipe(nameOf(target.id), options)
+    say(`wiped ${target.entry} (${target.serial || target.id})`)
+  }
+  for (const plan of plans) {
+    say(`partitioning ${plan.target.entry} (${plan.target.serial || plan.target.id})`)
+    const name = nameOf(plan.target.id)
+    for (const made of await writePartitions(plan, { name, files, signal })) partitions.push({ ...made, disk: `/dev/${name}` })
+  }
+
+  await mkdir(work, { recursive: true, mode: 0o700 })
+  const root = await mkdtemp(join(work, 'root-'))
+  {
+    await using mounts = openMounts(root, { signal })
+    await mountAll(mounts, partitions)
+    say('unpacking the root filesystem')
+    await unpackRootfs(rootfs, { folder: root, context })
+    say('writing its identity')
+    await writeRootFiles(root, [...identityFiles(install, { ...options, partitions }), ...agentFiles(task.enrolment, { time: options.time })])
+    await copyAgent(root, { runtime: options.runtime, signal })
+    await enableUnits(root, AGENT_UNITS)
+    say('installing the boot loader')
+    for (const folder of ['/dev', '/proc', '/sys']) await mounts.bind(folder, folder)
+    await installBootloader({ ...bootPlaces(partitions), root, firmware: install.firmware, architecture: install.architecture, signal })
+    say('writing everything out')
+    await mounts.unmountAll()
+  }
+  await rmdir(root)
+  await flush(disks, signal)
+  context.onAcknowledged(() => releaseDisks(disks, { stamp }))
+  say('the system is on the disk')
+  return { outcome: 'succeeded', provides: {} }
+}
+
+/** Outer folders first; the BIOS boot partition and swap are not mounted. */
+async function mountAll(mounts: Mounts, partitions: readonly MadePartition[]): Promise<void> {
+  const mountable = partitions.filter(({ mount }) => mount?.startsWith('/') === true)
+  for (const { device, fs, mount } of mountable.toSorted((a, b) => (a.mount ?? '').length - (b.mount ?? '').length)) {
+    await mounts.mount(device, mount ?? '', { type: fs })
+  }
+}
+
+function bootPlaces(partitions: readonly (MadePartition & { readonly disk: string })[]): { disk: string; rootUuid: string; bootUuid: string; separateBoot: boolean } {
+  const root = partitions.find(({ mount }) => mount === '/')
+  const boot = partitions.find(({ mount }) => mount === '/boot')
+  if (root === undefined) throw new NodeError('INSTALL_UNSUPPORTED', 'the layout has nothing for /')
+  return { disk: root.disk, rootUuid: root.uuid, bootUuid: (boot ?? root).uuid, separateBoot: boot !== undefined }
+}
+
+/** A target without a place in the layout: its signatures go, so that it is a disk without content for whoever takes it. */
+async function wipe(name: string, { files, context: { signal } }: InstallOptions): Promise<void> {
+  await forgetPartitions(`/dev/${name}`, { name, files, signal })
+  await mustRun(['wipefs', '--all', '--force', `/dev/${name}`], { signal })
+}
+
+async function flush(disks: readonly ClaimedDisk[], signal: AbortSignal): Promise<void> {
+  await mustRun(['sync'], { signal })
+  for (const { name } of disks) await mustRun(['blockdev', '--flushbufs', `/dev/${name}`], { signal })
+}

@@ -1,0 +1,116 @@
+import type { WebSocket } from 'ws'
+import type { DiskState } from '../../schemas/inventory.ts'
+import { PROTOCOL_VERSION } from '../../schemas/protocol.ts'
+import type { AgentFrame, NodeFrame, Task } from '../../schemas/protocol.ts'
+import type { JournalEntry, NodeSession } from '../drivers/sessions.ts'
+import type { Environment } from '../log/event-types.ts'
+import type { Candidate } from './node-event.ts'
+import { Refusal } from './refusal.ts'
+
+/** A frame without version, sequence and acknowledgement, which the session adds. */
+export type BareAgentFrame = AgentFrame extends infer F ? (F extends unknown ? Omit<F, 'v' | 'seq' | 'ack'> : never) : never
+type Hello = Extract<NodeFrame, { type: 'hello' }>
+
+/** Frames of a node after which an acknowledgement goes out by itself; its window is four times that. */
+const ACK_EVERY = 16
+/** Bytes that may wait for a node that does not read; then the connection is not worth keeping. */
+const MAX_BUFFERED = 64 * 1024 * 1024
+
+/** Counts frames in both directions on one socket. */
+export class Wire {
+  readonly socket: WebSocket
+  #sent = 0
+  #received = 0
+  #acknowledged = 0
+  /** Milliseconds of the clock that `performance.now()` reads. */
+  heard = performance.now()
+
+  constructor(socket: WebSocket) {
+    this.socket = socket
+  }
+
+  send(frame: BareAgentFrame): void {
+    if (this.socket.readyState !== this.socket.OPEN) return
+    if (this.socket.bufferedAmount > MAX_BUFFERED) {
+      this.socket.terminate()
+      return
+    }
+    this.#acknowledged = this.#received
+    this.socket.send(JSON.stringify({ v: PROTOCOL_VERSION, seq: ++this.#sent, ack: this.#received, ...frame }))
+  }
+
+  /** Takes a frame's number. @throws {Refusal} PROTOCOL when one is missing or comes twice. */
+  receive(frame: NodeFrame): void {
+    if (frame.seq !== this.#received + 1) throw new Refusal('PROTOCOL', `frame ${frame.seq} came after ${this.#received}`)
+    this.#received = frame.seq
+    this.heard = performance.now()
+  }
+
+  acknowledgeIfDue(): void {
+    if (this.#received - this.#acknowledged >= ACK_EVERY) this.send({ type: 'pong' })
+  }
+}
+
+/** Thrown by `NodeSession.send` for what must never be sent: a bug of the caller. */
+export class SessionError extends Error {
+  readonly code = 'DISCOVERY_NO_ROLE'
+}
+
+/** One machine's connection, once it was let in. */
+export class Session implements NodeSession {
+  readonly machine: string
+  readonly environment: Environment
+  readonly node: string | null
+  readonly incarnation: string | null
+  readonly boot: string
+  readonly candidate: Candidate
+  readonly wire: Wire
+  /** Whether the engine sees it. */
+  working = false
+  readonly journal = new Map<string, JournalEntry>()
+  disks: readonly DiskState[]
+  readonly #epoch: number
+
+  constructor(options: { readonly machine: string; readonly hello: Hello; readonly candidate: Candidate; readonly wire: Wire; readonly epoch: number }) {
+    const { machine, hello, candidate, wire, epoch } = options
+    this.machine = machine
+    this.environment = hello.environment
+    this.node = hello.node
+    this.incarnation = hello.incarnation
+    this.boot = hello.boot
+    this.disks = hello.disks
+    this.candidate = candidate
+    this.wire = wire
+    this.#epoch = epoch
+    for (const { attempt, state, result } of hello.journal) {
+      this.journal.set(attempt, result !== null ? { attempt, state: 'finished', result } : { attempt, state: state === 'running' ? 'running' : 'started', result: null })
+    }
+  }
+
+  send(task: Task): void {
+    // What boots from the network is not yet known to be what it says: it is given nothing that may hold a secret.
+    if (this.environment === 'discovery' && task.kind === 'role') throw new SessionError(`${task.step} is not for the discovery image`)
+    this.wire.send({ type: 'task', epoch: this.#epoch, task })
+  }
+
+  cancel(attempt: string): void {
+    this.wire.send({ type: 'cancel', epoch: this.#epoch, attempt })
+  }
+
+  reboot(reason: string): void {
+    this.wire.send({ type: 'reboot', epoch: this.#epoch, reason })
+  }
+
+  acknowledge(attempt: string): void {
+    this.wire.send({ type: 'acknowledge', attempt })
+  }
+
+  /** Brings its own fields up to date with a frame. */
+  note(frame: NodeFrame): void {
+    if (frame.type === 'accepted' && this.journal.get(frame.attempt)?.state !== 'finished') {
+      this.journal.set(frame.attempt, { attempt: frame.attempt, state: 'running', result: null })
+    }
+    if (frame.type === 'result') this.journal.set(frame.result.attempt, { attempt: frame.result.attempt, state: 'finished', result: frame.result })
+    if (frame.type === 'disks') this.disks = frame.disks
+  }
+}
