@@ -99,7 +99,7 @@ export class AttributeLanguage {
     const lookup = (binding: string, what: string) => ([name]: readonly CelValue[]): CelValue => {
       const all = this.#bindings[binding]
       const found = typeof name === 'string' && all !== undefined && isRecord(all) && Object.hasOwn(all, name) ? all[name] : undefined
-      return found ?? new Failure(`there is no ${what} ${String(name)} to be seen from here`)
+      return found ?? new Failure(`there is no ${what} ${typeof name === 'string' ? name : 'of that name'} to be seen from here`)
     }
     this.environment = {
       variables: { site: SITE, deployment: DEPLOYMENT, node: NODE, attributes: 'dyn', wants: { map: ['string', 'dyn'] } },
@@ -112,11 +112,17 @@ export class AttributeLanguage {
     }
   }
 
-  /** Compiles a string with `${CEL}`, once for every distinct text. Offsets of errors are into the whole string. */
-  compile(text: string): ReturnType<typeof compileTemplate> {
+  /**
+   * Compiles a string with `${CEL}`, once for every distinct text. Offsets of errors are into the whole string.
+   *
+   * @param inputs of a deferred value: those that are no path below a variable, such as `value`, are variables too.
+   */
+  compile(text: string, inputs: readonly string[] = []): ReturnType<typeof compileTemplate> {
     let compiled = this.#programs.get(text)
     if (compiled === undefined) {
-      compiled = compileTemplate(text, this.environment)
+      const extra = inputs.filter((input) => !input.includes('.')).map((input) => [input, 'dyn'] as const)
+      const environment = extra.length === 0 ? this.environment : { ...this.environment, variables: { ...this.environment.variables, ...Object.fromEntries(extra) } }
+      compiled = compileTemplate(text, environment)
       this.#programs.set(text, compiled)
     }
     return compiled
