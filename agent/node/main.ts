@@ -15,7 +15,7 @@ import { mustRun } from './run-program.ts'
  * on an installed system /etc/crowbar/agent.json does, and it remembers in /var/lib/crowbar.
  *
  * `CROWBAR_NODE_CONFIG` and `CROWBAR_NODE_STATE` name another agent.json and another folder; `CROWBAR_LOOP_DISKS`
- * (`loop0=SERIAL,…`) makes loop devices count as disks. Ends on SIGTERM and SIGINT.
+ * (`loop0=SERIAL,…`) makes loop devices the only disks. Ends on SIGTERM and SIGINT.
  */
 async function main(): Promise<void> {
   const stop = new AbortController()

@@ -12,7 +12,7 @@ export interface CollectOptions {
   readonly files: SystemFiles
   /** Node's name of the architecture: `x64`, `arm64`. */
   readonly arch: string
-  /** `CROWBAR_LOOP_DISKS`: `loop0=SERIAL,loop1=SERIAL`; these loop devices count as disks. */
+  /** `CROWBAR_LOOP_DISKS`: `loop0=SERIAL,loop1=SERIAL`. Where it is set, these loop devices are the machine's only disks. */
   readonly loopDisks: string | undefined
 }
 
@@ -21,7 +21,7 @@ export function collectFacts({ files, arch, loopDisks }: CollectOptions): { read
   const container = isContainer(files)
   const loops = parseLoopDisks(loopDisks)
   // A container sees the disks of its host in /sys: they are not its own.
-  const devices = readBlockDevices(files, loops).filter((device) => !container || loops.has(device.name))
+  const devices = readBlockDevices(files, loops).filter((device) => loops.has(device.name) || (!container && loopDisks === undefined))
   const pci = container ? [] : readPci(files)
   return {
     devices,
