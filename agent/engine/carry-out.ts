@@ -6,6 +6,7 @@ import type { NewEvent, StepSent, StepVersion } from '../log/event-types.ts'
 import type { EventStore } from '../log/store.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import type { LiveState } from '../state/open-state.ts'
+import { attemptId } from './attempt-id.ts'
 import { outcomeEvents } from './outcome-events.ts'
 import type { Work, WorkItem } from './work.ts'
 
@@ -90,14 +91,14 @@ export async function carryOut(assignment: Assignment, tools: CarryOutTools, sto
     async intend(intent) {
       if (sent !== undefined) throw new Error(`the ${driver.kind} driver sent ${step.id} twice`)
       const n = (state.current.tries.get(step.id) ?? 0) + 1
-      const attempt = `${epoch}/${step.id}/${n}`
+      const attempt = attemptId({ epoch, step: step.id, n })
       const data: StepSent = { ...version(intent, n), attempt, destructive: step.destructive, disks: intent.disks ?? null, stamp: intent.stamp ?? null, approved: intent.approved ?? false }
       await append([{ type: 'step.sent', data }])
       sent = data
       return { attempt, n }
     },
     imaged: ({ node, machine, incarnation, attempt }) => append([{ type: 'node.imaged', data: { run, step: step.id, node, machine, incarnation, attempt } }]),
-    progress: (text) => store.output({ attempt: sent?.attempt ?? `${epoch}/${step.id}/0`, stream: 'progress', text }),
+    progress: (text) => store.output({ attempt: sent?.attempt ?? attemptId({ epoch, step: step.id, n: 0 }), stream: 'progress', text }),
     seal: (value) => store.seal(value),
     unseal: (reference) => store.unseal(reference),
   }

@@ -1,0 +1,61 @@
+import type { DeferredInput } from '../../schemas/deferred.ts'
+import { isDeferred } from '../../schemas/deferred.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { findStep } from '../state/ledger-event-of.ts'
+import type { StepContext } from './driver.ts'
+
+/** The values that the deferred values of a document wait for, by inputKey(). */
+export type ResolvedInputs = { readonly kind: 'found'; readonly values: ReadonlyMap<string, Json> } | { readonly kind: 'missing'; readonly code: string; readonly message: string }
+
+/** One name for each input. */
+export function inputKey(input: DeferredInput): string {
+  return 'step' in input ? `step ${input.step} ${input.provide}` : `secret ${input.secret} ${input.version}`
+}
+
+/**
+ * Finds everything that the deferred values of a document read: what steps provided, in this run or, when they stand, as
+ * the ledger has it. Sensitive values are unsealed here, and nowhere before.
+ */
+export async function resolveInputs(document: Json, context: StepContext): Promise<ResolvedInputs> {
+  const values = new Map<string, Json>()
+  for (const input of inputsOf(document)) {
+    const key = inputKey(input)
+    if (values.has(key)) continue
+    if ('secret' in input) return { kind: 'missing', code: 'SECRETS_UNSUPPORTED', message: `the secret ${input.secret} is wanted, and this agent cannot decrypt secrets yet` }
+    const found = provided(input.step, context)
+    const reference = found?.sealed[input.provide]
+    if (reference !== undefined) {
+      const opened = await unseal(reference, context)
+      if (opened === undefined) return { kind: 'missing', code: 'SEALED_MISSING', message: `${input.provide} of ${input.step} was sealed by another agent: run that step again` }
+      values.set(key, opened.value)
+      continue
+    }
+    const value = found === undefined || !Object.hasOwn(found.provides, input.provide) ? undefined : found.provides[input.provide]
+    if (value === undefined) return { kind: 'missing', code: 'PROVIDE_UNKNOWN', message: `${input.step} has not provided ${input.provide}` }
+    values.set(key, value)
+  }
+  return { kind: 'found', values }
+}
+
+function inputsOf(value: Json): DeferredInput[] {
+  if (value === null || typeof value !== 'object') return []
+  if (isDeferred(value)) return Object.values(value.deferred.inputs)
+  return (Array.isArray(value) ? value : Object.values(value)).flatMap((inner: Json) => inputsOf(inner))
+}
+
+function provided(id: string, { state, ledger, plan, changes }: StepContext): { readonly provides: Readonly<Record<string, Json>>; readonly sealed: Readonly<Record<string, string>> } | undefined {
+  const now = state.run?.steps.get(id)
+  if (now?.status === 'succeeded' || now?.status === 'unchanged') return now
+  const node = findStep(id, { plan, changes })?.node ?? null
+  const entries = node === null ? Object.values(ledger.nodes) : [ledger.nodes[node]]
+  return entries.map((one) => one?.steps[id]).find((entry) => entry !== undefined)
+}
+
+async function unseal(reference: string, context: StepContext): Promise<{ readonly value: Json } | undefined> {
+  try {
+    return { value: await context.unseal(reference) }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'SEALED_MISSING' || error.code === 'SEALED_BROKEN')) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,38 @@
+import { incarnation } from '../../schemas/incarnation.ts'
+import type { Changes } from '../../schemas/changes.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
+import type { Plan } from '../../schemas/plan.ts'
+import type { State } from '../state/state.ts'
+
+/** What a node's machine is to boot. `reason` is for `explain boot` and for consoles. */
+export interface BootWish {
+  readonly boot: 'discovery' | 'local'
+  readonly reason: string
+}
+
+/**
+ * What the machine of a node is to boot, as the engine has it: the discovery image until a whole system of this very
+ * installation is on its disk, its own disk from then on. A node that runs and is to be installed anew goes on running
+ * until that may begin.
+ *
+ * Pure. `work` is the last run's; without one, what the log and the ledger know of the node decides.
+ */
+export function wantsDiscovery(node: string, { state, ledger, work }: { readonly state: State; readonly ledger: Ledger; readonly work: { readonly plan: Plan; readonly changes: Changes } | undefined }): BootWish {
+  const installed = state.nodes.get(node)?.installed ?? null
+  const standing = installed?.incarnation ?? ledger.nodes[node]?.incarnation ?? null
+  const planned = work?.plan.nodes[node]
+  if (planned?.machine === null) return { boot: 'discovery', reason: `${node} has no machine yet` }
+  const id = `install@${node}`
+  const step = state.run?.steps.get(id)
+  if (step?.sent !== null && step?.sent !== undefined) {
+    return installed?.attempt === step.sent.attempt ? { boot: 'local', reason: `${node} is installed` } : { boot: 'discovery', reason: `${node} is being installed` }
+  }
+  if (standing === null) return { boot: 'discovery', reason: `${node} is to be installed` }
+  const expected = planned?.machine === undefined ? standing : incarnation({ node, machine: planned.machine, generation: planned.generation })
+  const change = work?.changes.changes.find((one) => one.step.id === id)
+  const open = change !== undefined && step?.status !== 'succeeded' && step?.status !== 'unchanged'
+  if (!open && standing === expected) return { boot: 'local', reason: `${node} is installed` }
+  if (state.unfinished.has(id)) return { boot: 'discovery', reason: `an install of ${node} was interrupted` }
+  if ((change?.needsApproval === true || step?.on === 'person') && !state.approvals.has(id)) return { boot: 'local', reason: `installing ${node} anew is not approved` }
+  return { boot: 'discovery', reason: `${node} is to be installed anew` }
+}

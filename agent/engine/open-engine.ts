@@ -1,0 +1,402 @@
+import type { Approval, Changes } from '../../schemas/changes.ts'
+import type { Plan, Step, StepKind } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { Driver } from '../drivers/driver.ts'
+import type { SessionEvent } from '../drivers/sessions.ts'
+import type { NewEvent, RunWork, StepSent } from '../log/event-types.ts'
+import { findStep } from '../state/ledger-event-of.ts'
+import type { State, StepState } from '../state/state.ts'
+import { parseAttempt } from './attempt-id.ts'
+import { carryOut } from './carry-out.ts'
+import type { Assignment } from './carry-out.ts'
+import type { CompiledWork, Engine, EngineOptions } from './engine.ts'
+import { EngineError } from './engine-error.ts'
+import { schedule } from './schedule.ts'
+import type { Schedule } from './schedule.ts'
+import { prepareWork } from './work.ts'
+import type { Work, WorkItem } from './work.ts'
+
+/** Opens the engine. Closing it leaves what was sent to the next life; it does not stop nodes. */
+export function openEngine(options: EngineOptions): Engine {
+  return new RunLoop(options)
+}
+
+interface CurrentWork {
+  readonly work: Work
+  readonly plan: string
+  readonly changes: string
+}
+
+class RunLoop implements Engine {
+  readonly broken: Promise<unknown>
+  readonly #options: EngineOptions
+  readonly #drivers: ReadonlyMap<StepKind, Driver>
+  readonly #subscriptions: readonly Disposable[]
+  /** Steps that a driver has in hand. */
+  readonly #active = new Map<string, { readonly stop: AbortController; readonly end: Promise<void> }>()
+  readonly #askAt = new Map<string, number>()
+  readonly #break: (error: unknown) => void
+  #isBroken = false
+  #current: CurrentWork | undefined
+  #hurried = false
+  #closed = false
+  #timer: Disposable | undefined
+  /** Calls and turns of the loop, one after the other. */
+  #queue: Promise<unknown> = Promise.resolve()
+  #turnQueued = false
+  readonly #idle = new Set<() => void>()
+
+  constructor(options: EngineOptions) {
+    this.#options = options
+    this.#drivers = new Map(options.drivers.map((driver) => [driver.kind, driver]))
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    this.broken = promise
+    this.#break = (error) => {
+      this.#isBroken = true
+      resolve(error)
+    }
+    this.#subscriptions = [options.sessions.subscribe((event) => this.#heard(event))]
+  }
+
+  get state(): State {
+    return this.#options.state.current
+  }
+
+  get work(): CompiledWork | undefined {
+    return this.#current?.work
+  }
+
+  get schedule(): Schedule | undefined {
+    return this.#current === undefined ? undefined : this.#decide(this.#current.work)
+  }
+
+  start(compiled: CompiledWork, { reason, only }: { readonly reason: string; readonly only?: readonly string[] }): Promise<number | undefined> {
+    return this.#exclusive(async () => {
+      if (this.#running()) throw new EngineError('RUN_ACTIVE', `run ${this.state.run?.run} goes on`, { run: this.state.run?.run })
+      const work = prepareWork(compiled, only ?? null)
+      if (work.items.size === 0) return undefined
+      await this.#refuseUnsupported(work)
+      const run = (this.state.run?.run ?? 0) + 1
+      const current = await this.#keep(work)
+      this.#askAt.clear()
+      this.#hurried = false
+      await this.#append([{ type: 'run.started', data: { run, ...runWork(current, only ?? null), steps: work.items.size, reason } }])
+      this.#current = current
+      this.#wake()
+      return run
+    })
+  }
+
+  extend(compiled: CompiledWork, { reason }: { readonly reason: string }): Promise<void> {
+    return this.#exclusive(async () => {
+      const { run } = this.state
+      if (run === null || run.cancelled !== null) throw new EngineError('NO_RUN', 'there is no run to extend')
+      const work = prepareWork(compiled, run.work.only)
+      const idle = run.ended !== null && work.order.every(({ id, step }) => !isLeft(run.steps.get(id), step))
+      if (idle) return
+      await this.#refuseUnsupported(work)
+      const current = await this.#keep(work)
+      this.#askAt.clear()
+      await this.#append([{ type: 'run.extended', data: { run: run.run, ...runWork(current, run.work.only), steps: work.items.size, reason } }])
+      this.#current = current
+      this.#wake()
+    })
+  }
+
+  resume(): Promise<void> {
+    return this.#exclusive(async () => {
+      const { run } = this.state
+      if (run === null) return
+      const { plan, changes, commit, only } = run.work
+      this.#current = { ...(await this.#load(commit, plan, changes, only)), plan, changes }
+      for (const step of run.steps.values()) if (step.status === 'running' && step.sent !== null) await this.#settle(step.sent)
+      this.#wake()
+    })
+  }
+
+  approve(approval: Approval, { by }: { readonly by: string }): Promise<void> {
+    return this.#exclusive(async () => {
+      const node = this.#current?.work.items.get(approval.step)?.step.node ?? null
+      const events: NewEvent[] = [{ type: 'approval.given', data: { node, approval, by } }]
+      const { run } = this.state
+      const waits = run !== null && run.ended !== null && run.ended.state !== 'complete' && run.cancelled === null && this.#isOpen(approval.step)
+      if (waits) events.push({ type: 'run.continued', data: { run: run.run, reason: `${by} approved ${approval.step}` } })
+      await this.#append(events)
+      if (waits) this.#askAt.clear()
+      this.#askAt.delete(approval.step)
+      this.#wake()
+    })
+  }
+
+  freeze({ by, reason }: { readonly by: string; readonly reason: string }): Promise<void> {
+    return this.#exclusive(() => this.#append([{ type: 'freeze.on', data: { by, reason } }]))
+  }
+
+  thaw({ by }: { readonly by: string }): Promise<void> {
+    return this.#exclusive(async () => {
+      await this.#append([{ type: 'freeze.off', data: { by } }])
+      this.#wake()
+    })
+  }
+
+  cancel({ by }: { readonly by: string }): Promise<void> {
+    return this.#exclusive(async () => {
+      const { run } = this.state
+      if (run === null || run.ended !== null) throw new EngineError('NO_RUN', 'no run goes on')
+      await this.#append([{ type: 'run.cancelled', data: { run: run.run, by } }])
+      for (const { stop } of this.#active.values()) stop.abort('CANCELLED')
+      this.#wake()
+    })
+  }
+
+  hurry(): void {
+    this.#hurried = true
+    this.#wake()
+  }
+
+  async idle({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    signal.throwIfAborted()
+    if (!this.#running()) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const abort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', abort)
+    this.#idle.add(resolve)
+    try {
+      await promise
+    } finally {
+      signal.removeEventListener('abort', abort)
+      this.#idle.delete(resolve)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    this.#timer?.[Symbol.dispose]()
+    for (const subscription of this.#subscriptions) subscription[Symbol.dispose]()
+    const ends = [...this.#active.values()]
+    for (const { stop } of ends) stop.abort('CLOSED')
+    await Promise.all(ends.map(({ end }) => end))
+    await this.#queue
+  }
+
+  /** One turn: see what may start, start it, and end the run when nothing is left. */
+  async #turn(): Promise<void> {
+    const { run } = this.state
+    if (run === null || run.ended !== null || this.#current === undefined || this.#closed) return
+    const { work } = this.#current
+    const now = this.#decide(work)
+    if (now.skip.size > 0) {
+      await this.#append([...now.skip].map(([id, cause]): NewEvent => ({ type: 'step.skipped', data: { ...reference(run.run, item(work, id)), cause } })))
+    }
+    for (const id of now.start) this.#launch(this.#assign(run.run, item(work, id), this.#current, undefined))
+    if (now.done !== null) await this.#end(run.run, now.done)
+    else if (now.skip.size > 0) this.#wake()
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = now.wakeAt === undefined ? undefined : this.#options.timers.after(Math.max(0, now.wakeAt - this.#options.timers.now()), () => this.#wake())
+  }
+
+  #decide(work: Work): Schedule {
+    const { state, ledger, limits, timers, patienceMs } = this.#options
+    const { run, frozen, approvals } = state.current
+    return schedule({
+      work,
+      steps: run?.steps ?? new Map(),
+      active: new Set(this.#active.keys()),
+      bootstrapped: new Set(Object.entries(ledger.current.roles ?? {}).flatMap(([id, role]) => (role.bootstrapped ? [id] : []))),
+      approved: new Set(approvals.keys()),
+      frozen: frozen !== null,
+      cancelled: run !== null && run.cancelled !== null,
+      limits: limits(work.plan),
+      now: timers.now(),
+      askAt: this.#askAt,
+      patienceMs: this.#hurried ? 0 : patienceMs,
+    })
+  }
+
+  async #end(run: number, how: 'complete' | 'partial' | 'failed'): Promise<void> {
+    const { work } = this.#current as CurrentWork
+    const { cancelled, steps } = this.state.run as NonNullable<State['run']>
+    const events: NewEvent[] = []
+    const left = work.order.filter(({ id, step }) => isLeft(steps.get(id), step))
+    if (cancelled !== null) {
+      for (const open of left) events.push({ type: 'step.cancelled', data: { ...reference(run, open), n: steps.get(open.id)?.n ?? 0, by: cancelled } })
+    }
+    const count = (status: StepState['status']): number => work.order.filter(({ id, step }) => steps.get(id)?.status === status && steps.get(id)?.digest === step.digest).length
+    const failed = count('failed')
+    const waiting = cancelled === null ? left.length : 0
+    const reason = cancelled !== null ? `cancelled by ${cancelled}` : how === 'complete' ? 'every step is done' : how === 'failed' ? `${failed} failed` : `${waiting} wait`
+    events.push({ type: 'run.ended', data: { run, state: how, reason, succeeded: count('succeeded'), unchanged: count('unchanged'), failed, skipped: count('skipped'), waiting } })
+    await this.#append(events)
+    this.#hurried = false
+    for (const resolve of this.#idle) resolve()
+  }
+
+  #launch(assignment: Assignment): void {
+    const { id } = assignment.item
+    const stop = new AbortController()
+    const work = async (): Promise<void> => {
+      try {
+        const askAfterMs = await carryOut(assignment, this.#options, stop)
+        if (askAfterMs > 0) this.#askAt.set(id, this.#options.timers.now() + askAfterMs)
+        else this.#askAt.delete(id)
+      } catch (error) {
+        if (!this.#closed) this.#break(error)
+      } finally {
+        this.#active.delete(id)
+        this.#wake()
+      }
+    }
+    // The entry must be there before the first line of work() may remove it.
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#active.set(id, { stop, end: promise })
+    void work().then(resolve)
+  }
+
+  /** Takes up an attempt that an earlier life sent, under the plan that it was sent under. */
+  async #settle(sent: StepSent): Promise<void> {
+    const { work } = await this.#load(sent.commit, sent.plan, sent.changes, null)
+    const step = findStep(sent.step, work)
+    const found = work.items.get(sent.step) ?? (step === undefined ? undefined : { id: step.id, step, change: undefined, needs: [], excluded: [] })
+    if (found === undefined) throw new EngineError('KIND_UNSUPPORTED', `${sent.step} was sent, and its plan does not have it`, { step: sent.step })
+    this.#launch(this.#assign(sent.run, found, { work, plan: sent.plan, changes: sent.changes }, sent))
+  }
+
+  #assign(run: number, found: WorkItem, current: CurrentWork, sent: StepSent | undefined): Assignment {
+    const driver = this.#drivers.get(found.step.kind)
+    if (driver === undefined) throw unsupported(found.step, `this agent cannot carry out steps of kind ${found.step.kind}`)
+    return { run, item: found, work: current.work, plan: current.plan, changes: current.changes, driver, sent }
+  }
+
+  async #refuseUnsupported(work: Work): Promise<void> {
+    for (const { step } of work.order) {
+      const driver = this.#drivers.get(step.kind)
+      const why = driver === undefined ? `this agent cannot carry out steps of kind ${step.kind}` : driver.refuse?.(step, work.plan)
+      if (why === undefined) continue
+      const error = unsupported(step, why)
+      await this.#append([{ type: 'run.refused', data: { commit: work.commit, planId: work.plan.id, code: error.code, message: error.message, step: step.id } }])
+      throw error
+    }
+  }
+
+  async #keep(work: Work): Promise<CurrentWork> {
+    const { documents } = this.#options
+    return { work, plan: await documents.put(work.plan as unknown as Json), changes: await documents.put(work.changes as unknown as Json) }
+  }
+
+  async #load(commit: string, plan: string, changes: string, only: readonly string[] | null): Promise<{ readonly work: Work }> {
+    const { documents } = this.#options
+    const compiled = { commit, plan: (await documents.get(plan)) as unknown as Plan, changes: (await documents.get(changes)) as unknown as Changes }
+    return { work: prepareWork(compiled, only) }
+  }
+
+  #heard(event: SessionEvent): void {
+    switch (event.type) {
+      case 'output':
+        return this.#options.store.output({ attempt: event.attempt, stream: event.stream, text: event.text })
+      case 'accepted': {
+        const { step: id } = parseAttempt(event.attempt) ?? {}
+        const step = id === undefined ? undefined : this.state.run?.steps.get(id)
+        if (id === undefined || this.state.run === null || step?.sent?.attempt !== event.attempt || step.accepted) return
+        const accepted: NewEvent = { type: 'step.accepted', data: { run: this.state.run.run, step: id, node: step.node, attempt: event.attempt } }
+        return void this.#append([accepted]).catch(() => undefined)
+      }
+      case 'result':
+        return this.#acknowledgeEnded(event.machine, event.result.attempt)
+      case 'connected':
+        for (const entry of event.session.journal.values()) if (entry.state === 'finished') this.#acknowledgeEnded(event.session.machine, entry.attempt)
+        return this.#poke(event.session.machine)
+      case 'disks':
+        return this.#poke(event.machine)
+      case 'disconnected':
+        return
+    }
+  }
+
+  /** A node repeats a result until it is told that it is durable: also one whose acknowledgement got lost. */
+  #acknowledgeEnded(machine: string, attempt: string): void {
+    const { step, n } = parseAttempt(attempt) ?? { step: '', n: Infinity }
+    if (n > (this.state.tries.get(step) ?? 0)) return
+    if (this.#active.has(step) || this.state.run?.steps.get(step)?.sent?.attempt === attempt) return
+    this.#options.sessions.session(machine)?.acknowledge(attempt)
+  }
+
+  /** Something is new about a machine: asks the steps that wait on its node, and continues a run that gave up on it. */
+  #poke(machine: string): void {
+    const { run } = this.state
+    const work = this.#current?.work
+    if (run === null || work === undefined) return
+    const waiting = [...run.steps].filter(([id, step]) => {
+      if (step.status !== 'waiting' || work.items.get(id)?.step.digest !== step.digest) return false
+      return step.node === null || work.plan.nodes[step.node]?.machine === machine
+    })
+    if (waiting.length === 0) return
+    for (const [id] of waiting) this.#askAt.delete(id)
+    const machines = waiting.filter(([, step]) => step.on === 'machine')
+    if (run.ended !== null && run.cancelled === null && machines.length > 0) {
+      void this.#exclusive(async () => {
+        if (this.state.run?.run !== run.run || this.state.run.ended === null) return
+        await this.#append([{ type: 'run.continued', data: { run: run.run, reason: `machine ${machine} is here` } }])
+      }).catch(() => undefined)
+    }
+    this.#wake()
+  }
+
+  #running(): boolean {
+    const { run } = this.state
+    return run !== null && run.ended === null
+  }
+
+  #isOpen(id: string): boolean {
+    const found = this.#current?.work.items.get(id)
+    return found !== undefined && isLeft(this.state.run?.steps.get(id), found.step)
+  }
+
+  #wake(): void {
+    if (this.#turnQueued || this.#closed || this.#isBroken) return
+    this.#turnQueued = true
+    void this.#exclusive(() => {
+      this.#turnQueued = false
+      return this.#turn()
+    }).catch((error: unknown) => this.#break(error))
+  }
+
+  /** Calls and turns take their turns. */
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new EngineError('ENGINE_CLOSED', 'the engine is closed'))
+    const result = this.#queue.then(work)
+    this.#queue = result.catch(() => undefined)
+    return result
+  }
+
+  /** A log that cannot be written ends the engine. */
+  async #append(events: readonly NewEvent[]): Promise<void> {
+    try {
+      await this.#options.store.append(events, { epoch: this.#options.epoch })
+    } catch (error) {
+      this.#break(error)
+      throw error
+    }
+  }
+}
+
+function runWork({ work, plan, changes }: CurrentWork, only: readonly string[] | null): RunWork {
+  return { commit: work.commit, planId: work.plan.id, plan, changesId: work.changes.id, changes, only }
+}
+
+function reference(run: number, { id, step }: WorkItem): { readonly run: number; readonly step: string; readonly node: string | null; readonly digest: string } {
+  return { run, step: id, node: step.node, digest: step.digest }
+}
+
+function item(work: Work, id: string): WorkItem {
+  return work.items.get(id) as WorkItem
+}
+
+/** Whether this version of a step has not come to any end. */
+function isLeft(state: StepState | undefined, step: Step): boolean {
+  if (state === undefined || state.digest !== step.digest) return true
+  return state.status === 'waiting' || state.status === 'running' || state.status === 'retrying' || state.status === 'unknown'
+}
+
+function unsupported(step: Step, why: string): EngineError {
+  return new EngineError('KIND_UNSUPPORTED', `${step.id}: ${why}`, { step: step.id, kind: step.kind })
+}
