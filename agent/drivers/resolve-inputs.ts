@@ -1,15 +1,17 @@
+import { canonical } from '../../schemas/canonical.ts'
 import type { DeferredInput } from '../../schemas/deferred.ts'
-import { isDeferred } from '../../schemas/deferred.ts'
+import { inputsOfDocument } from '../../schemas/resolve-deferred.ts'
+import type { ResolvedInput } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { findStep } from '../state/ledger-event-of.ts'
 import type { StepContext } from './driver.ts'
 
 /** The values that the deferred values of a document wait for, by inputKey(). */
-export type ResolvedInputs = { readonly kind: 'found'; readonly values: ReadonlyMap<string, Json> } | { readonly kind: 'missing'; readonly code: string; readonly message: string }
+export type ResolvedInputs = { readonly kind: 'found'; readonly values: ReadonlyMap<string, ResolvedInput> } | { readonly kind: 'missing'; readonly code: string; readonly message: string }
 
 /** One name for each input. */
 export function inputKey(input: DeferredInput): string {
-  return 'step' in input ? `step ${input.step} ${input.provide}` : `secret ${input.secret} ${input.version}`
+  return canonical(input)
 }
 
 /**
@@ -17,30 +19,22 @@ export function inputKey(input: DeferredInput): string {
  * the ledger has it. Sensitive values are unsealed here, and nowhere before.
  */
 export async function resolveInputs(document: Json, context: StepContext): Promise<ResolvedInputs> {
-  const values = new Map<string, Json>()
-  for (const input of inputsOf(document)) {
-    const key = inputKey(input)
-    if (values.has(key)) continue
+  const values = new Map<string, ResolvedInput>()
+  for (const input of inputsOfDocument(document)) {
     if ('secret' in input) return { kind: 'missing', code: 'SECRETS_UNSUPPORTED', message: `the secret ${input.secret} is wanted, and this agent cannot decrypt secrets yet` }
     const found = provided(input.step, context)
     const reference = found?.sealed[input.provide]
     if (reference !== undefined) {
       const opened = await unseal(reference, context)
       if (opened === undefined) return { kind: 'missing', code: 'SEALED_MISSING', message: `${input.provide} of ${input.step} was sealed by another agent: run that step again` }
-      values.set(key, opened.value)
+      values.set(inputKey(input), { value: opened.value, sensitive: true })
       continue
     }
     const value = found === undefined || !Object.hasOwn(found.provides, input.provide) ? undefined : found.provides[input.provide]
     if (value === undefined) return { kind: 'missing', code: 'PROVIDE_UNKNOWN', message: `${input.step} has not provided ${input.provide}` }
-    values.set(key, value)
+    values.set(inputKey(input), { value, sensitive: false })
   }
   return { kind: 'found', values }
-}
-
-function inputsOf(value: Json): DeferredInput[] {
-  if (value === null || typeof value !== 'object') return []
-  if (isDeferred(value)) return Object.values(value.deferred.inputs)
-  return (Array.isArray(value) ? value : Object.values(value)).flatMap((inner: Json) => inputsOf(inner))
 }
 
 function provided(id: string, { state, ledger, plan, changes }: StepContext): { readonly provides: Readonly<Record<string, Json>>; readonly sealed: Readonly<Record<string, string>> } | undefined {

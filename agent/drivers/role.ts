@@ -2,6 +2,7 @@ import { digest } from '../../schemas/canonical.ts'
 import { incarnation } from '../../schemas/incarnation.ts'
 import type { ContentFile, Plan, Step } from '../../schemas/plan.ts'
 import type { RoleTask, TaskResult } from '../../schemas/protocol.ts'
+import { resolveDocument } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 import type { StepDocument } from '../../schemas/step-values.ts'
@@ -11,14 +12,9 @@ import { collectProvides } from './collect-provides.ts'
 import { crowbarDocument } from './crowbar-document.ts'
 import type { Driver, StepContext, StepOutcome, StepWaiting } from './driver.ts'
 import { replaceAt } from './json-pointer.ts'
-import { resolveInputs } from './resolve-inputs.ts'
+import { inputKey, resolveInputs } from './resolve-inputs.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
 import type { Stager } from './stage.ts'
-
-/** A document with every deferred value evaluated, or why that failed. `sensitive`: JSON pointers (RFC 6901) into it. */
-export type ResolvedDocument =
-  | { readonly kind: 'resolved'; readonly document: StepDocument; readonly sensitive: readonly string[] }
-  | { readonly kind: 'failed'; readonly message: string }
 
 /** What roles need from the rest of the agent. */
 export interface RoleDriverOptions {
@@ -26,8 +22,6 @@ export interface RoleDriverOptions {
   readonly stager: Stager
   /** Jigs that node agents of this version have. */
   readonly jigs: ReadonlySet<string>
-  /** Evaluates the deferred values of a document; `inputs` by inputKey(). Pure. */
-  readonly resolve: (document: StepDocument, inputs: ReadonlyMap<string, Json>) => ResolvedDocument
   /** A keyed digest that stands for a sensitive value: `AgentKey.reference`. */
   readonly reference: (value: Json) => string
 }
@@ -61,8 +55,9 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   if (planned === null) return waiting(`what ${step.id} is given is not known before ${step.node} has a machine`)
   const inputs = await resolveInputs(planned, context)
   if (inputs.kind === 'missing') return { kind: 'failed', code: inputs.code, message: inputs.message, retryable: false }
-  const resolved = options.resolve(planned, inputs.values)
-  if (resolved.kind === 'failed') return { kind: 'failed', code: 'DEFERRED_INVALID', message: resolved.message, retryable: false }
+  const resolved = resolveDocument(planned, (input) => inputs.values.get(inputKey(input)))
+  const [wrong] = resolved.failed
+  if (wrong !== undefined) return { kind: 'failed', code: 'DEFERRED_INVALID', message: `${wrong.pointer}: ${wrong.message}`, retryable: false }
   const digested = digest(replaceAt(resolved.document, resolved.sensitive, options.reference))
 
   const before = step.node === null ? undefined : context.ledger.nodes[step.node]?.steps[step.id]
@@ -76,7 +71,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   if ('kind' in brought) return brought
 
   const { attempt } = await context.intend({ machine: session.machine, inputs: digested })
-  const document = { ...resolved.document, crowbar: crowbarDocument(step, context) }
+  const document = { ...(resolved.document as StepDocument), crowbar: crowbarDocument(step, context) }
   session.send({
     kind: 'role',
     attempt,

@@ -1,0 +1,125 @@
+import { digest } from '../../../schemas/canonical.ts'
+import type { Change, Changes } from '../../../schemas/changes.ts'
+import type { Plan, Step } from '../../../schemas/plan.ts'
+import type { Json } from '../../../schemas/shape.ts'
+
+export type StepInput = Omit<Partial<Step>, 'needs'> & { readonly id: string; readonly needs?: readonly (string | Step['needs'][number])[]; readonly document?: Readonly<Record<string, Json>> }
+
+const values: Record<string, Json> = {}
+
+function keep(value: Json): string {
+  const key = digest(value)
+  values[key] = value
+  return key
+}
+
+/** A step as the compiler would write it; what a test does not say follows from the id: kind, node, role. */
+export function step(input: StepInput): Step {
+  const { id, document, needs = [], ...rest } = input
+  const [, deployment = null, role = null] = /^([^/@]+)\/([^/@#]+)@/.exec(id) ?? []
+  const kind = rest.kind ?? (id.startsWith('discover@') ? 'discover' : id.startsWith('install@') ? 'install' : id.startsWith('stage/') ? 'stage' : id.startsWith('barrier/') ? 'barrier' : 'role')
+  const node = rest.node !== undefined ? rest.node : (/@([^#]+)/.exec(id)?.[1] ?? null)
+  const attributes = document === undefined ? (rest.attributes ?? null) : keep({ parts: Object.fromEntries(Object.entries(document).map(([name, value]) => [name, keep(value)])) })
+  const made: Omit<Step, 'digest'> = {
+    id,
+    kind,
+    action: id.endsWith('#remove') ? 'remove' : 'run',
+    node,
+    runsOn: node === null ? 'admin' : 'node',
+    deployment: kind === 'role' ? deployment : null,
+    role: kind === 'role' ? role : null,
+    barclamp: kind === 'role' ? 'test' : null,
+    content: null,
+    jig: kind === 'role' ? 'script' : null,
+    entry: kind === 'role' ? 'run.sh' : null,
+    artifacts: [],
+    packages: [],
+    provides: {},
+    once: null,
+    destructive: false,
+    timeout: 60,
+    retries: { max: 0, backoff: 0 },
+    onChange: {},
+    removal: null,
+    entries: {},
+    cohort: 0,
+    ...rest,
+    attributes,
+    needs: needs.map((need) => (typeof need === 'string' ? { step: need, kind: 'requires', at: 'site.yaml:1:1' } : need)),
+  }
+  return { ...made, digest: rest.digest ?? digest({ id, attributes, document: document ?? null }) }
+}
+
+/** A plan of these steps. Every node that a step names is there, with a machine `m-<node>` unless `nodes` says otherwise. */
+export function planOf(steps: readonly Step[], more: Omit<Partial<Plan>, 'nodes'> & { readonly nodes?: Readonly<Record<string, Partial<Plan['nodes'][string]>>> } = {}): Plan {
+  const names = new Set([...steps.flatMap((one) => (one.node === null ? [] : [one.node])), ...Object.keys(more.nodes ?? {})])
+  const nodes = Object.fromEntries(
+    [...names].map((name, index) => [
+      name,
+      {
+        machine: `m-${name}`,
+        admin: false,
+        os: 'debian-12',
+        hardware: null,
+        tags: [],
+        labels: {},
+        addresses: { admin: `192.0.2.${index + 10}` },
+        attachments: [],
+        index,
+        generation: 0,
+        protect: false,
+        selector: `mac of ${name}`,
+        at: 'site.yaml:1:1',
+        ...more.nodes?.[name],
+      },
+    ]),
+  )
+  const used = Object.fromEntries(Object.entries(values))
+  return {
+    version: 1,
+    crowbar: '0.1.0',
+    source: { commit: null, tree: '', lock: null },
+    site: { name: 'test', domain: 'test.example.com', admin: { network: 'admin', address: '192.0.2.1' }, automation: { discovery: 'commit', apply: 'manual' } },
+    complete: true,
+    missing: [],
+    networks: {},
+    systems: {},
+    sources: {},
+    agents: {},
+    roles: {},
+    artifacts: {},
+    contents: {},
+    warnings: [],
+    ...more,
+    id: more.id ?? digest(steps.map((one) => one.digest)),
+    nodes: nodes as Plan['nodes'],
+    values: used,
+    steps,
+  }
+}
+
+/** Changes that ask for these steps of a plan (all of them when not said), and for removals that it does not have. */
+export function changesOf(plan: Plan, input: { readonly ids?: readonly string[]; readonly removals?: readonly Step[]; readonly approve?: readonly string[] } = {}): Changes {
+  const steps = [...(input.removals ?? []), ...plan.steps.filter((one) => input.ids === undefined || input.ids.includes(one.id))]
+  const change = (one: Step): Change => ({
+    step: one,
+    consequence: one.kind === 'install' ? 'reinstall' : 'run',
+    certain: true,
+    causes: [{ kind: 'new', path: null, before: null, after: null, at: null }],
+    disks: [],
+    needsApproval: input.approve?.includes(one.id) ?? false,
+    protectedBy: null,
+  })
+  return {
+    version: 1,
+    id: digest({ plan: plan.id, steps: steps.map((one) => one.id) }),
+    base: { kind: 'ledger', commit: null, run: null, state: null },
+    plan: plan.id,
+    commit: null,
+    changes: steps.map(change),
+    unchanged: plan.steps.length - steps.length,
+    values: {},
+    violations: [],
+    missing: [],
+  }
+}
