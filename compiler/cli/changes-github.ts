@@ -1,0 +1,23 @@
+import type { Change, Changes } from '../../schemas/changes.ts'
+import type { Diagnostic, Range } from '../../schemas/diagnostic.ts'
+import { renderGithub } from '../diagnostics/render-github.ts'
+
+/** What needs a reviewer's eye as annotations on the lines that cause it: everything from `remove` upwards. */
+export function changesGithub(changes: Changes): string {
+  const serious = changes.changes.filter(({ consequence }) => ['wipe', 'reinstall', 'release', 'remove', 'reboot', 'network'].includes(consequence))
+  return renderGithub([...serious.map(annotationOf), ...changes.violations.map(({ policy, level, message, at }) => ({ code: 'POLICY', severity: level === 'deny' ? ('error' as const) : ('warning' as const), summary: `${policy}: ${message}`, ...placed(at), related: [] }))])
+}
+
+function annotationOf({ step, consequence, certain, disks, needsApproval, protectedBy, causes }: Change): Diagnostic {
+  const wiped = disks.filter(({ fate }) => fate === 'wiped').map(({ serial, id, summary }) => `${serial === '' ? id : serial} (${summary})`)
+  const words = [`${step.id}: ${certain ? '' : 'may be '}${consequence}`, ...wiped.map((disk) => `wipes ${disk}`), ...(needsApproval ? ['needs an approval'] : []), ...(protectedBy === null ? [] : [`refused: protected at ${protectedBy}`])]
+  const at = causes.find((cause) => cause.at !== null)?.at ?? null
+  return { code: consequence.toUpperCase(), severity: protectedBy === null ? 'warning' : 'error', summary: words.join(', '), ...placed(at), related: [] }
+}
+
+function placed(at: string | null): { readonly range?: Range } {
+  const found = at === null ? null : /^(.*):(\d+):(\d+)$/.exec(at)
+  if (found === null) return {}
+  const position = { line: Number(found[2]), column: Number(found[3]) }
+  return { range: { path: found[1] as string, start: position, end: position } }
+}

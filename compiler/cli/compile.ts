@@ -1,0 +1,68 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { canonical } from '../../schemas/canonical.ts'
+import type { Compilation } from '../../schemas/compilation.ts'
+import type { Diagnostic } from '../../schemas/diagnostic.ts'
+import { EMPTY_LEDGER } from '../../schemas/ledger.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { lockText } from '../allocate/lock-text.ts'
+import { change } from '../change/change.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { LOCK_PATH } from '../parse/choose.ts'
+import { findLedger } from './base.ts'
+import { compileSite } from './compile-site.ts'
+import { placesOf } from './places.ts'
+import type { GoodSite } from './compile-site.ts'
+import { EXIT, tell } from './session.ts'
+
+/** Files that an earlier run may have left; everything else in the folder is not ours. */
+const WRITTEN = ['result.json', 'plan.json', 'changes.json', LOCK_PATH, 'blobs']
+
+/** `crowbar compile`: what the admin agent runs as a child process (schemas/compilation.ts). */
+export async function compileCommand({ site, ref, out, base }: { readonly site: string; readonly ref: string; readonly out: string; readonly base: string }): Promise<number> {
+  mkdirSync(out, { recursive: true })
+  for (const name of WRITTEN) rmSync(join(out, name), { recursive: true, force: true })
+  const { tree, compiled, diagnostics } = await compileSite({ site, ref })
+  const result = (ok: boolean, more: Partial<Compilation> & { readonly diagnostics: readonly Diagnostic[] }): void => {
+    const compilation: Compilation = { version: 1, ok, commit: tree?.commit ?? null, lockChanged: false, baseFound: false, ...more }
+    writeFileSync(join(out, 'result.json'), `${canonical(compilation as unknown as Json)}\n`)
+  }
+  tell(diagnostics, tree)
+  if (compiled === undefined) {
+    result(false, { diagnostics })
+    return EXIT.fault
+  }
+  const found = await findLedger(site, base)
+  if (found.kind === 'damaged') {
+    const problem = error('LEDGER_INVALID', undefined, `${found.message}.`, { fix: 'The agent publishes it again with its next run.' })
+    tell([problem], tree)
+    result(false, { diagnostics: [...diagnostics, problem] })
+    return EXIT.stale
+  }
+  const baseFound = found.kind === 'found'
+  if (baseFound && tree?.files.has(LOCK_PATH) === false && ranSomething(found.ledger)) {
+    const problem = error('LOCK_MISSING', undefined, `There is a ledger (${base}), but no ${LOCK_PATH} in the commit.`, { fix: `Restore ${LOCK_PATH} from the last commit that has it.` })
+    tell([problem], tree)
+    result(false, { diagnostics: [...diagnostics, problem], baseFound })
+    return EXIT.stale
+  }
+  write(compiled, { out, ledger: baseFound ? found.ledger : EMPTY_LEDGER })
+  // Last: who finds it finds everything else too.
+  result(true, { diagnostics, lockChanged: compiled.lockChanged, baseFound })
+  return EXIT.done
+}
+
+function ranSomething(ledger: Ledger): boolean {
+  return Object.values(ledger.nodes).some(({ steps }) => Object.keys(steps).length > 0)
+}
+
+function write(compiled: GoodSite, { out, ledger }: { readonly out: string; readonly ledger: Ledger }): void {
+  const changes = change(ledger, compiled.plan, { at: placesOf(compiled) })
+  writeFileSync(join(out, 'plan.json'), `${canonical(compiled.plan as unknown as Json)}\n`)
+  writeFileSync(join(out, 'changes.json'), `${canonical(changes as unknown as Json)}\n`)
+  writeFileSync(join(out, LOCK_PATH), lockText(compiled.lock))
+  mkdirSync(join(out, 'blobs'))
+  const named = new Set(Object.values(compiled.plan.contents).flatMap((files) => Object.values(files).map(({ sha256 }) => sha256)))
+  for (const [sha256, bytes] of compiled.blobs) if (named.has(sha256)) writeFileSync(join(out, 'blobs', sha256), bytes)
+}

@@ -1,0 +1,30 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { lockText } from '../allocate/lock-text.ts'
+import { LOCK_PATH } from '../parse/choose.ts'
+import { compileSite } from './compile-site.ts'
+import { EXIT, misused, tell } from './session.ts'
+
+/** `crowbar lock`: brings site.lock.json up to date. */
+export async function lockCommand(options: { readonly site: string; readonly rebind?: readonly string[]; readonly check?: true }): Promise<number> {
+  if (options.rebind !== undefined) return misused('lock --rebind is not there yet: take the lines of the nodes out of `bindings` in site.lock.json by hand')
+  const { tree, compiled, diagnostics } = await compileSite(options)
+  tell(diagnostics, tree)
+  if (compiled === undefined || tree === undefined) return EXIT.fault
+  if (tree.commit !== null) return misused(`${options.site} is a bare repository: the lock is written into a working folder`)
+  const text = lockText(compiled.lock)
+  const before = tree.files.get(LOCK_PATH)
+  if (before !== undefined && new TextDecoder().decode(before.bytes()) === text) {
+    process.stderr.write(`${LOCK_PATH} is up to date.\n`)
+    return EXIT.done
+  }
+  if (options.check === true) {
+    process.stderr.write(`${LOCK_PATH} would change.\n`)
+    return EXIT.stale
+  }
+  const file = join(options.site, LOCK_PATH)
+  writeFileSync(`${file}.new`, text)
+  renameSync(`${file}.new`, file)
+  process.stderr.write(`${LOCK_PATH} written: commit it with the change that led to it.\n`)
+  return EXIT.done
+}

@@ -1,0 +1,31 @@
+import { writeFileSync } from 'node:fs'
+import { canonical } from '../../schemas/canonical.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { LOCK_PATH } from '../parse/choose.ts'
+import { rangeOfFile } from '../tree/listing.ts'
+import type { SiteArguments } from './cli.ts'
+import { compileSite } from './compile-site.ts'
+import { EXIT, formatOf, tell } from './session.ts'
+
+/** `crowbar plan`: the desired state on stdout. Writes nothing but --out. */
+export async function planCommand(options: SiteArguments & { readonly frozen?: true; readonly out?: string; readonly format: string }): Promise<number> {
+  const format = formatOf(options.format, ['text', 'json', 'markdown', 'dot'])
+  if (format === undefined) return EXIT.usage
+  const { tree, compiled, diagnostics } = await compileSite(options)
+  const stale = options.frozen === true && compiled?.lockChanged === true
+  const range = tree?.files.has(LOCK_PATH) === true ? rangeOfFile(LOCK_PATH) : undefined
+  tell(stale ? [...diagnostics, error('LOCK_STALE', range, `${LOCK_PATH} is not what this site leads to.`, { fix: 'Run `crowbar lock` and commit the result.' })] : diagnostics, tree)
+  if (compiled === undefined) return EXIT.fault
+  if (stale) return EXIT.stale
+  const { plan } = compiled
+  if (options.out !== undefined) writeFileSync(options.out, `${canonical(plan as unknown as Json)}\n`)
+  if (format === 'json') process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`)
+  else if (format === 'dot') process.stdout.write((await import('../print/plan-dot.ts')).planDot(plan))
+  else {
+    const text = (await import('../print/plan-text.ts')).planText(plan)
+    process.stdout.write(format === 'markdown' ? `\`\`\`text\n${text}\`\`\`\n` : text)
+  }
+  if (compiled.lockChanged) process.stderr.write(`\n${LOCK_PATH} would change: \`crowbar lock\` writes it, and the admin agent commits it when machines are claimed.\n`)
+  return EXIT.done
+}
