@@ -1,4 +1,7 @@
+import type { Changes } from '../../schemas/changes.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { wantsDiscovery } from '../drivers/wants-discovery.ts'
 import type { State } from '../state/state.ts'
 import type { BootAnswer, BootClient } from './booter.ts'
 
@@ -7,6 +10,11 @@ export interface BootView {
   /** The last plan that compiled; null before the first. */
   readonly plan: Plan | null
   readonly state: State
+  readonly ledger: Ledger
+  /** What the last run carries out; undefined before the first. */
+  readonly work: { readonly plan: Plan; readonly changes: Changes } | undefined
+  /** The machine that has a port with this MAC, when one was seen. */
+  readonly machineOf: (mac: string) => string | undefined
   /** URL paths of the discovery image; null while it is not staged. */
   readonly image: { readonly kernel: string; readonly initrd: string } | null
   /** Kernel command line for a machine that boots discovery. Quick, and without effect. */
@@ -23,25 +31,16 @@ export function decideBoot(view: BootView, client: BootClient): BootAnswer {
   const { plan, state, image } = view
   if (state.frozen !== null) return { kind: 'local' }
   if (plan === null) return { kind: 'hold', reason: 'no commit of the site has compiled yet' }
-  const machine = [...state.machines.values()].find(one => one.macs.includes(client.mac))
-  if (machine !== undefined && machine.quarantined !== null) return { kind: 'hold', reason: `machine ${machine.id} is in quarantine: ${machine.quarantined.reason}` }
-  const claimed = machine === undefined ? undefined : Object.entries(plan.nodes).find(([, node]) => node.machine === machine.id)
-  if (claimed !== undefined && machine !== undefined) {
+  const machine = view.machineOf(client.mac)
+  const quarantined = machine === undefined ? undefined : state.machines.get(machine)?.quarantined
+  if (quarantined) return { kind: 'hold', reason: `machine ${machine} is in quarantine: ${quarantined.reason}` }
+  const claimed = machine === undefined ? undefined : Object.entries(plan.nodes).find(([, node]) => node.machine === machine)
+  if (claimed !== undefined) {
     const [name, node] = claimed
     if (node.admin || (node.os !== null && plan.systems[node.os]?.install === 'joined')) return { kind: 'local' }
-    const installed = state.nodes.get(name)?.installed ?? null
-    if (installed !== null && installed.machine !== machine.id) return { kind: 'hold', reason: `${name} is installed on another machine, ${installed.machine}` }
-    if (installed !== null && !isToBeReplaced(name, state)) return { kind: 'local' }
+    const wish = wantsDiscovery(name, { state, ledger: view.ledger, work: view.work })
+    if (wish.boot === 'local') return { kind: 'local' }
   }
   if (image === null) return { kind: 'hold', reason: 'the discovery image is being made' }
   return { kind: 'discovery', kernel: image.kernel, initrd: image.initrd, commandLine: view.commandLine(client.mac) }
-}
-
-/**
- * True when the run that goes on wants the machine in discovery to replace the system that it has. Whoever waits for a
- * person keeps running what is installed.
- */
-function isToBeReplaced(node: string, state: State): boolean {
-  const step = state.run?.ended === null ? state.run.steps.get(`install@${node}`) : undefined
-  return step !== undefined && step.status === 'waiting' && step.on === 'machine'
 }

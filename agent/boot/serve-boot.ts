@@ -11,7 +11,6 @@ import { bootRoutes } from './http/boot-routes.ts'
 import { FileCache } from './http/file-cache.ts'
 import { startHttp } from './http/http-server.ts'
 import { LoopDetector } from './loop-detector.ts'
-import { requireAddress } from './socket.ts'
 import { startTftp, type ResolveTftp } from './tftp/tftp-server.ts'
 
 /** One interface on which machines boot. */
@@ -78,7 +77,6 @@ const tftpPort = 69
 export async function serveBoot(options: ServeBootOptions): Promise<BootServices> {
   await using services = new AsyncDisposableStack()
   const subnets = new Map(options.interfaces.map((each) => [each.name, prepare(each)]))
-  for (const { name, address } of options.interfaces) requireAddress(name, address)
   const { journal, contents } = await LeaseJournal.open(options.leaseFile)
   services.use(journal)
   const leases = new LeaseTable(contents.leases)

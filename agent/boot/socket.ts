@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { createSocket, Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { networkInterfaces } from 'node:os'
 
 /** Why there is no socket. */
 export class BootSocketError extends Error {
   /**
-   * `ADDRESS_MISSING`: the interface is down or has not got the address. `DEVICE_REFUSED`: the socket could not be made,
-   * the message says why. `DEVICE_AMBIGUOUS`: there is no way to bind to a device here, and more than one to serve.
+   * `ADDRESS_MISSING`: the machine has not got the address. `DEVICE_REFUSED`: the socket could not be made, the message
+   * says why. `DEVICE_AMBIGUOUS`: there is no way to bind to a device here, and more than one that would be heard.
    */
   readonly code: 'BOOT_SOCKET_ADDRESS_MISSING' | 'BOOT_SOCKET_DEVICE_REFUSED' | 'BOOT_SOCKET_DEVICE_AMBIGUOUS'
 
@@ -41,7 +41,9 @@ const helperDeadlineMs = 10_000
  *    descriptor on Node's own channel; afterwards the socket is Node's alone, and nothing else runs. It needs what Node
  *    itself needs for ports below 1024, CAP_NET_BIND_SERVICE, and nothing for the device (Linux 5.7 or newer).
  * 2. where there is no perl: an ordinary socket, and only if the machine (its network namespace) has no other device
- *    that is up than this one and loopback, since then there is nothing to mistake. Else `BOOT_SOCKET_DEVICE_AMBIGUOUS`.
+ *    than this one and loopback, since then there is nothing to mistake. Else `BOOT_SOCKET_DEVICE_AMBIGUOUS`.
+ *
+ * The device needs no carrier: an admin node starts before the machines on its cables do.
  *
  * Whoever wants no helper gives descriptors that systemd bound (`BindToDevice=`) through `dgram`'s `bind({ fd })` in
  * place of this function.
@@ -69,7 +71,9 @@ export async function openDeviceSocket(options: DeviceSocketOptions): Promise<So
   })
   child.once('error', reject)
   child.once('close', (code) => {
-    reject(new BootSocketError('BOOT_SOCKET_DEVICE_REFUSED', `${device}: ${complaint.trim() || `helper ended with ${code}`}`))
+    const isMissing = complaint.includes('Cannot assign requested address')
+    const reason = isMissing ? 'BOOT_SOCKET_ADDRESS_MISSING' : 'BOOT_SOCKET_DEVICE_REFUSED'
+    reject(new BootSocketError(reason, `${device}: ${complaint.trim() || `helper ended with ${code}`}`))
   })
   try {
     return await promise
@@ -86,10 +90,11 @@ function isMissingProgram(error: unknown): boolean {
 
 /** An ordinary socket, where there is only one device that it can hear. */
 async function openOnlyDevice({ device, address, port }: DeviceSocketOptions): Promise<Socket> {
-  const others = Object.entries(networkInterfaces()).filter(([name, found]) => name !== device && found?.some((each) => !each.internal))
+  const table = await readFile('/proc/net/dev', 'latin1')
+  const devices = Array.from(table.matchAll(/^ *([^ :]+):/gm), ([, name]) => name)
+  const others = devices.filter((name) => name !== device && name !== 'lo')
   if (others.length > 0) {
-    const names = others.map(([name]) => name).join(', ')
-    const message = `cannot bind to ${device} alone without perl, and ${names} would be heard too`
+    const message = `cannot bind to ${device} alone without perl, and ${others.join(', ')} would be heard too`
     throw new BootSocketError('BOOT_SOCKET_DEVICE_AMBIGUOUS', message)
   }
   const socket = createSocket({ type: 'udp4', reuseAddr: true })
@@ -102,16 +107,4 @@ async function openOnlyDevice({ device, address, port }: DeviceSocketOptions): P
     socket.close()
     throw error
   }
-}
-
-/**
- * Checks that a device has an address, which makes a better message than the failing bind would.
- *
- * @throws {BootSocketError} `BOOT_SOCKET_ADDRESS_MISSING`
- */
-export function requireAddress(device: string, address: string): void {
-  const found = networkInterfaces()[device]?.filter(({ family }) => family === 'IPv4') ?? []
-  if (found.some((each) => each.address === address)) return
-  const has = found.map((each) => each.address).join(', ') || 'no address, or is down'
-  throw new BootSocketError('BOOT_SOCKET_ADDRESS_MISSING', `interface ${device} should have ${address} but has ${has}`)
 }

@@ -22,7 +22,8 @@ export interface Lease {
 /** All leases of one agent, by address and by client. Holds no more than one lease per address. */
 export class LeaseTable {
   readonly #byAddress = new Map<Ipv4, Lease>()
-  readonly #byClient = new Map<string, Lease>()
+  /** A client has more than one for a while, when it moves to another address. The last one comes last. */
+  readonly #byClient = new Map<string, Map<Ipv4, Lease>>()
 
   constructor(leases: Iterable<Lease> = []) {
     for (const lease of leases) this.set(lease)
@@ -35,7 +36,12 @@ export class LeaseTable {
 
   /** The last lease of a client in a subnet, also an expired one: a client that comes back gets its address again. */
   of(client: string, subnet: string): Lease | undefined {
-    return this.#byClient.get(clientKey(client, subnet))
+    return this.allOf(client, subnet).at(-1)
+  }
+
+  /** Every lease of a client in a subnet, in whatever state but declined, the last one last. */
+  allOf(client: string, subnet: string): readonly Lease[] {
+    return [...(this.#byClient.get(clientKey(client, subnet))?.values() ?? [])]
   }
 
   /** Every lease, oldest entry first. */
@@ -47,7 +53,11 @@ export class LeaseTable {
   set(lease: Lease): void {
     this.delete(lease.address)
     this.#byAddress.set(lease.address, lease)
-    if (lease.state !== 'declined') this.#byClient.set(clientKey(lease.client, lease.subnet), lease)
+    if (lease.state === 'declined') return
+    const key = clientKey(lease.client, lease.subnet)
+    const own = this.#byClient.get(key)
+    if (own) own.set(lease.address, lease)
+    else this.#byClient.set(key, new Map([[lease.address, lease]]))
   }
 
   /** Forgets an address. */
@@ -56,7 +66,9 @@ export class LeaseTable {
     if (!lease) return
     this.#byAddress.delete(address)
     const key = clientKey(lease.client, lease.subnet)
-    if (this.#byClient.get(key) === lease) this.#byClient.delete(key)
+    const own = this.#byClient.get(key)
+    own?.delete(address)
+    if (own?.size === 0) this.#byClient.delete(key)
   }
 
   /**

@@ -198,12 +198,11 @@ function isAuthoritative({ config }: PreparedSubnet): boolean {
 function bind(exchange: Exchange, address: Ipv4): DhcpOutcome {
   const { state, subnet, key, arrival } = exchange
   const outcome = grant(exchange, 'ack', address)
-  const changes = [lease(exchange, address, 'bound', arrival.time + leaseSeconds(exchange) * 1000)]
-  const before = state.leases.of(key, subnet.config.name)
-  if (before && before.address !== address && before.expires > arrival.time) {
-    changes.unshift({ ...before, state: 'released', expires: arrival.time })
-  }
-  return { ...outcome, changes }
+  const left = state.leases
+    .allOf(key, subnet.config.name)
+    .filter((each) => each.address !== address && each.state === 'bound' && each.expires > arrival.time)
+    .map((each) => ({ ...each, state: 'released', expires: arrival.time }) as const)
+  return { ...outcome, changes: [...left, lease(exchange, address, 'bound', arrival.time + leaseSeconds(exchange) * 1000)] }
 }
 
 /** The client took another server's offer: ours is free again, and we know of the other server. */

@@ -57,6 +57,18 @@ export class BootLink implements AsyncDisposable {
     if (options.machineAddress) await run('ip', ['-n', this.#name(name), 'addr', 'add', options.machineAddress, 'dev', 'eth0'])
   }
 
+  /** Makes a bridge `device` with `address` (CIDR) on the admin node, and a tap on it for each virtual machine. */
+  async bridge(device: string, options: { address: string; taps: readonly string[] }): Promise<void> {
+    const admin = this.#name('admin')
+    await run('ip', ['-n', admin, 'link', 'add', device, 'type', 'bridge'])
+    await run('ip', ['-n', admin, 'addr', 'add', options.address, 'dev', device])
+    await run('ip', ['-n', admin, 'link', 'set', device, 'up'])
+    for (const tap of options.taps) {
+      await run('ip', ['-n', admin, 'tuntap', 'add', tap, 'mode', 'tap'])
+      await run('ip', ['-n', admin, 'link', 'set', tap, 'master', device, 'up'])
+    }
+  }
+
   async #namespace(name: string): Promise<void> {
     const full = this.#name(name)
     await run('ip', ['netns', 'add', full])
