@@ -19,7 +19,7 @@ export function causeLines(causes: readonly Cause[], options: { readonly said: s
     else if (cause.kind === 'unfinished') lines.push(...labelled('again', 'it was started before and did not succeed', at))
     else if (cause.kind === 'artifacts') lines.push(...valueLines('artifacts', cause, at, options.full))
     else if (cause.kind === 'other' && cause.path === null) lines.push(...labelled('differs', typeof cause.after === 'string' ? safe(cause.after) : 'in more than can be named', at))
-    else if (cause.kind === 'machine' && cause.path === 'node') lines.push(...labelled('taken from', `${String(cause.before)}, which has it now`, at))
+    else if (cause.kind === 'machine' && cause.path === 'node') lines.push(...labelled('taken from', `${valueText(cause.before)}, which has it now`, at))
     else if (cause.kind !== 'reinstalled' && cause.kind !== 'removed') lines.push(...valueLines(cause.path ?? cause.kind, cause, at, options.full))
   }
   return lines
@@ -39,7 +39,7 @@ function valueLines(path: string, cause: Pick<Cause, 'before' | 'after'>, at: st
   if (secret !== null) return edges(`${head}${secret}`, at)
   const listed = listDifference(cause.before, cause.after)
   const [before, after] = [cut(valueText(cause.before), most), cut(valueText(cause.after), most)]
-  if (before === after) return edges(`${head}${after}, computed differently`, at)
+  if (canonical(cause.before) === canonical(cause.after)) return edges(`${head}${after}, computed differently`, at)
   const one = cause.before === null ? `${head}${isLater(cause.after) ? '' : '+ '}${after}` : cause.after === null ? `${head}- ${before}` : `${head}${before} -> ${after}`
   if (one.length <= WIDTH) return edges(one, at)
   if (cause.before === null || cause.after === null) return labelled(safe(path), cause.before === null ? `+ ${after}` : `- ${before}`, at)
@@ -54,7 +54,7 @@ function valueLines(path: string, cause: Pick<Cause, 'before' | 'after'>, at: st
 
 /** A value in few words: like YAML's flow style, strings plain where that is not ambiguous. */
 export function valueText(value: Json): string {
-  if (typeof value === 'string') return /^[A-Za-z0-9_./:@+-]+$/.test(value) && !/^(true|false|null|[0-9.+-]+)$/.test(value) ? value : safe(JSON.stringify(value))
+  if (typeof value === 'string') return /^[A-Za-z0-9_./:@+-]+$/.test(value) && !/^(true|false|null|[-+]?[0-9]+(\.[0-9]*)?)$/.test(value) ? value : safe(JSON.stringify(value))
   if (value === null || typeof value !== 'object') return canonical(value)
   if (isLater(value)) return laterText(value)
   if (Array.isArray(value)) return `[${value.map((item: Json) => valueText(item)).join(', ')}]`

@@ -1,4 +1,5 @@
-import type { Change, DiskFate } from '../../schemas/changes.ts'
+import { canonical } from '../../schemas/canonical.ts'
+import type { Cause, Change, DiskFate } from '../../schemas/changes.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { causeLines } from './cause-lines.ts'
 import type { DiffOptions } from './diff-options.ts'
@@ -6,11 +7,12 @@ import { labelOf } from './diff-summary.ts'
 import { foldNames } from './fold-names.ts'
 import { nodesOf } from './groups.ts'
 import type { ChangeGroup, Grouped, Variant } from './groups.ts'
-import { count, cut, diskSize, edges, labelHead, labelled, safe, WIDTH } from './layout.ts'
+import { count, cut, diskSize, edges, labelHead, labelled, safe, thousands, WIDTH } from './layout.ts'
 
 /** Nodes that are told one by one, and differences of one role that are told apart, when not everything is asked for. */
 const NODES_TOLD = 6
-const VARIANTS_TOLD = 4
+const VARIANTS_TOLD = 3
+const CAUSE_LINES = 12
 
 /** A part of the text that is printed whole or not at all. */
 export interface Section {
@@ -52,86 +54,117 @@ function placeOf(group: ChangeGroup): string | null {
   return at !== null && group.variants.length === 1 && (group.kind === 'role' || group.kind === 'removal' || group.kind === 'other' || nodesOf(group).length === 1) ? at : null
 }
 
-/** A role, or whatever else is the same work on many nodes. */
+/** A role, or whatever else is the same work on many nodes: what all have in common, then what only some have. */
 function workLines(group: ChangeGroup, options: DiffOptions): readonly string[] {
   const full = options.full === true
-  const told = full ? group.variants : group.variants.slice(0, VARIANTS_TOLD)
-  const lines = told.flatMap((variant) => {
-    const on = group.variants.length === 1 ? [] : labelled('on', cut(foldNames(variant.changes.map((one) => one.step.node ?? '')), full ? Infinity : WIDTH * 2))
-    return [...on, ...variantLines(group, variant, options)]
-  })
-  if (told.length < group.variants.length) {
-    const rest = group.variants.slice(told.length).reduce((sum, variant) => sum + variant.changes.length, 0)
-    lines.push(`  ... and ${count(rest, 'node')} more, each for other values: --full`)
+  const { variants } = group
+  const [first] = variants
+  if (first === undefined) return []
+  const common = variants.length === 1 ? first.causes : first.causes.filter((cause) => variants.every((variant) => variant.causes.some((other) => canonical(other) === canonical(cause))))
+  const lines = [...entryLines(group, first), ...causes(group, common, full)]
+  if (variants.length > 1) {
+    const told = full || variants.length <= VARIANTS_TOLD ? variants : variants.slice(0, 1)
+    for (const variant of told) {
+      const nodes = foldNames(variant.changes.map((one) => one.step.node ?? ''))
+      lines.push(...labelled(told.length < variants.length ? 'such as' : 'on', full ? nodes : cut(nodes, WIDTH * 2)))
+      lines.push(...causes(group, variant.causes.filter((cause) => !common.includes(cause) && !common.some((other) => canonical(other) === canonical(cause))), full))
+    }
+    const rest = variants.slice(told.length).reduce((sum, variant) => sum + variant.changes.length, 0)
+    if (rest > 0) lines.push(`  ... and ${count(rest, 'node')} more, with other values: --full`)
   }
+  const atInstall = [...new Set(variants.flatMap((variant) => variant.atInstall))]
+  if (atInstall.length > 0) lines.push(...labelled('install', `${cut(foldNames(atInstall), full ? Infinity : WIDTH)}: with the new installation`))
   return [...lines, ...permissionLines(group, full)]
 }
 
-function variantLines(group: ChangeGroup, variant: Variant, options: DiffOptions): readonly string[] {
-  const full = options.full === true
+/** What runs, when that is not plain from the heading. */
+function entryLines(group: ChangeGroup, variant: Variant): readonly string[] {
   const [first] = variant.changes
-  const lines: string[] = []
-  if (group.kind === 'removal' && first !== undefined) {
-    const { step } = first
-    if (step.entry === null) lines.push(...labelled('nothing', 'is undone: the role has no `remove`; what it did stays there'))
-    else lines.push(...labelled('runs', `${safe(step.entry)}; ${step.destructive ? 'deletes data, or does not say that it does not' : 'declares that it deletes no data'}`))
+  if (first === undefined) return []
+  const { step } = first
+  if (group.kind === 'removal') {
+    if (step.entry === null) return labelled('nothing', 'is undone: the role has no `remove`; what it did stays there')
+    return labelled('runs', `${safe(step.entry)}; ${step.destructive ? 'deletes data, or does not say that it does not' : 'declares that it deletes no data'}`)
   }
-  if (first !== undefined && !first.certain && first.causes.every((cause) => cause.kind === 'wants' && cause.before === null)) {
-    lines.push(...labelled('only if', 'these values turn out to be others than before:'))
-  }
-  const causes = causeLines(variant.causes, { said: placeOf(group), full })
-  const limit = full ? causes.length : 12
-  lines.push(...causes.slice(0, limit))
-  if (causes.length > limit) lines.push(`  ... and ${causes.length - limit} lines more: --full`)
-  if (variant.atInstall.length > 0) lines.push(...labelled('install', `${cut(foldNames(variant.atInstall), full ? Infinity : WIDTH)}: with the new installation`))
-  return lines
+  const perhaps = !first.certain && first.causes.every((cause) => cause.kind === 'wants' && cause.before === null)
+  return perhaps ? labelled('only if', 'these values turn out to be others than before:') : []
 }
 
-/** Installs and releases, node by node: each has disks of its own. */
+function causes(group: ChangeGroup, of: readonly Cause[], full: boolean): readonly string[] {
+  const lines = causeLines(of, { said: placeOf(group), full })
+  if (full || lines.length <= CAUSE_LINES) return lines
+  return [...lines.slice(0, CAUSE_LINES), `  ... and ${count(lines.length - CAUSE_LINES, 'line')} more: --full`]
+}
+
+/** Installs and releases, node by node: each has disks of its own. What they have in common comes first. */
 function nodeLines(group: ChangeGroup, grouped: Grouped, plan: Plan, options: DiffOptions): readonly string[] {
+  const full = options.full === true
   const changes = group.variants.flatMap((variant) => variant.changes)
-  const told = options.full === true ? changes : changes.slice(0, NODES_TOLD)
-  const lines = told.flatMap((one) => [...(changes.length === 1 ? [] : nodeHead(one)), ...oneNode(one, { grouped, plan, options, alone: changes.length === 1 })])
-  if (told.length < changes.length) lines.push(`  ... and ${count(changes.length - told.length, 'node')} more, each disk by its serial: --full`)
-  return [...lines, ...permissionLines(group, options.full === true)]
-}
-
-function nodeHead(one: Change): readonly string[] {
-  return edges(`  ${one.step.node ?? ''}`, one.causes.find((cause) => cause.at !== null)?.at ?? null)
+  const [only] = changes
+  const telling = { grouped, plan, options }
+  if (only !== undefined && changes.length === 1) {
+    const said = placeOf(group)
+    return [...causeLines(only.causes.filter((cause) => cause.kind !== 'new'), { said, full }), ...machineLines(only, '', telling), ...nodeEnd(only, telling), ...permissionLines(group, full)]
+  }
+  const lines: string[] = []
+  let told = 0
+  for (const variant of group.variants) {
+    const shared = (variant.changes[0]?.causes ?? []).filter((cause) => cause.kind === 'os')
+    lines.push(...causeLines(shared.map((cause) => ({ ...cause, at: null })), { said: null, full }))
+    for (const one of variant.changes) {
+      if (!full && told === NODES_TOLD) break
+      told++
+      const at = one.causes.find((cause) => cause.at !== null)?.at ?? null
+      const [head = '', ...machine] = machineLines(one, one.step.node ?? '', telling)
+      lines.push(...edges(head, at), ...causeLines(one.causes.filter((cause) => cause.kind !== 'new' && cause.kind !== 'os'), { said: at, full }), ...machine)
+    }
+  }
+  if (told < changes.length) lines.push(`  ... and ${count(changes.length - told, 'node')} more, each disk by its serial: --full`)
+  if (group.kind === 'install') {
+    const roles = changes.reduce((sum, one) => sum + (grouped.following.get(one.step.node ?? '') ?? 0), 0)
+    if (roles > 0) lines.push(...labelled('then', `all roles of these nodes, ${thousands(roles)} in all`))
+  }
+  return [...lines, ...permissionLines(group, full)]
 }
 
 interface Telling {
   readonly grouped: Grouped
   readonly plan: Plan
   readonly options: DiffOptions
-  readonly alone: boolean
 }
 
-function oneNode(one: Change, { grouped, plan, options, alone }: Telling): readonly string[] {
-  const name = one.step.node ?? ''
-  const node = Object.hasOwn(plan.nodes, name) ? plan.nodes[name] : undefined
-  const said = one.causes.find((cause) => cause.at !== null)?.at ?? null
+/** The machine and its disks; the first line is headed by the node's name when several are told. */
+function machineLines(one: Change, name: string, { plan, options }: Telling): readonly string[] {
   if (one.step.kind === 'release') {
-    return [...labelled('machine', String(one.causes[0]?.before ?? 'none')), ...labelled('kept', 'all that is on its disks; it boots its own disk and gets no task any more')]
+    const machine = one.causes[0]?.before
+    return [...labelled(name === '' ? 'machine' : name, typeof machine === 'string' ? machineWords(machine, options) : 'no machine'), ...(name === '' ? labelled('keeps', 'all that is on its disks') : [])]
   }
-  const lines = [...causeLines(one.causes.filter((cause) => cause.kind !== 'new'), { said, full: options.full === true })]
+  const node = plan.nodes[one.step.node ?? '']
   const machine = node?.machine ?? null
   if (machine === null) {
-    lines.push(...labelled('claims', `${safe(node?.selector ?? '')}; none yet`))
-    lines.push(...labelled('disks', 'unknown until a machine is claimed; cannot be approved before'))
-  } else {
-    lines.push(...labelled('machine', machineWords(machine, options)))
-    for (const disk of one.disks) if (disk.fate === 'wiped' || alone || options.full === true) lines.push(diskLine(disk))
-    const kept = one.disks.filter((disk) => disk.fate === 'kept').length
-    if (!alone && options.full !== true && kept > 0) lines.push(...labelled('kept', count(kept, 'disk')))
-    if (!one.certain && one.disks.every((disk) => disk.signature === null || disk.fate === 'kept')) lines.push(...labelled('disks', 'nobody has looked at them yet; cannot be approved before'))
+    const claims = labelled(name === '' ? 'claims' : name, `${name === '' ? '' : 'claims '}${safe(node?.selector ?? '')}; none yet`)
+    return name === '' ? [...claims, ...labelled('disks', 'unknown until a machine is claimed; cannot be approved before')] : claims
   }
+  const lines = [...labelled(name === '' ? 'machine' : name, machineWords(machine, options))]
+  const all = name === '' || options.full === true
+  for (const disk of one.disks) if (disk.fate === 'wiped' || all) lines.push(diskLine(disk))
+  const kept = one.disks.filter((disk) => disk.fate === 'kept').length
+  if (!all && kept > 0) lines.push(...labelled('kept', count(kept, 'other disk')))
+  const unseen = one.disks.filter((disk) => disk.fate === 'wiped' && disk.signature === null).length
+  if (name === '' && !one.certain && unseen > 0) lines.push(...labelled('disks', 'not all were looked at yet; cannot be approved before'))
   if (!one.step.destructive) lines.push(...labelled('writes', 'no disk: the system that is there joins as it is'))
-  const addresses = Object.entries(node?.addresses ?? {}).map(([network, address]) => `${network} ${address}`)
-  if (one.causes.some((cause) => cause.kind === 'new') && addresses.length > 0) lines.push(...labelled('gets', addresses.join(', ')))
-  const roles = grouped.following.get(name) ?? 0
-  if (roles > 0) lines.push(...labelled('then', `all its ${count(roles, 'role')}${one.causes.some((cause) => cause.kind === 'new') ? '' : ' again'}`))
   return lines
+}
+
+function nodeEnd(one: Change, { grouped, plan }: Telling): readonly string[] {
+  const name = one.step.node ?? ''
+  const fresh = one.causes.some((cause) => cause.kind === 'new')
+  const addresses = Object.entries(plan.nodes[name]?.addresses ?? {}).map(([network, address]) => `${network} ${address}`)
+  const roles = grouped.following.get(name) ?? 0
+  return [
+    ...(fresh && addresses.length > 0 ? labelled('gets', addresses.join(', ')) : []),
+    ...(roles > 0 ? labelled('then', `${roles === 1 ? 'its 1 role' : `all its ${roles} roles`}${fresh ? '' : ' again'}`) : []),
+  ]
 }
 
 function machineWords(machine: string, options: DiffOptions): string {
@@ -154,9 +187,8 @@ function permissionLines(group: ChangeGroup, full: boolean): readonly string[] {
     return labelled('refused', `protected by ${places.slice(0, 4).join(', ')}${places.length > 4 ? ', ...' : ''}`)
   }
   if (group.permission !== 'needs approval') return []
-  const shown = full ? changes : changes.slice(0, NODES_TOLD)
-  const names = shown.map((one) => one.step.id).join(', ')
-  const rest = shown.length < changes.length ? ` and ${changes.length - shown.length} more` : ''
+  const steps = changes.length <= 3 || group.kind !== 'install' ? changes.slice(0, 3).map((one) => one.step.id).join(', ') : `install@${foldNames(nodesOf(group))}`
+  const rest = changes.length > 3 && group.kind !== 'install' ? ` and ${changes.length - 3} more` : ''
   const bound = group.kind === 'install' ? 'machine, disks or contents differ' : 'machine or work differ'
-  return labelled('approve', `${names}${rest}   (void if ${bound})`)
+  return labelled('approve', `${cut(steps, full ? Infinity : WIDTH)}${rest}   (void if ${bound})`)
 }

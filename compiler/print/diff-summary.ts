@@ -72,8 +72,9 @@ export function nothingElse(changes: Changes, plan: Plan): readonly string[] {
   const absent = words.flatMap(([consequence, word]) => (had.has(consequence) ? [] : [`0 ${word}`]))
   const { steps, nodes } = untouched(changes, plan)
   const names = foldNames(nodes)
-  const stands = `${count(steps, 'step')} ${steps === 1 ? 'stands' : 'stand'} as ${steps === 1 ? 'it is' : 'they are'}; ${count(nodes.length, 'node')} not touched${names === '' || names.length > 50 ? '' : `: ${names}`}.`
-  return wrap(`Nothing else${absent.length === 0 ? '' : `: ${absent.join(', ')}`}. ${stands}`, WIDTH - 2).map((line) => `  ${line}`)
+  const stands = steps === 0 ? '' : ` ${count(steps, 'step')} ${steps === 1 ? 'stands as it is' : 'stand as they are'}.`
+  const alone = nodes.length === 0 ? '' : ` Not touched: ${names.length > 50 ? count(nodes.length, 'node') : names}.`
+  return wrap(`Nothing else${absent.length === 0 ? '' : `: ${absent.join(', ')}`}.${stands}${alone}`, WIDTH - 2).map((line) => `  ${line}`)
 }
 
 function whatOf(group: ChangeGroup, plan: Plan): string {
@@ -82,16 +83,16 @@ function whatOf(group: ChangeGroup, plan: Plan): string {
   if (group.kind === 'release') return `${nodes}  left the site`
   if (group.kind === 'removal') {
     if (group.consequence === 'none') return `${group.subject}, nothing is undone`
-    return group.consequence === 'wipe' ? `${group.subject} removed, with its data` : group.subject
+    return group.consequence === 'wipe' ? `${group.subject} removed with its data, ${nodes}` : group.subject
   }
-  return group.consequence === 'wipe' ? `${group.subject}, may delete data` : group.subject
+  return group.consequence === 'wipe' ? `${group.subject} may delete data, ${nodes}` : group.subject
 }
 
 function installWords(group: ChangeGroup, plan: Plan): string {
   const changes = group.variants.flatMap((variant) => variant.changes)
   const systems = [...new Set(changes.map((one) => plan.nodes[one.step.node ?? '']?.os ?? 'an os not known yet'))]
   const fresh = changes.every((one) => one.causes.some((cause) => cause.kind === 'new'))
-  if (group.permission === 'approve later' && changes.every((one) => (plan.nodes[one.step.node ?? '']?.machine ?? null) === null)) return 'new, no machine yet'
+  if (group.unclaimed) return fresh ? 'new, no machine yet' : 'no machine any more'
   if (changes.every((one) => !one.step.destructive)) return fresh ? 'joins as it is' : 'joins again as it is'
   return `${fresh ? 'installed' : 'reinstalled'} as ${systems.length > 3 ? `${systems.length} systems` : systems.join(', ')}`
 }

@@ -17,6 +17,8 @@ export interface ChangeGroup {
   /** `deployment/role`; of other kinds the kind. */
   readonly subject: string
   readonly permission: Permission
+  /** Installs of nodes that have no machine yet. */
+  readonly unclaimed: boolean
   readonly variants: readonly Variant[]
 }
 
@@ -90,7 +92,7 @@ export function untouched(changes: Changes, plan: Plan): { readonly steps: numbe
 function headOf(one: Change): Omit<ChangeGroup, 'variants'> {
   const { step, consequence, certain } = one
   const permission = permissionOf(one)
-  const rest = { consequence, certain, permission }
+  const rest = { consequence, certain, permission, unclaimed: step.kind === 'install' && step.attributes === null }
   if (step.kind === 'install' || step.kind === 'release') return { ...rest, kind: step.kind, subject: step.kind }
   if (step.kind !== 'role') return { ...rest, kind: 'other', subject: step.id.replace(/@.*$/, '') }
   const subject = subjectOf(one)

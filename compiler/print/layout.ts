@@ -2,16 +2,17 @@
 export const WIDTH = 80
 
 /**
- * Text that may stand on a terminal or in a pull request: control characters, and those that turn the direction of
- * writing, are shown as escapes. Names of models and disks come from hardware, and values from whoever wrote them.
+ * Text that may stand on a terminal or in a pull request: characters that control or format without being seen, among
+ * them those that turn the direction of writing, are shown as escapes. Names of models and disks come from hardware,
+ * values from whoever wrote them.
  */
 export function safe(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }
 
 /** Cuts text that is too long, and shows that it did. */
 export function cut(text: string, width: number): string {
-  const characters = [...text]
+  const characters = Array.from(text)
   return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 3)).join('')}...`
 }
 

@@ -30,8 +30,12 @@ export function aftermath(changes: Changes): readonly string[] {
   const others = changes.changes.some((one) => one.step.node !== null && !waiting.has(one.step.node))
   const sentences: string[] = []
   if (changes.commit === null) sentences.push('Commit first: the agent applies commits.')
+  if (changes.violations.some((one) => one.level === 'deny')) return [...sentences, 'A policy refuses it: nothing runs.']
   if (held.length > 0) sentences.push(`Without the approval${held.length === 1 ? '' : 's'} ${nodes(held)} ${stay(held)}${others ? '; the others proceed' : ''}.`)
-  if (later.length > 0) sentences.push(`${nodes(later)} ${wait(later)} for ${later.every((one) => one.step.once === null) ? 'a machine' : 'a look at its disks'}, then for an approval.`)
+  const unclaimed = later.filter((one) => one.step.once === null)
+  const unseen = later.filter((one) => one.step.once !== null)
+  if (unseen.length > 0) sentences.push(`${nodes(unseen)} ${wait(unseen)} for a look at the disks, then for an approval.`)
+  if (unclaimed.length > 0) sentences.push(`${nodes(unclaimed)} ${wait(unclaimed)} for a machine, then for an approval.`)
   if (refused.length > 0) sentences.push(`${nodes(refused)} ${stay(refused)}: protected; take \`protect\` off in a commit of its own first.`)
   return sentences
 }
