@@ -64,6 +64,7 @@ export function parseTftpPacket(bytes: Buffer): TftpPacket | undefined {
 
 /** Texts that each end with NUL, from byte 2; undefined if the last one does not, or there is too much. */
 function readWords(bytes: Buffer): readonly string[] | undefined {
+  if (bytes.length === 2) return []
   if (bytes.length > longestRequest || bytes[bytes.length - 1] !== 0) return undefined
   return bytes.toString('latin1', 2, bytes.length - 1).split('\0')
 }
