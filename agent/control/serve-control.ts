@@ -15,6 +15,8 @@ export interface ControlOperations {
   freeze(frozen: boolean): Promise<void>
   /** Lets running steps end, starts no more, ends the run. */
   cancel(): Promise<void>
+  /** `/etc/crowbar/agent.json` for a machine that is installed already and is to be this node. */
+  join(node: string): Promise<unknown>
   /** The sequence of the newest event. */
   sequence(): Promise<number>
   /** Events after `seq` in order; with `follow` it goes on until the signal aborts. */
@@ -95,6 +97,11 @@ async function route(request: IncomingMessage, response: ServerResponse, operati
     case 'POST /cancel':
       await operations.cancel()
       return sendJson(response, 200, {})
+    case 'GET /join': {
+      const node = url.searchParams.get('node')
+      if (node === null) throw new RequestError('which node?')
+      return sendJson(response, 200, await operations.join(node))
+    }
     case 'GET /sequence':
       return sendJson(response, 200, { seq: await operations.sequence() })
     case 'GET /events':

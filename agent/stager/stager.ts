@@ -11,20 +11,25 @@ export interface StagedDiscovery {
   readonly initrd: string
 }
 
+/** A stager of artifact sets, and of the image that machines boot before they have a system. */
+export interface ArtifactStager extends Stager {
+  discovery(stage: StageOptions): Promise<StagedDiscovery>
+}
+
 /**
  * The stager of an agent: one store, and somebody who carries out what is not in it.
  *
- * @param options.base URL of the boot server as machines reach it, without a slash at the end.
+ * @param options.base gives the URL of the boot server as machines reach it, without a slash at the end.
  */
-export function openStager(options: { readonly store: Store; readonly carryOut: CarryOut; readonly base: string }): Stager & { discovery(stage: StageOptions): Promise<StagedDiscovery> } {
+export function openStager(options: { readonly store: Store; readonly carryOut: CarryOut; readonly base: () => string }): ArtifactStager {
   const { store, carryOut, base } = options
-  const object = (hash: string): string => `${base}/artifacts/sha256/${hash.replace('sha256:', '')}`
+  const object = (hash: string): string => `${base()}/artifacts/sha256/${hash.replace('sha256:', '')}`
   const staged = (result: StageResult): StagedSet => {
     switch (result.kind) {
       case 'rootfs':
         return { kind: 'file', url: object(result.archive), sha256: result.archive.replace('sha256:', ''), bytes: result.bytes }
       case 'packages':
-        return { kind: 'repository', url: `${base}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest }
+        return { kind: 'repository', url: `${base()}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest }
       case 'discovery':
         throw new TypeError('a discovery image is no artifact set')
     }

@@ -1,0 +1,163 @@
+import type { Changes } from '../../schemas/changes.ts'
+import type { ApplyAnswer, ApplyRequest, ApproveAnswer } from '../../schemas/control.ts'
+import type { Diagnostic } from '../../schemas/diagnostic.ts'
+import type { Plan } from '../../schemas/plan.ts'
+import type { Engine } from '../engine/engine.ts'
+import { EngineError } from '../engine/engine-error.ts'
+import type { EventStore } from '../log/store.ts'
+import type { SiteKeeper } from '../reconcile/keep-site.ts'
+import type { Compiled } from '../reconcile/reconcile.ts'
+import { approvable, matching } from './approvals.ts'
+import type { ControlOperations } from './serve-control.ts'
+import { describeStatus } from './status.ts'
+
+export interface OperationsOptions {
+  readonly agent: { readonly node: string; readonly version: string }
+  readonly site: { readonly repository: string; readonly branch: string }
+  readonly store: EventStore
+  readonly engine: Engine
+  readonly keeper: SiteKeeper
+  /** Null when machines can boot; else what is still missing. */
+  readonly notReady: () => string | null
+  /** `agent.json` for a machine that is installed already and is to be this node. */
+  readonly joining: (node: string) => unknown
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly signal: AbortSignal
+}
+
+/** Who gives orders over the socket: whoever may open it. */
+const BY = 'an operator'
+const PAGE = 1000
+
+/** What the control API does, over the parts of the agent. */
+export function operations(options: OperationsOptions): ControlOperations {
+  const { engine, keeper, store } = options
+  return {
+    status: () => {
+      const notReady = options.notReady()
+      return Promise.resolve(describeStatus({
+        agent: { ...options.agent, ready: notReady === null, readyReason: notReady },
+        site: options.site,
+        state: engine.state,
+        plan: keeper.current?.plan ?? null,
+        changes: engine.work?.changes ?? null,
+        schedule: engine.schedule ?? null,
+        now: options.now(),
+      }))
+    },
+    apply: request => apply(request, options),
+    async approve({ steps }): Promise<ApproveAnswer> {
+      const work = engine.work ?? keeper.current
+      if (work === null) return { approved: [], message: 'nothing was compiled yet' }
+      return approve(steps, work, engine)
+    },
+    freeze: frozen => (frozen ? engine.freeze({ by: BY, reason: 'asked for' }) : engine.thaw({ by: BY })),
+    cancel: () => engine.cancel({ by: BY }),
+    join: node => Promise.resolve(options.joining(node)),
+    sequence: () => Promise.resolve(store.last),
+    async *events({ after, follow, signal }) {
+      if (follow) {
+        yield* store.follow({ after, signal })
+        return
+      }
+      for (let last = after; ;) {
+        const page = await store.read({ after: last, limit: PAGE })
+        yield* page
+        const end = page.at(-1)
+        if (end === undefined || page.length < PAGE) return
+        last = end.seq
+      }
+    },
+    async *output({ step }) {
+      for (const attempt of await attemptsOf(step, store)) {
+        for (let after = 0; ;) {
+          const page = await store.outputs({ attempt, after, limit: PAGE })
+          yield* page
+          const end = page.at(-1)
+          if (end === undefined || page.length < PAGE) break
+          after = end.id
+        }
+      }
+    },
+    document: name => Promise.resolve((name === 'plan' ? keeper.current?.plan : (engine.work?.changes ?? keeper.current?.changes)) ?? null),
+  }
+}
+
+async function apply(request: ApplyRequest, options: OperationsOptions): Promise<ApplyAnswer> {
+  const { engine, keeper, signal } = options
+  const found = await compiledFor(request.ref, keeper, signal)
+  if ('refused' in found) return refused(found.refused, found.commit, found.diagnostics)
+  const { commit, plan, changes } = found.compiled
+  if (found.compiled.lockChanged) return refused(`${short(commit)} was not compiled under its own lock: its lock file is stale (LOCK_STALE)`, commit, [])
+  const steps = changes.changes.length
+  if (request.dryRun === true) return { outcome: 'planned', run: null, commit, steps, message: describe(changes), diagnostics: [] }
+  const running = engine.state.run?.ended === null ? engine.state.run : null
+  if (running !== null && running.work.commit === commit) {
+    const approved = request.approve.length === 0 ? '' : ` ${(await approve(request.approve, { plan, changes }, engine)).message}`
+    return { outcome: 'extended', run: running.run, commit, steps, message: `run ${running.run} of ${short(commit)} goes on already.${approved}`, diagnostics: [] }
+  }
+  if (steps === 0) return { outcome: 'nothing', run: null, commit, steps: 0, message: `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are`, diagnostics: [] }
+  if (running !== null) {
+    engine.hurry()
+    await engine.idle({ signal })
+  }
+  try {
+    const run = await engine.start({ commit, plan, changes }, { reason: 'apply' })
+    if (run === undefined) return { outcome: 'nothing', run: null, commit, steps: 0, message: `nothing to do at ${short(commit)}`, diagnostics: [] }
+    const approved = request.approve.length === 0 ? '' : ` ${(await approve(request.approve, { plan, changes }, engine)).message}`
+    return { outcome: 'started', run, commit, steps, message: `run ${run} of ${short(commit)}: ${describe(changes)}.${approved}`, diagnostics: [] }
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    return refused(error.message, commit, [])
+  }
+}
+
+type Found = { readonly compiled: Compiled } | { readonly refused: string; readonly commit: string | null; readonly diagnostics: readonly Diagnostic[] }
+
+/** The head of the branch with all that discovery found, or any other commit as it stands. */
+async function compiledFor(ref: string | null, keeper: SiteKeeper, signal: AbortSignal): Promise<Found> {
+  const head = await keeper.lookNow(signal)
+  const isHead = ref === null || (head.kind === 'compiled' && (head.compiled.commit.startsWith(ref) || head.head.startsWith(ref)))
+  if (isHead) return head.kind === 'compiled' ? { compiled: head.compiled } : { refused: head.message, commit: head.commit, diagnostics: head.kind === 'refused' ? head.diagnostics : [] }
+  const other = await keeper.compileRevision(ref, signal)
+  if (other === null) return { refused: `the site repository has no revision ${ref}`, commit: null, diagnostics: [] }
+  return other.kind === 'compiled' ? { compiled: other } : { refused: `${short(other.commit)} does not compile`, commit: other.commit, diagnostics: other.diagnostics }
+}
+
+async function approve(patterns: readonly string[], work: { readonly plan: Plan; readonly changes: Changes }, engine: Engine): Promise<ApproveAnswer> {
+  const possible = approvable(work.plan, work.changes, engine.state)
+  const steps = matching(patterns, possible.keys())
+  for (const step of steps) {
+    const approval = possible.get(step)
+    if (approval !== undefined) await engine.approve(approval, { by: BY })
+  }
+  if (steps.length > 0) return { approved: steps, message: `approved ${steps.join(', ')}, for the disks as they were seen.` }
+  const others = possible.size === 0 ? 'nothing waits for an approval' : `what can be approved: ${[...possible.keys()].join(', ')}`
+  return { approved: [], message: `nothing that can be approved matches ${patterns.join(' ')}; ${others}.` }
+}
+
+async function attemptsOf(step: string | null, store: EventStore): Promise<string[]> {
+  const attempts: string[] = []
+  for (let after = 0; ;) {
+    const page = await store.read({ after, type: 'step.sent', limit: PAGE })
+    for (const event of page) if (event.type === 'step.sent' && (step === null || event.data.step === step)) attempts.push(event.data.attempt)
+    const end = page.at(-1)
+    if (end === undefined || page.length < PAGE) return attempts
+    after = end.seq
+  }
+}
+
+function refused(message: string, commit: string | null, diagnostics: readonly Diagnostic[]): ApplyAnswer {
+  return { outcome: 'refused', run: null, commit, steps: 0, message, diagnostics: [...diagnostics] }
+}
+
+function describe(changes: Changes): string {
+  const counts = new Map<string, number>()
+  for (const { consequence } of changes.changes) counts.set(consequence, (counts.get(consequence) ?? 0) + 1)
+  return `${changes.changes.length} steps to run (${[...counts].map(([consequence, count]) => `${consequence} ${count}`).join(', ')}), ${changes.unchanged} stand`
+}
+
+function short(commit: string): string {
+  return commit.slice(0, 12)
+}

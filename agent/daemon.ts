@@ -1,0 +1,233 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { hostname, networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
+import type { Facts, InventoryDocument } from '../schemas/inventory.ts'
+import { readLedger } from '../schemas/ledger-tree.ts'
+import { LEDGER_REF } from '../schemas/ledger.ts'
+import type { Ledger } from '../schemas/ledger.ts'
+import { decideBoot } from './boot/decide-boot.ts'
+import { keepBoot } from './boot/keep-boot.ts'
+import type { Settings } from './config/read-config.ts'
+import { operations } from './control/operations.ts'
+import { serveControl } from './control/serve-control.ts'
+import { allDrivers } from './drivers/all-drivers.ts'
+import { openEngine } from './engine/open-engine.ts'
+import { systemTimers } from './engine/timers.ts'
+import { admit } from './inventory/admit.ts'
+import { openDocuments } from './log/documents.ts'
+import type { NewEvent } from './log/event-types.ts'
+import { openSqliteStore } from './log/sqlite-store.ts'
+import { openEnrolment, TOKEN_SECONDS } from './nodes/enrolment.ts'
+import { openNodeServer } from './nodes/node-server.ts'
+import { reportNodes } from './nodes/report-nodes.ts'
+import { openServerIdentity } from './nodes/tls.ts'
+import { keepSite } from './reconcile/keep-site.ts'
+import type { SiteKeeper } from './reconcile/keep-site.ts'
+import { INVENTORY } from './reconcile/inventory-files.ts'
+import { openSite } from './site/repository.ts'
+import type { SiteRepository } from './site/repository.ts'
+import { fileRoutes } from './stage/file-routes.ts'
+import { openStore } from './stage/store.ts'
+import { carryOutHere } from './stager/carry-out.ts'
+import { carryOutThere } from './stager/remote.ts'
+import { openStager } from './stager/stager.ts'
+import { openLedger } from './state/open-ledger.ts'
+import { openState } from './state/open-state.ts'
+
+export interface DaemonOptions {
+  readonly signal: AbortSignal
+  /** Takes a fixed lower-case message and fields; nothing secret. */
+  readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void
+}
+
+/** For how long a run stays open only because machines are waited for. It goes on by itself when one turns up later. */
+const PATIENCE_MS = 30 * 60_000
+const DEFAULT_LIMITS = { running: 200, install: 20 }
+
+/**
+ * The admin agent, from its data folder to its last service. Runs until the signal aborts or it cannot go on; everything
+ * is closed when it settles. Killed instead, it goes on where it was when it is started again.
+ *
+ * @throws what it cannot go on without: a broken store, a port in use, another agent that took over.
+ */
+export async function runDaemon(settings: Settings, { signal, log }: DaemonOptions): Promise<void> {
+  const now = (): number => Date.now()
+  await mkdir(settings.data, { recursive: true, mode: 0o700 })
+  await using parts = new AsyncDisposableStack()
+
+  // Memory: the log, and what is folded from it.
+  const store = parts.use(await openSqliteStore(settings.data, { now, random: bytes => randomBytes(bytes) }))
+  const documents = openDocuments(store)
+  const epoch = await store.raiseEpoch()
+  const state = parts.use(await openState(store))
+  const site = await openSite({ repository: settings.repository, branch: settings.branch, folder: join(settings.data, 'site.git'), now, signal })
+  const published = await readPublishedLedger(site, log, signal)
+  const ledger = parts.use(await openLedger(store, documents, published === null ? {} : { initial: published }))
+  const append = async (events: readonly NewEvent[]): Promise<void> => {
+    if (events.length > 0) await store.append(events, { epoch })
+  }
+  const appendSoon = (events: readonly NewEvent[]): void => {
+    append(events).catch((error: unknown) => log('an event could not be written', { error: String(error) }))
+  }
+  await append([{ type: 'agent.started', data: { version: packageJson.version, node: settings.node } }])
+
+  // Content: what is staged, and who stages it.
+  const objects = await openStore(settings.store)
+  let keeper: SiteKeeper | undefined
+  const plan = (): NonNullable<SiteKeeper['current']>['plan'] | null => keeper?.current?.plan ?? null
+  const admin = (): string => plan()?.site.admin.address ?? '127.0.0.1'
+  const base = (): string => `http://${admin()}:${settings.ports.http}`
+  const stager = openStager({ store: objects, base, carryOut: settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager) })
+
+  // Nodes: who they are, and what they may do.
+  const identity = await openServerIdentity(join(settings.data, 'tls'), { names: localNames(), now: now() })
+  const enrolment = parts.use(await openEnrolment(join(settings.data, 'enrolment'), { now, random: randomUUID }))
+  const committed = new Map<string, Facts>()
+  const nodes = parts.use(await openNodeServer({
+    identity, enrolment, epoch, port: settings.ports.nodes, random: randomUUID,
+    report: reportNodes({ append: appendSoon, log }),
+    async admit(candidate) {
+      const { admission, events } = admit(candidate, { state: state.current, plan: plan(), committed })
+      await append(events)
+      if (events.some(event => event.type === 'machine.facts')) keeper?.look()
+      return admission
+    },
+  }))
+  const nodesUrl = (): string => `wss://${admin()}:${settings.ports.nodes}/node`
+  const enrolInstalled = (node: string, incarnation: string | null): { url: string; ca: string; token: string; node: string; incarnation: string | null } => ({
+    url: nodesUrl(), ca: identity.fingerprint, token: enrolment.issue({ kind: 'installed', node, incarnation }, TOKEN_SECONDS.installed), node, incarnation,
+  })
+
+  // The engine: changes being carried out.
+  const engine = parts.use(openEngine({
+    store, documents, state, ledger, epoch, sessions: nodes.sessions, timers: systemTimers(), patienceMs: PATIENCE_MS,
+    limits: one => ({ ...DEFAULT_LIMITS, install: one.agents[settings.node]?.limits?.install ?? DEFAULT_LIMITS.install }),
+    drivers: allDrivers({ sessions: nodes.sessions, stager, key: store.key, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) }),
+  }))
+
+  // Booting: what machines are told when they ask the network.
+  let image: { readonly kernel: string; readonly initrd: string } | null = null
+  let imageProblem = 'the discovery image is being made'
+  const boot = parts.use(keepBoot({
+    node: settings.node,
+    httpPort: settings.ports.http,
+    leaseFile: join(settings.data, 'leases'),
+    booter: {
+      answer: client => decideBoot({
+        plan: plan(), state: state.current, ledger: ledger.current, work: engine.work, image,
+        machineOf: mac => machineOf(mac, state.current.machines.values(), committed),
+        commandLine: mac => [
+          'console=tty0', 'console=ttyS0,115200', `BOOTIF=01-${mac.replaceAll(':', '-')}`, `crowbar.url=${nodesUrl()}`, `crowbar.ca=${identity.fingerprint}`,
+          `crowbar.time=${base()}/time`, `crowbar.token=${enrolment.issue({ kind: 'boot', mac }, TOKEN_SECONDS.boot)}`,
+        ].join(' '),
+      }, client),
+    },
+    artifact: sha256 => objects.path(`sha256:${sha256}`),
+    file: () => undefined,
+    routes: fileRoutes(objects, now),
+    clock: now,
+    report: event => appendSoon([{ type: 'boot.seen', data: { mac: 'mac' in event ? (event.mac ?? null) : null, kind: event.type, data: JSON.parse(JSON.stringify(event)) as Record<string, never> } }]),
+    factsOf: machine => state.current.machines.get(machine)?.facts ?? committed.get(machine),
+    onProblems: problems => log('boot services', { problems }),
+  }))
+
+  // The site: followed, compiled, committed to.
+  keeper = parts.use(await keepSite({
+    site, ledger, append, store: objects, state: () => state.current, compiler: settings.compiler, megabytes: settings.compilerMegabytes, deadlineMs: settings.compilerMs,
+    folder: join(settings.data, 'compiled'), followMs: settings.followMs,
+    onError: error => log('the site could not be looked at', { error: String(error), code: (error as { code?: unknown }).code }),
+    async onCompiled({ compiled, head, own }) {
+      await readInventory(site, compiled.commit, committed, signal)
+      await boot.follow(compiled.plan, signal)
+      await Promise.all(nodes.held().map(machine => nodes.reconsider(machine)))
+      const run = state.current.run
+      const isRunsOwn = run !== null && run.work.commit === head && (run.ended === null || run.ended.state === 'partial')
+      if (own.length > 0 && isRunsOwn) await engine.extend(compiled, { reason: 'machines were seen' })
+      else if (compiled.plan.site.automation.apply === 'automatic' && run?.ended !== null && compiled.changes.changes.length > 0 && run?.work.commit !== compiled.commit) {
+        await engine.start(compiled, { reason: 'automation.apply: automatic' })
+      }
+    },
+  }))
+  if (settings.frozen && state.current.frozen === null) await engine.freeze({ by: 'the configuration', reason: 'frozen: true' })
+  await engine.resume()
+  const discovery = stager.discovery({ signal, onProgress: message => log('discovery image', { message }) }).then(
+    made => {
+      image = made
+    },
+    (error: unknown) => {
+      imageProblem = `the discovery image cannot be made: ${String(error)}`
+      if (!signal.aborted) log('the discovery image cannot be made', { error: String(error) })
+    },
+  )
+
+  // The operator's socket, last: what answers there is ready to be asked.
+  parts.use(await serveControl(settings.socket, operations({
+    agent: { node: settings.node, version: packageJson.version }, site: { repository: settings.repository, branch: settings.branch },
+    store, engine, keeper, now, signal,
+    notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : image === null ? imageProblem : boot.serving ? null : 'no interface is served'),
+    joining: node => ({ ...enrolInstalled(node, null), time: `${base()}/time` }),
+  })))
+  // The published ledger follows the log.
+  using _publishing = publishAfterSteps(store, () => keeper?.publish(signal).catch((error: unknown) => log('the ledger could not be published', { error: String(error) })))
+  log('agent is up', { node: settings.node, epoch, socket: settings.socket })
+  await Promise.race([aborted(signal), engine.broken.then(error => Promise.reject(error as Error))])
+  await append([{ type: 'agent.stopped', data: { reason: 'asked to end' } }])
+  await discovery
+}
+
+/** The ledger that the site repository has, for a data folder that has none of its own. */
+async function readPublishedLedger(site: SiteRepository, log: DaemonOptions['log'], signal: AbortSignal): Promise<Ledger | null> {
+  await site.fetch(signal).catch((error: unknown) => log('the site repository cannot be reached yet', { error: String(error) }))
+  const commit = await site.readRef(LEDGER_REF, signal)
+  if (commit === null) return null
+  const read = readLedger(await site.readFiles(commit, '', signal))
+  if (!('ledger' in read)) throw Object.assign(new Error(`${LEDGER_REF} cannot be read: ${JSON.stringify(read)}`), { code: 'LEDGER_UNREADABLE' })
+  return read.ledger
+}
+
+async function readInventory(site: SiteRepository, commit: string, committed: Map<string, Facts>, signal: AbortSignal): Promise<void> {
+  committed.clear()
+  for (const text of (await site.readFiles(commit, INVENTORY, signal)).values()) {
+    const { id, facts } = JSON.parse(text) as InventoryDocument
+    committed.set(id, facts)
+  }
+}
+
+function machineOf(mac: string, machines: Iterable<{ readonly id: string; readonly macs: readonly string[] }>, committed: ReadonlyMap<string, Facts>): string | undefined {
+  for (const machine of machines) if (machine.macs.includes(mac)) return machine.id
+  for (const [id, facts] of committed) if (facts.nics.some(nic => nic.mac === mac)) return id
+  return undefined
+}
+
+/** Every name under which a node may reach this machine. */
+function localNames(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap(list => (list ?? []).filter(one => !one.address.startsWith('fe80')).map(one => one.address))
+  return [...new Set([...addresses, hostname()])].toSorted()
+}
+
+/** Calls back soon after steps or runs ended, once for many. */
+function publishAfterSteps(store: { subscribe(listener: (events: readonly { readonly type: string }[]) => void): Disposable }, publish: () => unknown): Disposable {
+  let timer: NodeJS.Timeout | undefined
+  const subscription = store.subscribe(events => {
+    if (timer !== undefined || !events.some(({ type }) => type === 'step.succeeded' || type === 'step.unchanged' || type === 'run.ended' || type === 'run.started')) return
+    timer = setTimeout(() => {
+      timer = undefined
+      publish()
+    }, 500)
+  })
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(timer)
+      subscription[Symbol.dispose]()
+    },
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,67 @@
+import { canonical } from '../../schemas/canonical.ts'
+import { incarnation } from '../../schemas/incarnation.ts'
+import type { Facts } from '../../schemas/inventory.ts'
+import type { Plan } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { NewEvent } from '../log/event-types.ts'
+import type { Admission, Candidate } from '../nodes/node-event.ts'
+import type { State } from '../state/state.ts'
+import { identify } from './identify.ts'
+
+export interface AdmitSources {
+  readonly state: State
+  /** The last plan that compiled; null before the first. */
+  readonly plan: Plan | null
+  /** Machines of the committed inventory. */
+  readonly committed: ReadonlyMap<string, Facts>
+}
+
+/** Who a candidate is, whether it gets work, and what of that is new to the log. */
+export interface Admitted {
+  readonly admission: Admission
+  readonly events: readonly NewEvent[]
+}
+
+/**
+ * Judges a machine that has proven its key. Pure.
+ *
+ * A machine in the discovery image may be given work unless it is quarantined; an installed one only when it is what its
+ * node should be: the machine that the node claims, and the installation that the agent put there (or, joined, none).
+ *
+ * @throws {Error} when it cannot be told from others: a person has to say which it is.
+ */
+export function admit(candidate: Candidate, { state, plan, committed }: AdmitSources): Admitted {
+  const known = new Map(committed)
+  for (const machine of state.machines.values()) if (machine.facts !== null) known.set(machine.id, machine.facts)
+  const identity = identify(candidate.facts, [...known].map(([id, facts]) => ({ id, facts })))
+  if (identity.kind === 'tie') throw new Error(`this machine could be any of ${identity.ids.join(', ')}: ${identity.because}`)
+  const machine = identity.id
+  const record = state.machines.get(machine)
+  const events: NewEvent[] = []
+  const macs = candidate.facts.nics.map(nic => nic.mac)
+  if (record === undefined || !macs.every(mac => record.macs.includes(mac))) events.push({ type: 'machine.seen', data: { machine, macs, firmware: candidate.facts.firmware.kind } })
+  if (record?.facts === undefined || record.facts === null || !same(record.facts, candidate.facts)) events.push({ type: 'machine.facts', data: { machine, facts: candidate.facts } })
+  events.push({ type: 'machine.disks', data: { machine, disks: candidate.disks } })
+  const node = Object.entries(plan?.nodes ?? {}).find(([, one]) => one.machine === machine)?.[0] ?? null
+  return { admission: judge(candidate, { machine, node, state, plan }), events }
+}
+
+function judge(candidate: Candidate, { machine, node, state, plan }: { readonly machine: string; readonly node: string | null; readonly state: State; readonly plan: Plan | null }): Admission {
+  const refuse = (code: string, reason: string): Admission => ({ machine, node, work: false, code, reason })
+  const quarantined = state.machines.get(machine)?.quarantined
+  if (quarantined) return refuse(quarantined.code, quarantined.reason)
+  if (candidate.environment === 'discovery') return { machine, node, work: true }
+  if (node === null || plan === null) return refuse('UNCLAIMED', `it says it is ${candidate.node ?? 'a node'}, and no node claims machine ${machine}`)
+  if (candidate.node !== node) return refuse('STALE', `it says it is ${candidate.node ?? 'no node'}, and machine ${machine} is ${node}`)
+  const planned = plan.nodes[node]
+  const joined = planned?.os !== null && planned?.os !== undefined && plan.systems[planned.os]?.install === 'joined'
+  if (joined) return candidate.incarnation === null ? { machine, node, work: true } : refuse('STALE', `${node} is to be joined, and this is an installation of ours`)
+  const installed = state.nodes.get(node)?.installed
+  const expected = new Set([installed?.incarnation, incarnation({ node, machine, generation: planned?.generation ?? 0 })])
+  if (candidate.incarnation === null || !expected.has(candidate.incarnation)) return refuse('STALE', `this is not the installation that ${node} should run`)
+  return { machine, node, work: true }
+}
+
+function same(a: Facts, b: Facts): boolean {
+  return canonical(a as unknown as Json) === canonical(b as unknown as Json)
+}
