@@ -13,6 +13,7 @@ use POSIX ();
 my ($device, $address, $port) = @ARGV;
 # <asm-generic/socket.h>; sendmsg: <asm/unistd_64.h>, <asm-generic/unistd.h>
 my $SO_BINDTODEVICE = 25;
+my $SO_RCVBUFFORCE = 33;
 my %sendmsg = (x86_64 => 46, aarch64 => 211, riscv64 => 211, loongarch64 => 211);
 my $machine = (POSIX::uname())[4];
 my $call = $sendmsg{$machine} or fail("no system call number for $machine");
@@ -21,6 +22,8 @@ socket(my $socket, PF_INET, SOCK_DGRAM, 0) or fail("socket: $!");
 setsockopt($socket, SOL_SOCKET, SO_REUSEADDR, 1) or fail("SO_REUSEADDR: $!");
 setsockopt($socket, SOL_SOCKET, SO_BROADCAST, 1) or fail("SO_BROADCAST: $!");
 setsockopt($socket, SOL_SOCKET, $SO_BINDTODEVICE, pack('Z*', $device)) or fail("bind to device $device: $!");
+# A rack that is switched on asks all at once. More than the system's limit takes CAP_NET_ADMIN; without it, its limit.
+setsockopt($socket, SOL_SOCKET, $SO_RCVBUFFORCE, 4 << 20) or setsockopt($socket, SOL_SOCKET, SO_RCVBUF, 4 << 20);
 bind($socket, pack_sockaddr_in($port, inet_aton($address))) or fail("bind to $address:$port: $!");
 
 my $json = qq({"cmd":"NODE_HANDLE","type":"dgram.Socket","dgramType":"udp4","msg":"bound"}\n);

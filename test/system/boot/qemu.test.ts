@@ -16,7 +16,7 @@ let link: BootLink
 let boot: RunningBoot
 
 beforeAll(async () => {
-  await needDebianPackages(['iproute2', 'perl-base', 'ipxe', 'qemu-system-x86', 'ovmf'])
+  await needDebianPackages(['iproute2', 'perl-base', 'dnsmasq-base', 'ipxe', 'qemu-system-x86', 'ovmf'])
   link = await BootLink.open()
   await link.bridge('eth1', { address: '192.168.124.10/24', taps: ['tap1', 'tap2', 'tap3', 'tap4'] })
   boot = await link.serve({
@@ -47,16 +47,19 @@ beforeAll(async () => {
 })
 afterAll(() => link[Symbol.asyncDispose]())
 
+/** Control sequences of a terminal: ESC [ … letter. */
+const colour = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g')
+
 /** Starts a machine with its console on a pipe and waits until the console has shown `text`, without its colours. */
-async function untilShown(text: string | RegExp, options: readonly string[]): Promise<string> {
-  const machine = link.start('admin', ['qemu-system-x86_64', '-accel', 'tcg', '-m', '256', '-nographic', '-no-reboot', '-monitor', 'none', '-serial', 'stdio', ...options])
+async function untilShown(text: string, options: readonly string[], on = link): Promise<string> {
+  const machine = on.start('admin', ['qemu-system-x86_64', '-accel', 'tcg', '-m', '256', '-nographic', '-no-reboot', '-monitor', 'none', '-serial', 'stdio', ...options])
   let console_ = ''
   const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const plain = (): string => console_.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
+  const plain = (): string => console_.replaceAll(colour, '')
   const timer = setTimeout(() => reject(new Error(`not shown within 2 minutes: ${text}\n${plain()}`)), 120_000)
   machine.stdout?.on('data', (chunk: Buffer) => {
     console_ += chunk.toString('latin1')
-    if (typeof text === 'string' ? plain().includes(text) : text.test(plain())) resolve(plain())
+    if (plain().includes(text)) resolve(plain())
   })
   machine.stderr?.on('data', (chunk: Buffer) => (console_ += chunk.toString('latin1')))
   machine.once('exit', (code) => reject(new Error(`qemu ended with ${code}: ${plain()}`)))
@@ -101,6 +104,20 @@ test("a BIOS machine told 'local' goes on to its disk", async () => {
 test("a BIOS machine told 'discovery' boots the kernel with its initrd", async () => {
   await writeFile(join(link.folder, 'initrd'), `#!ipxe\necho initrd ${marker}\nsleep 60\n`)
   await untilShown(`initrd ${marker}`, ['-boot', 'n', ...network('tap4', lkrn)])
+})
+
+test("beside somebody else's DHCP server, a BIOS machine gets its address there and its script here", async () => {
+  await using beside = await BootLink.open()
+  await beside.bridge('eth1', { address: '192.168.124.10/24', taps: ['tap1'] })
+  await beside.connect('other', { device: 'eth5', address: '192.168.99.1/30', machineAddress: '192.168.124.5/24' })
+  await beside.run('admin', ['ip', 'link', 'set', 'eth5', 'master', 'eth1'])
+  const range = '--dhcp-range=192.168.124.200,192.168.124.210,255.255.255.0'
+  beside.start('other', ['dnsmasq', '-k', '--port=0', '--interface=eth0', '--bind-interfaces', range, '--dhcp-leasefile=/dev/null', '--user=root', '--pid-file='])
+  const subnet = { name: 'admin', cidr: '192.168.124.0/24', pools: [], reservations: [], dns: [], leaseSeconds: { boot: 120, host: 7200 } }
+  const proxy = await beside.serve({ interfaces: [{ name: 'eth1', address: '192.168.124.10', mode: 'proxy', subnet }], answer: hold })
+  await untilShown(marker, ['-boot', 'n', ...network('tap1', bios)], beside)
+  const script = await proxy.event('boot.http.script', ({ mac }) => mac === bios)
+  expect(script.client).toMatch(/^192\.168\.124\.2(0\d|10)$/)
 })
 
 /** A master boot record that prints `text` and stops. */

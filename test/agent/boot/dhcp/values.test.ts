@@ -11,7 +11,7 @@ test('the domain search list is compressed as in RFC 3397', () => {
 })
 
 test('the domain search list is read again', () => {
-  const label = fc.string({ minLength: 1, maxLength: 20, unit: fc.constantFrom(...'abcxyz019-') })
+  const label = fc.string({ minLength: 1, maxLength: 20, unit: fc.constantFrom('a', 'b', 'c', 'z', '0', '9', '-') })
   const domain = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'))
   fc.assert(
     fc.property(fc.array(domain, { maxLength: 8 }), (domains) => {
