@@ -65,15 +65,22 @@ function sent(draft: LedgerDraft, event: StepSent): void {
   } else {
     put(draft, { ...before, attempted, steps: without(before.steps, step.id) })
   }
-  if (step.destructive && event.machine !== null) doubtDisks(draft, event.machine, event.disks)
+  if (step.destructive && event.machine !== null) doubtDisks(draft, event.machine, event)
   forgetLostRoles(draft, before)
 }
 
-/** Until the node looks again, a disk that is being written is not one that was proved blank. */
-function doubtDisks(draft: LedgerDraft, machine: string, disks: readonly string[]): void {
+/**
+ * Until the node looks again, a disk that is being written is not one that was proved blank. One that was blank before
+ * can carry nothing but this write, and is marked as if its stamp had been seen; it names the once-key, and no stamp
+ * that a node reports is equal to it.
+ */
+function doubtDisks(draft: LedgerDraft, machine: string, { step, disks }: StepSent): void {
   const seen = draft.machines[machine]
   if (seen === undefined || disks.length === 0) return
-  const doubted = seen.disks.map((disk) => (disks.includes(disk.id) ? { ...disk, blank: false, summary: 'written to since it was looked at' } : disk))
+  const doubted = seen.disks.map((disk) => {
+    if (!disks.includes(disk.id)) return disk
+    return { ...disk, blank: false, stamp: disk.blank && disk.stamp === null ? `sent:${step.once ?? step.digest}` : disk.stamp, summary: 'written to since it was looked at' }
+  })
   draft.machines[machine] = { ...seen, disks: doubted }
 }
 

@@ -5,7 +5,7 @@ import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
-import { releases, removals } from './removals.ts'
+import { NO_DOCUMENT, releases, removals } from './removals.ts'
 import type { Removal } from './removals.ts'
 import { standing } from './standing.ts'
 import { stepChange } from './step-change.ts'
@@ -124,8 +124,9 @@ function addedNeeds(undone: readonly Removal[], released: readonly { readonly st
 /** What the removals refer to and the plan does not carry. */
 function valuesOf(undone: readonly Removal[], base: Ledger, plan: Plan): Changes['values'] {
   const values: { [digest: string]: Json } = {}
-  for (const { entry } of undone) {
-    for (const [key, value] of Object.entries(stepValues(entry.step, base))) {
+  for (const { step } of undone) {
+    const own = step.attributes === NO_DOCUMENT.digest ? { [NO_DOCUMENT.digest]: NO_DOCUMENT.value } : stepValues(step, base)
+    for (const [key, value] of Object.entries(own)) {
       if (!Object.hasOwn(plan.values, key) && !Object.hasOwn(plan.contents, key)) values[key] = value
     }
   }

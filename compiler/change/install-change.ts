@@ -18,15 +18,20 @@ export function installDocument(step: Step, values: Values): InstallDocument | n
 
 /**
  * What an install does: adopting an installed machine only runs; writing is a reinstall when every disk that it writes
- * was looked at and proved blank, and a wipe in every other case.
+ * was looked at and proved blank, and a wipe in every other case. A disk that carries the stamp of an unfinished write
+ * counts as blank for the very install that was sent and did not succeed: nothing but its own half of a write is lost.
+ * Whether the stamp is genuine is for the agent and the node to prove, before they write.
  *
- * @param seen the machine's disks as last looked at; null when nobody has.
+ * @param options.seen the machine's disks as last looked at; null when nobody has.
+ * @param options.attempted the once-key that was sent and has not succeeded.
  */
-export function installConsequence(step: Step, install: InstallDocument | null, seen: readonly DiskState[] | null): Classed {
+export function installConsequence(step: Step, install: InstallDocument | null, options: { readonly seen: readonly DiskState[] | null; readonly attempted: string | null }): Classed {
+  const { seen, attempted } = options
   if (!step.destructive && install?.method !== 'image') return { consequence: 'run', certain: install !== null }
   if (install === null || seen === null || install.targets.length === 0) return { consequence: 'wipe', certain: false }
   const disks = install.targets.map((target) => seenAs(target, seen))
-  if (disks.every((disk) => diskIsKnownBlank(disk))) return { consequence: 'reinstall', certain: true }
+  const resumes = attempted !== null && attempted === step.once
+  if (disks.every((disk) => diskIsKnownBlank(disk) || (resumes && disk !== null && disk.stamp !== null))) return { consequence: 'reinstall', certain: true }
   return { consequence: 'wipe', certain: disks.every((disk) => disk !== null) }
 }
 

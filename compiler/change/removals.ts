@@ -13,15 +13,18 @@ export interface Removal {
   readonly unfinished: boolean
 }
 
+/** The document of a removal that runs nothing. */
+export const NO_DOCUMENT = { value: { parts: {} }, digest: digest({ parts: {} }) } as const
+
 /**
  * The removals that lead from a ledger to a plan, dependants before what they needed.
  *
  * Only role steps are undone, and only on a machine that goes on being the same installation of the same node: what a
  * new installation overwrites needs no removal, and a node that left the plan is released instead. A removal step is
  * the ledger's own step with action `remove`, its own values and content, and its declared `remove` as entry. Where the
- * role declares none the entry is null: nothing runs and nothing is undone, but the step is there, so that the ledger
- * forgets the role when the engine has passed over it. The engine drops the ledger entry of removedId(step.id) when a
- * removal is done.
+ * role declares none, nothing is undone: the step has no entry, the jig `noop` and an empty document, and is there only
+ * so that the ledger forgets the role when it has passed. The ledger entry of removedId(step.id) goes when a removal is
+ * done.
  */
 export function removals(base: Ledger, plan: Plan, verdicts: ReadonlyMap<string, Verdict>): readonly Removal[] {
   const planned = new Map(plan.steps.map((step) => [step.id, step]))
@@ -64,6 +67,7 @@ function removalStep(step: Step, node: LedgerNode): Step {
     id: removalId(step.id),
     action: 'remove',
     entry: step.removal?.entry ?? null,
+    ...(step.removal === null ? { jig: 'noop', content: null, attributes: NO_DOCUMENT.digest } : {}),
     artifacts: [],
     packages: [],
     provides: {},

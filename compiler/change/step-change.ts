@@ -40,7 +40,7 @@ function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Si
     const holder = holders.get(machine)
     if (holder !== undefined && holder !== step.node) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
   }
-  return { step, ...installConsequence(step, install, seen), causes: orOther(causes), disks: installDisks(step, install, seen ?? []) }
+  return { step, ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: installDisks(step, install, seen ?? []) }
 }
 
 function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {

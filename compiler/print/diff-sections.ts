@@ -147,7 +147,7 @@ function machineLines(one: Change, name: string, { plan, options }: Telling): re
   }
   const lines = [...labelled(name === '' ? 'machine' : name, machineWords(machine, options))]
   const all = name === '' || options.full === true
-  for (const disk of one.disks) if (disk.fate === 'wiped' || all) lines.push(diskLine(disk))
+  for (const disk of one.disks) if (disk.fate === 'wiped' || all) lines.push(diskLine(disk, one))
   const kept = one.disks.filter((disk) => disk.fate === 'kept').length
   if (!all && kept > 0) lines.push(...labelled('kept', count(kept, 'other disk')))
   const unseen = one.disks.filter((disk) => disk.fate === 'wiped' && disk.signature === null).length
@@ -173,8 +173,8 @@ function machineWords(machine: string, options: DiffOptions): string {
   return `${safe(known?.label ?? machine)}${seen}`
 }
 
-function diskLine(disk: DiskFate): string {
-  const label = disk.fate === 'wiped' ? (disk.blank === true ? 'writes' : 'wiped') : 'kept'
+function diskLine(disk: DiskFate, { consequence }: Change): string {
+  const label = disk.fate === 'wiped' ? (disk.blank === true || consequence === 'reinstall' ? 'writes' : 'wiped') : 'kept'
   const name = disk.serial === '' ? `${safe(disk.id)} (no serial)` : safe(disk.serial)
   const model = disk.model === '' ? '' : `  ${safe(disk.model)}`
   return cut(`${labelHead(label)}${diskSize(disk.bytes).padStart(6)}  ${name}${model}  ${safe(disk.summary)}`, WIDTH)

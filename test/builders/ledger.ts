@@ -5,7 +5,7 @@ import type { DiskState, MachineState } from '../../schemas/inventory.ts'
 import { EMPTY_LEDGER } from '../../schemas/ledger.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
-import { stepValues } from '../../schemas/step-values.ts'
+import { stepDocument, stepValues } from '../../schemas/step-values.ts'
 import { TARGET_BYTES } from './plan.ts'
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never
@@ -18,20 +18,22 @@ export function folded(ledger: Ledger, events: readonly Without<LedgerEvent, 'se
   return draft
 }
 
-/** A ledger after all (or the named) steps of a plan were sent and succeeded, on top of another ledger. */
+/** A ledger after all (or some) steps of a plan were sent and succeeded and machines were looked at again, on top of another. */
 export function applied(plan: Plan, options: { readonly onto?: Ledger; readonly only?: (step: Step) => boolean; readonly machines?: readonly MachineState[] } = {}): Ledger {
   const events: Without<LedgerEvent, 'seq'>[] = [
     { type: 'run.started', run: 118, commit: plan.source.commit ?? '', plan: plan.id, time: '2026-03-01T10:00:00.000Z', epoch: 1 },
-    ...(options.machines ?? []).map((machine) => ({ type: 'machine.seen' as const, machine })),
   ]
   for (const step of plan.steps) if (options.only?.(step) ?? true) events.push(...ran(step, plan))
+  for (const machine of options.machines ?? []) events.push({ type: 'machine.seen', machine })
   events.push({ type: 'run.ended', state: 'complete', time: '2026-03-01T10:10:00.000Z' })
   return folded(options.onto ?? EMPTY_LEDGER, events)
 }
 
 /** A step sent, and nothing heard since. */
 export function wasSent(step: Step, plan: Plan): Without<LedgerEvent, 'seq'> {
-  return { type: 'step.sent', step, machine: machineOf(step, plan), disks: [] }
+  const install = step.kind === 'install' ? stepDocument(step, plan.values)?.['install'] : undefined
+  const disks = ((install as { readonly targets?: readonly { readonly id: string }[] } | undefined)?.targets ?? []).map((target) => target.id)
+  return { type: 'step.sent', step, machine: machineOf(step, plan), disks }
 }
 
 /** A step sent and succeeded. */

@@ -73,6 +73,8 @@ describe('folding the ledger', () => {
       { id: 'd1', blank: true },
     ])
     expect(seen.machines['m-db1']?.disks[0]?.blank).toBe(true)
+    const again = folded(sent, [{ type: 'machine.seen', machine: machine('m-db1', [disk('d0', 'ext4')]) }])
+    expect(again.machines['m-db1']?.disks).toStrictEqual([disk('d0', 'ext4')])
   })
 
   it('keeps the machine that a node is installed on until an install elsewhere is sent', () => {

@@ -159,7 +159,8 @@ describe('removals', () => {
   it('say plainly when nothing is undone', () => {
     const one = of(change(had, buildPlan({ ...chain, roles: [] })), 'base/top@n2#remove')
     expect(one.consequence).toBe('none')
-    expect(one.step.entry).toBe(null)
+    expect({ entry: one.step.entry, jig: one.step.jig, content: one.step.content }).toStrictEqual({ entry: null, jig: 'noop', content: null })
+    expect(stepDocument(one.step, change(had, buildPlan({ ...chain, roles: [] })).values)).toStrictEqual({})
     expect(one.causes[0]?.after).toBe('nothing is undone: the role has no `remove`')
   })
 

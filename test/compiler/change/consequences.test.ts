@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
 import type { Changes } from '../../../schemas/changes.ts'
 import { CONSEQUENCES } from '../../../schemas/documents/words.ts'
-import type { MachineState } from '../../../schemas/inventory.ts'
+import type { DiskState, MachineState } from '../../../schemas/inventory.ts'
 import type { Ledger } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import type { Json } from '../../../schemas/shape.ts'
@@ -61,6 +61,10 @@ const interrupted = (id: string, sketch: PlanSketch = BASE): Ledger => {
   const plan = buildPlan(sketch)
   return folded(ledger, [wasSent(stepOf(plan, id), plan)])
 }
+/** The machine of n2 as it was seen after its install was sent. */
+const seenAfter = (from: Ledger, changes: Partial<DiskState>): Ledger => folded(from, [{ type: 'machine.seen', machine: machine('m-n2', [disk('d0', 'gpt: half', changes)]) }])
+const blankN2 = folded(ledger, [{ type: 'machine.seen', machine: machine('m-n2', [disk('d0')]) }])
+const sentBlank = folded(blankN2, [wasSent(stepOf(base, 'install@n2'), base)])
 const lines = (changes: Changes): readonly string[] => changes.changes.map((one) => `${one.certain ? '' : 'may '}${one.consequence} ${one.step.id}`)
 
 /** What is left out of an expectation: steps whose consequence is `none`, and roles that only follow an install. */
@@ -123,6 +127,12 @@ const ROWS: readonly Row[] = [
   { edit: 'a role edited that tells others a value', to: role('server', { attributes: { name: 'x' } }), gives: ['run app/server@n1', 'may restart app/client@n2'] },
   { edit: 'an attribute of a destructive role', to: role('formatter', { attributes: { fs: 'xfs' } }), gives: [] },
   { edit: 'nothing, after an install failed half-way', to: BASE, from: interrupted('install@n1'), gives: ['wipe install@n1', 'wipe base/formatter@n1', 'may restart app/client@n2'] },
+  { edit: 'nothing, after an install failed half-way on a blank disk', to: BASE, from: sentBlank, gives: ['reinstall install@n2'] },
+  { edit: 'another os, after an install failed half-way on a blank disk', to: nodes({ n2: { os: 'debian-13' } }), from: sentBlank, gives: ['wipe install@n2'] },
+  { edit: 'nothing, after an install failed half-way and its stamp was seen', to: BASE, from: seenAfter(interrupted('install@n2'), { stamp: 's' }), gives: ['reinstall install@n2'] },
+  { edit: 'another layout, after an install failed half-way and its stamp was seen', to: nodes({ n2: { layout: [] } }), from: seenAfter(interrupted('install@n2'), { stamp: 's' }), gives: ['wipe install@n2'] },
+  { edit: 'nothing, after an install failed half-way and something else is on the disk', to: BASE, from: seenAfter(sentBlank, {}), gives: ['wipe install@n2'] },
+  { edit: 'an os, on a disk with a stamp that no attempt is known for', to: nodes({ n2: { os: 'debian-13' } }), from: seenAfter(ledger, { stamp: 's' }), gives: ['wipe install@n2'] },
   { edit: 'the os taken back, after its install failed half-way', to: BASE, from: interrupted('install@n2', nodes({ n2: { os: 'debian-13' } })), gives: ['wipe install@n2'] },
   { edit: 'nothing, after a destructive role failed', to: BASE, from: interrupted('base/formatter@n1'), gives: ['wipe base/formatter@n1'] },
   { edit: 'nothing, after a role failed', to: BASE, from: interrupted('app/database@n2'), gives: ['run app/database@n2'] },
@@ -150,7 +160,7 @@ describe('whatever the edit', () => {
     if (parts === undefined) return true
     const install = plan.values[parts.install] as unknown as { machine: string; targets: { id: string }[] }
     const seen = from.machines[install.machine]?.disks ?? []
-    return !install.targets.every((target) => seen.some((one) => one.id === target.id && one.blank))
+    return !install.targets.every((target) => seen.some((one) => one.id === target.id && (one.blank || (one.stamp !== null && from.nodes[step.node ?? '']?.attempted[id] === step.once))))
   }
 
   it('nothing that wipes or reinstalls is ever classed lower', () => {
