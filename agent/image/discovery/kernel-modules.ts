@@ -20,7 +20,7 @@ export const KERNEL_MODULES: Readonly<Record<string, readonly string[]>> = {
     'qla2xxx', 'lpfc', 'vmw_pvscsi', 'hv_storvsc', 'xen_blkfront', 'mmc_block', 'sdhci_pci', 'sdhci_acpi',
   ],
   filesystem: [
-    'ext4', 'vfat', 'xfs', 'isofs', 'squashfs', 'overlay', 'loop', 'efivarfs', 'nls_ascii', 'nls_cp437', 'nls_iso8859_1', 'nls_utf8',
+    'ext4', 'vfat', 'xfs', 'btrfs', 'isofs', 'squashfs', 'overlay', 'loop', 'efivarfs', 'nls_ascii', 'nls_cp437', 'nls_iso8859_1', 'nls_utf8',
     'crc32c_generic', 'crc32c_intel', 'crct10dif_pclmul',
   ],
   raid: ['md_mod', 'raid0', 'raid1', 'raid10', 'raid456', 'dm_mod', 'dm_crypt'],

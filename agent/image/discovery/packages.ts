@@ -14,6 +14,8 @@ export const IMAGE_PROGRAMS: readonly ImageProgram[] = [
   ...from('fdisk', ['sfdisk']),
   ...from('e2fsprogs', ['e2fsck', 'mke2fs', 'mkfs.ext4', 'resize2fs', 'tune2fs']),
   ...from('dosfstools', ['fsck.vfat', 'mkfs.fat', 'mkfs.vfat']),
+  ...from('xfsprogs', ['mkfs.xfs']),
+  ...from('btrfs-progs', ['mkfs.btrfs']),
   ...from('tar', ['tar']),
   ...from('zstd', ['zstd']),
   ...from('ethtool', ['ethtool']),

@@ -166,7 +166,7 @@ async function build(
     },
   })
   onProgress('compressing the root filesystem')
-  const compressor = createImageCompressor(9)
+  const compressor = createImageCompressor()
   const [stored] = await Promise.all([store.put(compressor, { signal }), pipeline(createReadStream(tar), compressor, { end: true, signal })])
   const status = await store.put({ file: join(work.path, 'status') })
   const packages = parseStanzas((await store.read(status.hash)).toString('utf8'))
