@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { codes, compiled, compileTexts, lockFile, machine } from '../compiling.ts'
+
+const barclamp = (roles: string) => ({ 'barclamps/b/barclamp.yaml': `kind: barclamp\nname: b\nversion: 1.0.0\nroles:\n${roles}` })
+const NODES = 'kind: nodes\nname: "n[1-4]"\nos: debian-12\nmachine: { where: "true" }\n'
+const deployment = (roles: string, name = 'd', after = '') => `kind: deployment\nname: ${name}\n${after}roles:\n${roles}`
+
+describe('bindings', () => {
+  test('names, ranges and conditions bind; who was bound keeps the index, and an index is never given again', () => {
+    const files = { ...barclamp('  r: {}\n'), 'n.yaml': NODES }
+    const first = compiled({ ...files, 'd.yaml': deployment('  r: { nodes: ["n[2-3]"] }\n') })
+    expect(first.plan.roles['d/r']).toMatchObject({ members: [{ node: 'n2', index: 0 }, { node: 'n3', index: 1 }], founder: 'n2' })
+    const second = compiled({ ...files, 'd.yaml': deployment('  r: { nodes: [n3, n1] }\n'), ...lockFile(first.lock) })
+    expect(second.plan.roles['d/r']).toMatchObject({ members: [{ node: 'n3', index: 1 }, { node: 'n1', index: 2 }], founder: 'n3' })
+    const third = compiled({ ...files, 'd.yaml': deployment('  r: { nodes: ["n[1-3]"] }\n'), ...lockFile(second.lock) })
+    expect(third.plan.roles['d/r']?.members).toEqual([{ node: 'n3', index: 1 }, { node: 'n1', index: 2 }, { node: 'n2', index: 3 }])
+    expect(third.plan.roles['d/r']?.founder).toBe('n3')
+  })
+
+  test('a role that goes and comes back starts behind the indexes that it had', () => {
+    const files = { ...barclamp('  r: {}\n  s: {}\n'), 'n.yaml': NODES }
+    const first = compiled({ ...files, 'd.yaml': deployment('  r: { nodes: [n1] }\n  s: { nodes: [n1] }\n') })
+    const without = compiled({ ...files, 'd.yaml': deployment('  s: { nodes: [n1] }\n'), ...lockFile(first.lock) })
+    const back = compiled({ ...files, 'd.yaml': deployment('  r: { nodes: [n1] }\n  s: { nodes: [n1] }\n'), ...lockFile(without.lock) })
+    expect(back.plan.roles['d/r']?.members).toEqual([{ node: 'n1', index: 1 }])
+  })
+
+  test('a node that no longer matches stays bound, with a warning', () => {
+    const files = { ...barclamp('  r: {}\n'), 'd.yaml': deployment('  r: { where: "\'t\' in node.tags" }\n') }
+    const first = compiled({ ...files, 'n.yaml': `${NODES}tags: [t]\n` })
+    expect(first.plan.roles['d/r']?.members.length).toBe(4)
+    const second = compiled({ ...files, 'n.yaml': `${NODES}---\nkind: node\nname: n2\ntags: [t]\n`, ...lockFile(first.lock) })
+    expect(second.plan.roles['d/r']?.members.length).toBe(4)
+    expect(codes(second)).toEqual(Array.from({ length: 3 }, () => 'BINDING_STALE d.yaml:4:15'))
+    expect(second.diagnostics.map((found) => found.summary)).toContain('n1 stays bound to d/r, although it no longer matches.')
+  })
+
+  test('a condition over facts waits until the machine is seen', () => {
+    const files = { ...barclamp('  r: {}\n'), 'd.yaml': deployment('  r: { where: node.facts.memory.bytes > 5 }\n'), 'n.yaml': NODES }
+    expect(compiled({ ...files, ...machine('m1') }).plan.roles['d/r']?.members).toEqual([{ node: 'n1', index: 0 }])
+  })
+
+  test('an implicit role comes along to the same node, and its own requirements too', () => {
+    const files = { ...barclamp('  r: { requires: [i] }\n  i: { flags: [implicit], requires: [j] }\n  j: { flags: [implicit] }\n'), 'n.yaml': NODES }
+    const { plan } = compiled({ ...files, 'd.yaml': deployment('  r: { nodes: [n1] }\n') })
+    expect(plan.steps.filter((step) => step.kind === 'role').map((step) => step.id)).toEqual(['d/j@n1', 'd/i@n1', 'd/r@n1'])
+  })
+
+  test('a second deployment shares a role that a node has already', () => {
+    const files = { ...barclamp('  r: { requires: [i] }\n  i: {}\n'), 'n.yaml': NODES }
+    const { plan } = compiled({ ...files, 'd.yaml': `${deployment('  i: { nodes: [n1] }\n', 'base')}---\n${deployment('  i: { nodes: [n1] }\n  r: { nodes: [n1] }\n', 'late')}` })
+    expect(plan.steps.filter((step) => step.kind === 'role').map((step) => step.id)).toEqual(['base/i@n1', 'late/r@n1'])
+    expect(plan.steps.find((step) => step.id === 'late/r@n1')?.needs.map((need) => need.step)).toContain('base/i@n1')
+  })
+
+  test('what excludes each other, does not run there, or is bound too often or nowhere is an error with a place', () => {
+    const files = { 'n.yaml': NODES }
+    expect(codes(compileTexts({ ...files, ...barclamp('  r: { conflicts: [s] }\n  s: {}\n'), 'd.yaml': deployment('  r: { nodes: [n1] }\n  s: { nodes: [n1] }\n') }))).toEqual(['ROLE_CONFLICT d.yaml:4:16'])
+    expect(codes(compileTexts({ ...files, ...barclamp('  r: { os: [rhel] }\n'), 'd.yaml': deployment('  r: { nodes: [n1] }\n') }))).toEqual(['ROLE_OS d.yaml:4:16'])
+    expect(codes(compileTexts({ ...files, ...barclamp('  r: { count: { max: 1 } }\n'), 'd.yaml': deployment('  r: { nodes: [n1, n2] }\n') }))).toEqual(['ROLE_COUNT d.yaml:4:3'])
+    expect(codes(compileTexts({ ...files, ...barclamp('  r: { count: { odd: true } }\n'), 'd.yaml': deployment('  r: { nodes: [n1, n2] }\n') }))).toEqual(['ROLE_COUNT d.yaml:4:3'])
+    expect(codes(compileTexts({ ...files, ...barclamp('  r: {}\n'), 'd.yaml': deployment('  r: {}\n') }))).toEqual(['ROLE_COUNT d.yaml:4:3'])
+    expect(codes(compileTexts({ ...files, ...barclamp('  r: { requires: [s] }\n  s: {}\n'), 'd.yaml': deployment('  r: { nodes: [n1] }\n') }))).toEqual(['REQUIREMENT_UNMET d.yaml:4:16'])
+  })
+
+  test('fewer nodes than a role needs are missing when a condition may still bring more', () => {
+    const { plan } = compiled({ ...barclamp('  r: { count: { min: 9 } }\n'), 'n.yaml': NODES, 'd.yaml': deployment('  r: { where: "true" }\n') })
+    expect(plan.missing.at(-1)).toEqual({ what: 'members', for: 'role/d/r', because: 'd/r is bound to 4 nodes, and needs 9' })
+    expect(plan.roles['d/r']?.min).toBe(9)
+  })
+})

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { codes, compiled, compileTexts, lockFile, machine } from '../compiling.ts'
+
+const NODE = 'kind: node\nname: a\nmachine: { serial: S }\ntags: [own]\n'
+const RULES = `kind: rule
+name: second
+when: "true"
+set: { os: debian-11, tags: [x], labels: { p: late, q: "\${machine.dmi.product}-q" } }
+---
+kind: rule
+name: first
+order: 10
+when: machine.dmi.product == 'Big'
+set: { os: debian-13, tags: [y], labels: { p: early } }
+`
+
+test('the first rule that sets a field wins, and tags add up', () => {
+  const { plan } = compiled({ 'a.yaml': NODE, 'r.yaml': RULES, ...machine('m1', { serial: 'S', product: 'Big' }) })
+  expect(plan.nodes['a']).toMatchObject({ os: 'debian-13', tags: ['own', 'x', 'y'], labels: { p: 'early', q: 'Big-q' } })
+})
+
+test('the lock keeps the operating system that rules chose', () => {
+  const { lock } = compiled({ 'a.yaml': NODE, 'r.yaml': RULES, ...machine('m1', { serial: 'S', product: 'Big' }) })
+  expect(lock.nodes['a']?.os).toBe('debian-13')
+  expect(compiled({ 'a.yaml': NODE, 'r.yaml': RULES, ...lockFile(lock), ...machine('m1', { serial: 'S', product: 'Small' }) }).plan.nodes['a']?.os).toBe('debian-13')
+})
+
+test('a claimed machine without an operating system is an error', () => {
+  expect(codes(compileTexts({ 'a.yaml': NODE, ...machine('m1', { serial: 'S' }) }))).toEqual(['OS_UNDECIDED a.yaml:2:7'])
+})
+
+test('a rule sees the node that is pinned to a machine, and null else', () => {
+  const rules = 'kind: rule\nname: r\nwhen: "node != null && \'own\' in node.tags"\nset: { os: debian-12 }\n'
+  expect(compiled({ 'a.yaml': NODE, 'r.yaml': rules, ...machine('m1', { serial: 'S' }), ...machine('m2') }).plan.nodes['a']?.os).toBe('debian-12')
+})
+
+test('a rule that fails on one machine is a warning, and does not match there', () => {
+  const rules = 'kind: rule\nname: r\nwhen: machine.bmc.address != ""\nset: { tags: [bmc] }\n'
+  const result = compiled({ 'a.yaml': `${NODE}os: debian-12\n`, 'r.yaml': rules, ...machine('m1', { serial: 'S' }) })
+  expect(codes(result)).toEqual(['EXPRESSION_FAILED r.yaml:3:15'])
+  expect(result.plan.nodes['a']?.tags).toEqual(['own'])
+})

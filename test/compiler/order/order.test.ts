@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { arrange } from '../../../compiler/order/arrange.ts'
+import { codes, compiled, compileTexts, machine, stepOf } from '../compiling.ts'
+
+const NODES = 'kind: nodes\nname: "n[1-3]"\nos: debian-12\nmachine: { where: "true" }\n'
+const barclamp = (roles: string) => ({ 'n.yaml': NODES, 'barclamps/b/barclamp.yaml': `kind: barclamp\nname: b\nversion: 1.0.0\nroles:\n${roles}` })
+const needs = (plan: Parameters<typeof stepOf>[0], id: string) => stepOf(plan, id).needs.map((need) => `${need.kind} ${need.step}`)
+
+describe('needs', () => {
+  test('a node is discovered, installed, and then given its roles, whose packages are staged', () => {
+    const { plan } = compiled({ ...barclamp('  r: { packages: { debian: [x], debian-11: [y] } }\n'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: { nodes: [n1] } }\n' })
+    expect(needs(plan, 'discover@n1')).toEqual([])
+    expect(needs(plan, 'install@n1')).toEqual(['lifecycle discover@n1', 'lifecycle stage/rootfs-debian-12'])
+    expect(needs(plan, 'd/r@n1')).toEqual(['lifecycle install@n1', 'lifecycle stage/packages-debian-12'])
+    expect(stepOf(plan, 'd/r@n1')).toMatchObject({ packages: ['x'], artifacts: ['packages-debian-12'] })
+    expect(plan.artifacts).toEqual({ 'packages-debian-12': { kind: 'packages', os: 'debian-12', packages: ['x'] }, 'rootfs-debian-12': { kind: 'rootfs', os: 'debian-12', packages: [] } })
+  })
+
+  test('an admin node is neither discovered nor installed', () => {
+    const { plan } = compiled({ ...barclamp('  r: {}\n'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: { nodes: [adm] } }\n' })
+    expect(plan.steps.filter((step) => step.node === 'adm').map((step) => step.id)).toEqual(['d/r@adm'])
+    expect(needs(plan, 'd/r@adm')).toEqual([])
+  })
+
+  test('who requires a cluster role waits for all of its members, through one barrier', () => {
+    const { plan } = compiled({ ...barclamp('  c: { flags: [cluster] }\n  r: { requires: [c] }\n'), 'd.yaml': 'kind: deployment\nname: d\nroles: { c: { nodes: ["n[1-3]"] }, r: { nodes: [n2] } }\n' })
+    expect(needs(plan, 'd/r@n2')).toEqual(['cluster barrier/d/c', 'lifecycle install@n2'])
+    expect(needs(plan, 'barrier/d/c')).toEqual(['cluster d/c@n1', 'cluster d/c@n2', 'cluster d/c@n3'])
+  })
+
+  test('a role of the scope cluster is found on any node', () => {
+    const { plan } = compiled({ ...barclamp('  c: { scope: cluster }\n  r: { requires: [c] }\n'), ...machine('m1'), ...machine('m2'), 'd.yaml': 'kind: deployment\nname: d\nroles: { c: { nodes: [n1] }, r: { nodes: [n2] } }\n' })
+    expect(needs(plan, 'd/r@n2')).toEqual(['cluster barrier/d/c', 'lifecycle install@n2'])
+    expect(needs(plan, 'barrier/d/c')).toEqual(['cluster d/c@n1'])
+  })
+
+  test('a deployment comes after another as far as that has machines', () => {
+    const { plan } = compiled({ ...barclamp('  r: {}\n  s: {}\n'), ...machine('m1'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: { nodes: [n1, n2] } }\n---\nkind: deployment\nname: e\nafter: [d]\nroles: { s: { nodes: [n1] } }\n' })
+    expect(needs(plan, 'e/s@n1')).toEqual(['deployment barrier/d', 'lifecycle install@n1'])
+    expect(stepOf(plan, 'e/s@n1').needs[0]?.at).toBe('d.yaml:7:9')
+    expect(needs(plan, 'barrier/d')).toEqual(['deployment d/r@n1'])
+  })
+
+  test('a circle is one diagnostic that names every edge with its line', () => {
+    const result = compileTexts({ ...barclamp('  a:\n    provides: { x: { type: string } }\n    wants: { y: { from: b, provide: y } }\n  b:\n    provides: { y: { type: string } }\n    wants: { x: { from: a, provide: x } }\n'), 'd.yaml': 'kind: deployment\nname: d\nroles: { a: { nodes: [n1] }, b: { nodes: [n2] } }\n' })
+    expect(codes(result)).toEqual(['CYCLE barclamps/b/barclamp.yaml:7:17'])
+    expect(result.diagnostics[0]?.summary).toBe('Steps need each other in a circle: d/a@n1 → d/b@n2 → d/a@n1.')
+    expect(result.diagnostics[0]?.related.map((each) => [each.message, each.range.start.line])).toEqual([['d/a@n1 needs d/b@n2 (data)', 7], ['d/b@n2 needs d/a@n1 (data)', 10]])
+  })
+})
+
+const graph = fc.integer({ min: 1, max: 40 }).chain((size) =>
+  fc.array(fc.tuple(fc.nat(size - 1), fc.nat(size - 1)), { maxLength: 120 }).map((edges) => {
+    const needed = new Map<string, Set<string>>(Array.from({ length: size }, (_, i) => [`s${i}`, new Set<string>()]))
+    for (const [a, b] of edges) if (a > b) needed.get(`s${a}`)?.add(`s${b}`)
+    return needed
+  }),
+)
+const steps = (needed: ReadonlyMap<string, ReadonlySet<string>>, reversed = false) => {
+  const entries = [...needed].map(([id, others]) => [id, { id, needs: [...others].map((step) => ({ step, kind: 'data' as const, at: '' })) }] as const)
+  return new Map(reversed ? entries.toReversed() : entries)
+}
+
+describe('order', () => {
+  test('everything comes after what it needs, one cohort higher, and the order of arrival does not matter', () => {
+    fc.assert(
+      fc.property(graph, (needed) => {
+        const arranged = arrange(steps(needed)).steps
+        expect(arranged).not.toBeNull()
+        const places = new Map((arranged ?? []).map((step, i) => [step.id, i]))
+        const cohorts = new Map((arranged ?? []).map((step) => [step.id, step.cohort]))
+        for (const [id, others] of needed) {
+          for (const other of others) expect(places.get(other)).toBeLessThan(places.get(id) as number)
+          expect(cohorts.get(id)).toBe(others.size === 0 ? 0 : 1 + Math.max(...[...others].map((other) => cohorts.get(other) as number)))
+        }
+        expect(arrange(steps(needed, true)).steps?.map((step) => step.id)).toEqual(arranged?.map((step) => step.id))
+      }),
+    )
+  })
+
+  test('a graph with a circle gives one that really is a circle', () => {
+    fc.assert(
+      fc.property(graph, fc.nat(39), fc.nat(39), (needed, a, b) => {
+        const size = needed.size
+        const from = `s${Math.min(a % size, b % size)}`
+        const to = `s${Math.max(a % size, b % size)}`
+        needed.get(from)?.add(to)
+        needed.get(to)?.add(from)
+        const { cycle } = arrange(steps(needed))
+        expect(cycle?.length).toBeGreaterThan(0)
+        for (const [i, step] of (cycle ?? []).entries()) expect(step.needs.map((need) => need.step)).toContain(cycle?.[(i + 1) % cycle.length]?.id)
+      }),
+    )
+  })
+})
