@@ -62,6 +62,8 @@ export type BootEvent =
   | { readonly type: 'boot.http.script'; readonly mac: string; readonly client: string; readonly answer: BootAnswerKind }
   | {
       readonly type: 'boot.http.sent'
+      /** iPXE asks with HEAD for the size, and then with GET. */
+      readonly method: string
       readonly mac: string | undefined
       readonly client: string
       readonly path: string

@@ -92,6 +92,8 @@ function readNetboot(packet: DhcpPacket, mac: string): NetbootClient | undefined
 function readUuids(value: Buffer | undefined, isPrinted: boolean): readonly string[] {
   if (value?.length !== 17 || value[0] !== 0) return []
   const straight = value.subarray(1)
+  // What boards send that were never given one: the same for all of them.
+  if (straight.every((byte) => byte === 0) || straight.every((byte) => byte === 255)) return []
   const swapped = Buffer.from(straight)
   swapped.subarray(0, 4).reverse()
   swapped.subarray(4, 6).reverse()

@@ -61,8 +61,10 @@ function serveScript(boot: BootRequest, { mac, options }: { mac: string; options
   const self = `${base}${boot.url.pathname}${boot.url.search}`
   const answer = askBooter(options.booter, client, options.report)
   const { script, given } = writeScript(answer, { base, self, options, mac })
-  options.onScript(mac)
-  options.report({ type: 'boot.http.script', mac, client: boot.client, answer: given })
+  // iPXE asks for the size first; only who takes the script has it.
+  const isTaken = boot.request.method === 'GET'
+  if (isTaken) options.onScript(mac)
+  if (isTaken) options.report({ type: 'boot.http.script', mac, client: boot.client, answer: given })
   const bytes = Buffer.from(script)
   boot.response.writeHead(200, { 'content-type': 'text/plain', 'content-length': bytes.length, 'cache-control': 'no-store' })
   boot.response.end(boot.request.method === 'HEAD' ? undefined : bytes)

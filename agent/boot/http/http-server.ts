@@ -86,6 +86,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { opti
   await closed
   options.report({
     type: 'boot.http.sent',
+    method: request.method ?? '',
     mac: parseMac(path.split('/')[2] ?? ''),
     client,
     path,

@@ -39,8 +39,8 @@ beforeAll(async () => {
     answer: hold,
     answers: {
       [disk]: { kind: 'local' },
-      // iPXE as a Linux kernel: a kernel of 350 kB that says who it is.
-      [lkrn]: { kind: 'discovery', kernel: '/boot/files/ipxe.lkrn', initrd: '/boot/files/initrd', commandLine: 'quiet' },
+      // iPXE as a Linux kernel: one of 350 kB, which takes its command line for a script.
+      [lkrn]: { kind: 'discovery', kernel: '/boot/files/ipxe.lkrn', initrd: '/boot/files/initrd', commandLine: `echo kernel ${marker}` },
     },
     files: { 'ipxe.lkrn': '/usr/lib/ipxe/ipxe.lkrn', initrd: join(link.folder, 'initrd') },
   })
@@ -101,9 +101,10 @@ test("a BIOS machine told 'local' goes on to its disk", async () => {
   expect(await boot.event('boot.http.script', ({ mac }) => mac === disk)).toMatchObject({ answer: 'local' })
 })
 
-test("a BIOS machine told 'discovery' boots the kernel with its initrd", async () => {
-  await writeFile(join(link.folder, 'initrd'), `#!ipxe\necho initrd ${marker}\nsleep 60\n`)
-  await untilShown(`initrd ${marker}`, ['-boot', 'n', ...network('tap4', lkrn)])
+test("a BIOS machine told 'discovery' fetches kernel and initrd and starts the kernel with its command line", async () => {
+  await writeFile(join(link.folder, 'initrd'), 'initrd')
+  await untilShown(`kernel ${marker}`, ['-boot', 'n', ...network('tap4', lkrn)])
+  expect(await boot.event('boot.http.sent', ({ path, method }) => path === '/boot/files/initrd' && method === 'GET')).toMatchObject({ status: 200, bytes: 6 })
 })
 
 test("beside somebody else's DHCP server, a BIOS machine gets its address there and its script here", async () => {

@@ -95,6 +95,13 @@ describe('a reservation', () => {
     expect(dhcp.say(message('discover')).option(12)).toBe(Buffer.from('db1').toString('hex'))
   })
 
+  test('is never found by a UUID of zeros or ones, which many boards share', () => {
+    const shared = ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'].map((uuid) => ({ uuid, address: '192.168.124.99' }))
+    const dhcp = new Conversation({ ...admin, reservations: () => shared })
+    const got = [0, 255].map((byte) => dhcp.obtain({ options: [[97, Buffer.alloc(17, byte).fill(0, 0, 1)]] }))
+    for (const address of got) expect(pool).toContain(address)
+  })
+
   test('made while the machine has another address: the renewal is refused, and the next address is the reserved one', () => {
     const dhcp = new Conversation()
     const before = dhcp.obtain()

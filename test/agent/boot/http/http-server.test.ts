@@ -52,6 +52,14 @@ test('the booter is asked for the machine in the path, with what DHCP put into t
   expect(events).toContainEqual({ type: 'boot.http.script', mac: '52:54:00:00:00:01', client: '127.0.0.1', answer: 'hold' })
 })
 
+test('a HEAD request, by which iPXE learns the size, has no effect and takes no script', async () => {
+  const base = await serve(fixedBooter({ kind: 'local' }))
+  const head = await fetch(`${base}/boot/52-54-00-00-00-01/ipxe`, { method: 'HEAD' })
+  const { length } = await (await fetch(`${base}/boot/52-54-00-00-00-01/ipxe`)).text()
+  expect(head.headers.get('content-length')).toBe(String(length))
+  expect(events.filter(({ type }) => type === 'boot.http.script')).toHaveLength(1)
+})
+
 test('a booter that fails, or answers what no script can say, holds the machine', async () => {
   let base = await serve(failingBooter)
   expect(await (await fetch(`${base}/boot/52-54-00-00-00-01/ipxe`)).text()).toContain('could not decide')
