@@ -76,7 +76,7 @@ export function schedule(input: ScheduleInput): Schedule {
   for (const item of work.order) {
     const standing = view.standing.get(item.id) as Standing
     if (standing !== 'open') continue
-    const cause = skippedBy(item, view, skip)
+    const cause = input.cancelled ? undefined : skippedBy(item, view, skip)
     if (cause !== undefined) {
       skip.set(item.id, cause)
       continue
