@@ -104,7 +104,7 @@ function nodeLines(group: ChangeGroup, grouped: Grouped, plan: Plan, options: Di
   const telling = { grouped, plan, options }
   if (only !== undefined && changes.length === 1) {
     const said = placeOf(group)
-    return [...causeLines(only.causes.filter((cause) => cause.kind !== 'new'), { said, full }), ...machineLines(only, '', telling), ...nodeEnd(only, telling), ...permissionLines(group, full)]
+    return [...causeLines(only.causes.filter((cause) => cause.kind !== 'new'), { said, full }), ...machineHead(only, null, null, telling), ...diskLines(only, true, options), ...nodeEnd(only, telling), ...permissionLines(group, full)]
   }
   const lines: string[] = []
   let told = 0
@@ -115,8 +115,8 @@ function nodeLines(group: ChangeGroup, grouped: Grouped, plan: Plan, options: Di
       if (!full && told === NODES_TOLD) break
       told++
       const at = one.causes.find((cause) => cause.at !== null)?.at ?? null
-      const [head = '', ...machine] = machineLines(one, one.step.node ?? '', telling)
-      lines.push(...edges(head, at), ...causeLines(one.causes.filter((cause) => cause.kind !== 'new' && cause.kind !== 'os'), { said: at, full }), ...machine)
+      lines.push(...machineHead(one, one.step.node, at, telling))
+      lines.push(...causeLines(one.causes.filter((cause) => cause.kind !== 'new' && cause.kind !== 'os'), { said: at, full }), ...diskLines(one, false, options))
     }
   }
   if (told < changes.length) lines.push(`  ... and ${count(changes.length - told, 'node')} more, each disk by its serial: --full`)
@@ -133,27 +133,31 @@ interface Telling {
   readonly options: DiffOptions
 }
 
-/** The machine and its disks; the first line is headed by the node's name when several are told. */
-function machineLines(one: Change, name: string, { plan, options }: Telling): readonly string[] {
+/** The machine; headed by the node's name and place when several nodes are told. */
+function machineHead(one: Change, name: string | null, at: string | null, { plan, options }: Telling): readonly string[] {
   if (one.step.kind === 'release') {
     const machine = one.causes[0]?.before
-    return [...labelled(name === '' ? 'machine' : name, typeof machine === 'string' ? machineWords(machine, options) : 'no machine'), ...(name === '' ? labelled('keeps', 'all that is on its disks') : [])]
+    return labelled(name ?? 'machine', typeof machine === 'string' ? machineWords(machine, options) : 'no machine', at)
   }
   const node = plan.nodes[one.step.node ?? '']
   const machine = node?.machine ?? null
-  if (machine === null) {
-    const claims = labelled(name === '' ? 'claims' : name, `${name === '' ? '' : 'claims '}${safe(node?.selector ?? '')}; none yet`)
-    return name === '' ? [...claims, ...labelled('disks', 'unknown until a machine is claimed; cannot be approved before')] : claims
-  }
-  const lines = [...labelled(name === '' ? 'machine' : name, machineWords(machine, options))]
-  const all = name === '' || options.full === true
+  if (machine !== null) return labelled(name ?? 'machine', machineWords(machine, options), at)
+  return labelled(name ?? 'claims', `${name === null ? '' : 'claims '}${safe(node?.selector ?? '')}; none yet`, at)
+}
+
+/** What happens to the disks of one node; `alone`: no other node is told beside it, so there is room for those that stay. */
+function diskLines(one: Change, alone: boolean, { full }: DiffOptions): readonly string[] {
+  if (one.step.kind === 'release') return alone ? labelled('keeps', 'all that is on its disks') : []
+  const lines: string[] = []
+  const all = alone || full === true
   for (const disk of one.disks) if (disk.fate === 'wiped' || all) lines.push(diskLine(disk, one))
   const kept = one.disks.filter((disk) => disk.fate === 'kept').length
   if (!all && kept > 0) lines.push(...labelled('kept', count(kept, 'other disk')))
-  const unseen = one.disks.filter((disk) => disk.fate === 'wiped' && disk.signature === null).length
-  if (name === '' && !one.certain && unseen > 0) lines.push(...labelled('disks', 'not all were looked at yet; cannot be approved before'))
-  if (!one.step.destructive) lines.push(...labelled('writes', 'no disk: the system that is there joins as it is'))
-  return lines
+  if (!one.step.destructive) return [...lines, ...labelled('writes', 'no disk: the system that is there joins as it is')]
+  const wiped = one.disks.filter((disk) => disk.fate === 'wiped')
+  if (!alone || one.certain) return lines
+  if (wiped.length === 0) return [...lines, ...labelled('disks', 'unknown until a machine is claimed; cannot be approved before')]
+  return [...lines, ...labelled('disks', 'not all were looked at yet; cannot be approved before')]
 }
 
 function nodeEnd(one: Change, { grouped, plan }: Telling): readonly string[] {

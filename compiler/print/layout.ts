@@ -39,11 +39,17 @@ export function edges(left: string, right: string | null): readonly string[] {
 /** Columns from a label to what it labels. */
 export const LABEL = 10
 
-/** `  label     text`, wrapped and hanging under the text. */
+/** `  label     text`, wrapped and hanging under the text; the place beside its first line, else beside or below its last. */
 export function labelled(label: string, text: string, at: string | null = null): readonly string[] {
   const head = labelHead(label)
   const [first = '', ...rest] = wrap(text, WIDTH - head.length)
-  return [...edges(`${head}${first}`, at), ...rest.map((line) => `${' '.repeat(head.length)}${line}`)]
+  const lines = [`${head}${first}`, ...rest.map((line) => `${' '.repeat(head.length)}${line}`)]
+  const beside = fits(lines[0] ?? '', at) ? 0 : lines.length - 1
+  return lines.flatMap((line, index) => (index === beside ? edges(line, at) : [line]))
+}
+
+function fits(left: string, right: string | null): boolean {
+  return left.length + 2 + (right ?? '').length <= WIDTH
 }
 
 /** The label of a line with the space behind it: at least two columns, also behind a long one. */

@@ -34,8 +34,8 @@ export function aftermath(changes: Changes): readonly string[] {
   if (held.length > 0) sentences.push(`Without the approval${held.length === 1 ? '' : 's'} ${nodes(held)} ${stay(held)}${others ? '; the others proceed' : ''}.`)
   const unclaimed = later.filter((one) => one.step.once === null)
   const unseen = later.filter((one) => one.step.once !== null)
-  if (unseen.length > 0) sentences.push(`${nodes(unseen)} ${wait(unseen)} for a look at the disks, then for an approval.`)
-  if (unclaimed.length > 0) sentences.push(`${nodes(unclaimed)} ${wait(unclaimed)} for a machine, then for an approval.`)
+  if (unseen.length > 0) sentences.push(`${nodes(unseen)} ${wait(unseen)} for a look at the disks, then for an approval unless they are blank.`)
+  if (unclaimed.length > 0) sentences.push(`${nodes(unclaimed)} ${wait(unclaimed)} for a machine, then for an approval unless ${of(unclaimed) === 1 ? 'its' : 'their'} disks are blank.`)
   if (refused.length > 0) sentences.push(`${nodes(refused)} ${stay(refused)}: protected; take \`protect\` off in a commit of its own first.`)
   return sentences
 }
@@ -60,13 +60,17 @@ function quoted(id: string): string {
 
 function nodes(changes: readonly Change[]): string {
   const names = foldNames(changes.map((one) => one.step.node ?? 'the admin node'))
-  return names.length > 60 ? `${new Set(changes.map((one) => one.step.node)).size} nodes` : names
+  return names.length > 60 ? `${of(changes)} nodes` : names
+}
+
+function of(changes: readonly Change[]): number {
+  return new Set(changes.map((one) => one.step.node)).size
 }
 
 function stay(changes: readonly Change[]): string {
-  return new Set(changes.map((one) => one.step.node)).size === 1 ? 'stays as it is' : 'stay as they are'
+  return of(changes) === 1 ? 'stays as it is' : 'stay as they are'
 }
 
 function wait(changes: readonly Change[]): string {
-  return new Set(changes.map((one) => one.step.node)).size === 1 ? 'waits' : 'wait'
+  return of(changes) === 1 ? 'waits' : 'wait'
 }

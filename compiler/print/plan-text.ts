@@ -37,7 +37,7 @@ function nodeLines(plan: Plan, full: boolean): readonly string[] {
     })
   const most = full ? rows.length : 40
   const [first, second] = [widest(rows.map((row) => row[0])), widest(rows.map((row) => row[1]))]
-  const lines = rows.slice(0, most).map(([name, os, rest]) => `  ${name.padEnd(first)}  ${os.padEnd(second)}  ${rest}`)
+  const lines = rows.slice(0, most).map(([name, os, rest]) => cut(`  ${name.padEnd(first)}  ${os.padEnd(second)}  ${rest}`, full ? Infinity : WIDTH))
   if (rows.length > most) lines.push(`  ... and ${count(rows.length - most, 'node')} more: --full`)
   return rows.length === 0 ? [] : ['NODES', ...lines]
 }

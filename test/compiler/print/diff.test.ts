@@ -8,7 +8,7 @@ import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import type { Json } from '../../../schemas/shape.ts'
 import { expectGolden } from '../../builders/golden.ts'
-import { applied, disk, machine } from '../../builders/ledger.ts'
+import { applied, disk, folded, machine, stepOf, wasSent } from '../../builders/ledger.ts'
 import { buildPlan } from '../../builders/plan.ts'
 import { reviewedSite } from '../../builders/reviewed-site.ts'
 
@@ -32,10 +32,10 @@ function large(): Case {
   const names = Array.from({ length: 3000 }, (_, index) => `n-${String(index + 1).padStart(4, '0')}`)
   const site = (os: string, port: number, after: boolean): Plan =>
     buildPlan({
-      nodes: Object.fromEntries(names.map((name, index) => [name, { os: index < 40 ? os : 'debian-12' }])),
+      nodes: Object.fromEntries(names.map((name, index) => [name, { os: index < 40 ? os : 'debian-12', targets: [name] }])),
       roles: [{ role: 'a', on: names, attributes: { port }, perNode: after ? Object.fromEntries(names.map((name, index) => [name, { me: index }])) : {} }, ...(after ? [] : [{ role: 'gone', on: names }])],
     })
-  const machines = names.map((name) => machine(`m-${name}`, [disk('d0', 'gpt: efi, ext4 /', { serial: `S-${name}` })]))
+  const machines = names.map((name) => machine(`m-${name}`, [disk(name, 'gpt: efi, ext4 /')]))
   const plan = site('debian-13', 2, true)
   return { changes: change(applied(site('debian-12', 1, false), { machines }), plan), plan }
 }
@@ -51,6 +51,26 @@ function refused(): Case {
   return { plan, changes: { ...changes, violations: [{ policy: 'databases-by-hand', level: 'deny', message: 'database nodes are reinstalled by hand only', at: 'policies.yaml:3:8' }] } }
 }
 
+/** A token that another node's step tells, a barclamp's files, a role that failed before, a node on blank disks, a node that joins. */
+function mixed(): Case {
+  const token: Json = { deferred: { type: 'string', expression: '${wants.token}', scope: {}, inputs: { 'wants.token': { step: 'app/server@n1', provide: 'token' } }, sensitive: true } }
+  const site = (files: { readonly [path: string]: string }, more: boolean): Plan =>
+    buildPlan({
+      commit: more ? 'bbbbbbbbbb' : 'aaaaaaaaaa',
+      nodes: { n1: {}, n2: {}, n3: {}, ...(more ? { n4: {}, j1: { method: 'joined' } } : {}) },
+      roles: [
+        { role: 'server', deployment: 'app', on: ['n1'], files, provides: { token: { type: 'string', sensitive: true } }, onChange: { default: 'restart' } },
+        { role: 'client', deployment: 'app', on: ['n2', 'n3'], wants: { token }, needs: ['app/server@n1'], onChange: { wants: 'restart' } },
+        { role: 'logs', on: ['n1', 'n2', 'n3', ...(more ? ['n4', 'j1'] : [])] },
+      ],
+    })
+  const before = site({ 'run.sh': 'a', 'conf/main.template': 'b' }, false)
+  const plan = site({ 'run.sh': 'a', 'conf/main.template': 'c' }, true)
+  const machines = ['n1', 'n2', 'n3', 'n4'].map((name) => machine(`m-${name}`, [disk('d0', name === 'n4' ? 'blank' : 'gpt: efi, ext4 /')]))
+  const ledger = folded(applied(before, { machines }), [wasSent(stepOf(before, 'base/logs@n3'), before)])
+  return { plan, changes: change(ledger, plan) }
+}
+
 function first(): Case {
   const plan = buildPlan({ nodes: { store: { machine: null }, web: {} }, roles: [{ role: 'server', on: ['web'] }, { role: 'client', on: ['store'] }], missing: [{ what: 'machine', for: 'node/store', because: 'no machine where size(machine.disks) >= 2 has been seen' }] })
   return { plan, changes: change({ ...EMPTY_LEDGER, machines: { 'm-web': machine('m-web', [disk('d0'), disk('d1', 'ext4 without a partition table')]) } }, plan) }
@@ -60,7 +80,7 @@ const once = (make: () => Case): (() => Case) => {
   let made: Case | undefined
   return () => (made ??= make())
 }
-const CASES = { reviewed: once(reviewed), large: once(large), refused: once(refused), first: once(first) }
+const CASES = { reviewed: once(reviewed), large: once(large), refused: once(refused), first: once(first), mixed: once(mixed) }
 
 describe('the text of changes', () => {
   for (const [name, make] of Object.entries(CASES)) {
@@ -136,7 +156,7 @@ describe('the Markdown of changes', () => {
   }
 
   it('stays under its limit and is never cut inside a table, a list or a fence', () => {
-    const made = [CASES.reviewed(), CASES.refused(), CASES.first()]
+    const made = [CASES.reviewed(), CASES.refused(), CASES.first(), CASES.mixed()]
     fc.assert(
       fc.property(fc.constantFrom(...made), fc.integer({ min: 60, max: 9000 }), fc.boolean(), ({ changes, plan }, maxBytes, full) => {
         const text = diffMarkdown(changes, plan, { maxBytes, full })
