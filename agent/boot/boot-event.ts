@@ -68,6 +68,7 @@ export type BootEvent =
       readonly client: string
       readonly path: string
       readonly status: number
+      /** Handed to the network, header included; fewer than the file has if the client broke off. */
       readonly bytes: number
       readonly milliseconds: number
     }

@@ -65,6 +65,8 @@ interface Context {
 /** Never rejects; settles when the answer has been sent or the client is gone. */
 async function answer(request: IncomingMessage, response: ServerResponse, { options, routes, stop }: Context): Promise<void> {
   const begun = options.now()
+  const { socket } = request
+  const before = socket.bytesWritten
   const client = request.socket.remoteAddress ?? ''
   const gone = new AbortController()
   const closed = once(response, 'close').then(() => gone.abort(), () => gone.abort())
@@ -91,7 +93,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { opti
     client,
     path,
     status: response.statusCode,
-    bytes: Number(response.writableFinished && request.method !== 'HEAD' ? response.getHeader('content-length') ?? 0 : 0),
+    bytes: socket.bytesWritten - before,
     milliseconds: Math.round(options.now() - begun),
   })
 }
