@@ -23,7 +23,7 @@ function walk(folder: string, prefix: string, listed: Map<string, Listed>): void
     if (listed.size > MAX_FILES) return
     if (isLeftOut(entry.name)) continue
     const path = prefix + entry.name
-    if (entry.isSymbolicLink()) listed.set(path, { kind: 'link', target: readlinkSync(join(folder, path)) })
+    if (entry.isSymbolicLink()) listed.set(path, { kind: 'link', target: targetOf(join(folder, path)) })
     else if (entry.isFile()) {
       const file = lstatSync(join(folder, path), { throwIfNoEntry: false })
       if (file !== undefined) listed.set(path, { kind: 'file', file: fileOf(join(folder, path), path, file.size, file.mode) })
@@ -40,6 +40,14 @@ function list(folder: string): readonly Dirent[] {
     const code = (cause as NodeJS.ErrnoException).code
     const why = code === 'ENOENT' ? 'there is no such folder' : code === 'ENOTDIR' ? 'it is not a folder' : (cause as Error).message
     throw new TreeError('FOLDER_UNREADABLE', `cannot read ${folder}: ${why}`, { cause })
+  }
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link)
+  } catch (cause) {
+    throw new TreeError('FOLDER_UNREADABLE', `cannot read the link ${link}: ${(cause as Error).message}`, { cause })
   }
 }
 

@@ -20,7 +20,8 @@ export async function readCommitWithoutGit(folder: string, revision: string, rep
   const git = (await import('isomorphic-git')).default
   const { gitdir, prefix } = findRepository(folder)
   const where = { fs, gitdir, cache: {} }
-  const oid = await resolveCommit(where, revision)
+  // It would join the name to a path as it is.
+  const oid = /^[\w][\w./+-]*$/.test(revision) && !revision.includes('..') ? await resolveCommit(where, revision) : undefined
   if (oid === undefined) {
     throw new TreeError('REVISION_UNKNOWN', `there is no commit ${JSON.stringify(revision)} in ${folder} (without a git program only branches, tags and commit ids are understood)`)
   }

@@ -8,6 +8,7 @@ import { rangeOf } from '../parse/document.ts'
 import { readText } from '../parse/parse.ts'
 import type { Tree } from '../tree/tree.ts'
 import { didYouMean } from './did-you-mean.ts'
+import { leadsOut } from './leads-out.ts'
 import { expandRange } from './expand-names.ts'
 import type { Located, NodeFields, NodeLayer, SiteNode } from './site.ts'
 import { readTable } from './table.ts'
@@ -89,8 +90,8 @@ function expand(document: Located<DocumentOf<'nodes'>>, tree: Tree, report: Repo
 function rowsOf(document: Located<DocumentOf<'nodes'>>, table: string, { tree, report }: { readonly tree: Tree; readonly report: Report }): readonly TableRow[] {
   const at = rangeOf(document.source, ['table'])
   const path = posix.normalize(posix.join(posix.dirname(document.source.path), table))
-  if (table.startsWith('/') || path === '..' || path.startsWith('../')) {
-    report(error('TABLE_MISSING', at, `The table ${table} lies outside of the repository.`, { fix: 'Copy it into the repository.' }))
+  if (leadsOut(posix.join(posix.dirname(document.source.path), table)) || table.startsWith('/')) {
+    report(error('PATH_OUTSIDE', at, `The table ${table} lies outside of the repository.`, { fix: 'Copy it into the repository.' }))
     return []
   }
   if (!tree.files.has(path)) {

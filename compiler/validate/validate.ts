@@ -13,6 +13,7 @@ import type { Tree } from '../tree/tree.ts'
 import { checkAgainst, checkDocument } from './check-document.ts'
 import type { AnyDocument } from './check-document.ts'
 import { collectNodes } from './nodes.ts'
+import { leadsOut } from './leads-out.ts'
 import type { Located, Site } from './site.ts'
 
 /**
@@ -64,6 +65,10 @@ function onlySite(sites: readonly Located<DocumentOf<'site'>>[], { documents, re
   for (const other of others) {
     const related = [{ message: 'first defined here', range: rangeOf((site as Located<unknown>).source, ['kind']) }]
     report(error('SITE_DUPLICATE', rangeOf(other.source, ['kind']), 'There is a second document of kind site.', { related, fix: 'Keep one of them.' }))
+  }
+  for (const [index, entry] of (site?.value.barclamps ?? []).entries()) {
+    if (site === undefined || entry === 'builtin' || 'git' in entry || !leadsOut(entry.path)) continue
+    report(error('PATH_OUTSIDE', rangeOf(site.source, ['barclamps', index, 'path']), `The folder ${entry.path} lies outside of the repository.`, { fix: 'Copy the barclamps into the repository.' }))
   }
   // A site document that is there and wrong has been reported already.
   const claimed = documents.some((document) => fieldOf(document, 'kind') === 'site')

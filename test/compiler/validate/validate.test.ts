@@ -49,6 +49,7 @@ describe('documents', () => {
     ['an unknown kind', { 'a.yaml': 'kind: deploymnet\n' }, ['KIND_UNKNOWN a.yaml:1:7']],
     ['a name twice', { 'a.yaml': 'kind: network\nname: a\n', 'b.yaml': 'name: a\nkind: network\n' }, ['DUPLICATE_DOCUMENT b.yaml:1:7 <- a.yaml:2:7']],
     ['a machine nobody could tell from others', { 'a.yaml': 'kind: machine\nstate: retired\n' }, ['FIELD_MISSING a.yaml:1:7']],
+    ['barclamps outside', { 'site.yaml': `${SITE}barclamps: [builtin, { path: b }, { path: b/../../c }]\n` }, ['PATH_OUTSIDE site.yaml:5:43']],
     ['a syntax error', { 'a.yaml': 'kind: [\n' }, ['YAML_INDENT a.yaml:2:1']],
   ])('%s', (_, files, expected) => {
     expect(problems(files)).toEqual(expected)
@@ -95,7 +96,7 @@ describe('nodes', () => {
     ['a range of names that are none', { 'a.yaml': 'kind: nodes\nname: "a[1-2]-"\n' }, ['NAME_RANGE a.yaml:2:7']],
     ['neither name nor table', { 'a.yaml': 'kind: nodes\ntags: [a]\n' }, ['FIELD_MISSING a.yaml:1:7']],
     ['no table', { 'a.yaml': 'kind: nodes\ntable: x.csv\n', 'y.csv': '' }, ['TABLE_MISSING a.yaml:2:8']],
-    ['a table outside', { 'a.yaml': 'kind: nodes\ntable: ../x.csv\n' }, ['TABLE_MISSING a.yaml:2:8']],
+    ['a table outside', { 'a.yaml': 'kind: nodes\ntable: ../x.csv\n' }, ['PATH_OUTSIDE a.yaml:2:8']],
   ])('%s', (_, files, expected) => {
     expect(problems(files)).toEqual(expected)
   })
