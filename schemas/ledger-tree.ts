@@ -5,14 +5,18 @@ import { machineStateShape } from './inventory.ts'
 import { ledgerNodeShape, ledgerRunShape } from './ledger.ts'
 import type { Ledger, LedgerNode, LedgerRun } from './ledger.ts'
 import type { MachineState } from './inventory.ts'
+import { planShape } from './plan.ts'
 import { boolean, literal, map, object } from './shape.ts'
-import type { Json, Shape, TypeOf } from './shape.ts'
+import type { Json, JsonSchema, Shape, TypeOf } from './shape.ts'
 import { stepValueDigests } from './step-values.ts'
 
 /** The only major version of the branch's files that this Crowbar reads and writes. */
 export const LEDGER_VERSION = 1
 
 const rolesShape = object({ version: literal(LEDGER_VERSION), roles: map(object({ bootstrapped: boolean() })) })
+
+/** As in `contents` of a plan. */
+const listingShape = { json: (planShape.json['properties'] as { readonly contents: { readonly additionalProperties: JsonSchema } }).contents.additionalProperties }
 
 /** What is wrong with a file of the branch. `NEWER`: a later Crowbar wrote it; everything else is damage. */
 export interface LedgerProblem {
@@ -28,25 +32,28 @@ export type ReadLedger =
 
 /**
  * The files of the branch `refs/crowbar/applied` that hold a ledger, by path: `nodes/<node>.json`, `nodes/_admin.json`,
- * `values/<hex>.json`, `machines/<id>.json`, `roles.json` and `run.json`. Canonical JSON and a newline; nodes are
- * written over several lines, one entry a line, so that git shows which step changed.
+ * `values/<hex>.json`, `content/<hex>.json` (the listing of a barclamp's files, by the digest of its content),
+ * `machines/<id>.json`, `roles.json` and `run.json`. Canonical JSON and a newline; nodes are written over several lines,
+ * one entry a line, so that git shows which step changed.
  *
- * Values that no entry refers to are dropped. `content/<hex>`, the bytes of barclamp files, is the pusher's: the
- * listings among the values name them.
+ * Values that no entry refers to are dropped. `content/<sha256>` without `.json`, the bytes that listings name, is the
+ * pusher's.
  */
 export function writeLedger(ledger: Ledger): Map<string, string> {
   const files = new Map<string, string>()
   const needed = new Set<string>()
+  const listings = new Set<string>()
   for (const [name, node] of sorted(ledger.nodes)) {
     files.set(`nodes/${name}.json`, nodeText(node))
     for (const entry of Object.values(node.steps)) {
       for (const key of stepValueDigests(entry.step, ledger)) needed.add(key)
+      if (entry.step.content !== null) listings.add(entry.step.content)
     }
   }
   for (const [id, machine] of sorted(ledger.machines)) files.set(`machines/${id}.json`, `${canonical(machine)}\n`)
   for (const key of [...needed].toSorted(byCodePoint)) {
     const value = ledger.values[key]
-    if (value !== undefined) files.set(`values/${key.replace('sha256:', '')}.json`, `${canonical(value)}\n`)
+    if (value !== undefined) files.set(`${listings.has(key) ? 'content' : 'values'}/${key.replace('sha256:', '')}.json`, `${canonical(value)}\n`)
   }
   if (ledger.roles !== undefined && Object.keys(ledger.roles).length > 0) {
     files.set('roles.json', `${canonical({ version: LEDGER_VERSION, roles: ledger.roles })}\n`)
@@ -56,8 +63,9 @@ export function writeLedger(ledger: Ledger): Map<string, string> {
 }
 
 /**
- * Reads what writeLedger() wrote, checking every file, every name and every digest. Files that it does not know
- * (`content/`, a README) are left alone.
+ * Reads what writeLedger() wrote, checking the shape of every file, names, and the digests of values. A listing is not
+ * what its digest is taken over; the bytes that it names are checked when they are fetched. Files that it does not know
+ * (bytes in `content/`, a README) are left alone.
  */
 export function readLedger(files: ReadonlyMap<string, string>): ReadLedger {
   const problems: LedgerProblem[] = []
@@ -74,6 +82,8 @@ export function readLedger(files: ReadonlyMap<string, string>): ReadLedger {
     if (folder === 'values') {
       if (digest(value) === `sha256:${name}`) values.push([`sha256:${name}`, value])
       else problems.push({ code: 'DIGEST', path, message: 'its content is not what its name says' })
+    } else if (folder === 'content') {
+      if (checked(path, value, listingShape, problems) !== undefined) values.push([`sha256:${name}`, value])
     } else if (folder === 'nodes') {
       const node = checked(path, value, ledgerNodeShape, problems)
       if (node !== undefined && named(path, name, node.node, problems)) nodes.push([name, node])
@@ -95,12 +105,12 @@ function nodeText(node: LedgerNode): string {
   return `${head.slice(0, -1)},\n"steps":${body},\n"version":${node.version}}\n`
 }
 
-type Folder = 'nodes' | 'machines' | 'values' | 'run' | 'roles'
+type Folder = 'nodes' | 'machines' | 'values' | 'content' | 'run' | 'roles'
 
 function split(path: string): [Folder, string] | [null, null] {
   if (path === 'run.json') return ['run', '']
   if (path === 'roles.json') return ['roles', '']
-  const found = /^(nodes|machines|values)\/([^/]+)\.json$/.exec(path)
+  const found = /^(nodes|machines|values|content)\/([^/]+)\.json$/.exec(path)
   if (found === null) return [null, null]
   return [found[1] as Folder, found[2] as string]
 }

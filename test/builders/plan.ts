@@ -120,7 +120,8 @@ function addRole(role: RoleSketch, { sketch, steps, document, contents }: Buildi
   const files = Object.fromEntries(
     Object.entries(role.files ?? { 'run.sh': 'true' }).map(([path, text]) => [path, { sha256: digest(text).slice('sha256:'.length), bytes: text.length, mode: '0755' as const }]),
   )
-  const content = digest(files)
+  // As in a compiled plan: the digest is not one over the listing as it stands.
+  const content = digest(Object.entries(files).map(([path, file]) => [path, file.mode, file.sha256]))
   contents[content] = files
   for (const name of role.on) {
     const node = sketch.nodes[name] ?? {}

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readLedger, writeLedger } from '../../schemas/ledger-tree.ts'
 import type { LedgerProblem } from '../../schemas/ledger-tree.ts'
 import { EMPTY_LEDGER } from '../../schemas/ledger.ts'
+import type { Plan } from '../../schemas/plan.ts'
 import { applied, disk, machine, wasSent, folded, stepOf } from '../builders/ledger.ts'
 import { buildPlan } from '../builders/plan.ts'
 
@@ -16,7 +18,7 @@ const problemsOf = (files: ReadonlyMap<string, string>): readonly Pick<LedgerPro
 describe('the files of a ledger', () => {
   it('are one per node, machine and value, roles and run', () => {
     const paths = [...writeLedger(ledger).keys()].map((path) => path.replace(/[0-9a-f]{64}/, '<hex>'))
-    expect([...new Set(paths)]).toStrictEqual(['nodes/_admin.json', 'nodes/db1.json', 'nodes/db2.json', 'machines/m-db1.json', 'machines/m-db2.json', 'values/<hex>.json', 'roles.json', 'run.json'])
+    expect([...new Set(paths)].toSorted()).toStrictEqual(['nodes/_admin.json', 'nodes/db1.json', 'nodes/db2.json', 'machines/m-db1.json', 'machines/m-db2.json', 'content/<hex>.json', 'values/<hex>.json', 'roles.json', 'run.json'].toSorted())
   })
 
   it('give the same ledger back', () => {
@@ -44,7 +46,7 @@ describe('the files of a ledger', () => {
     const entry = ledger.nodes['db1']?.steps['base/database@db1']
     const files = writeLedger({ ...ledger, values: { ...ledger.values, [`sha256:${'0'.repeat(64)}`]: 'nobody needs it' } })
     expect(files.has(`values/${entry?.step.attributes?.slice(7)}.json`)).toBe(true)
-    expect(files.has(`values/${entry?.step.content?.slice(7)}.json`)).toBe(true)
+    expect(files.has(`content/${entry?.step.content?.slice(7)}.json`)).toBe(true)
     expect(files.has(`values/${'0'.repeat(64)}.json`)).toBe(false)
   })
 
@@ -72,6 +74,13 @@ describe('a ledger is refused whole', () => {
     expect(problemsOf(files)).toStrictEqual([{ code: 'DIGEST', path }])
   })
 
+  it('when a listing is none', () => {
+    const files = writeLedger(ledger)
+    const path = [...files.keys()].find((one) => one.startsWith('content/')) ?? ''
+    files.set(path, '{"run.sh":{"sha256":7}}\n')
+    expect(problemsOf(files)).toStrictEqual([{ code: 'SHAPE', path }])
+  })
+
   it('when a file is not JSON, misses a field, or is about another node', () => {
     const files = writeLedger(ledger)
     files.set('machines/m-db1.json', '<<<<<<< ours')
@@ -82,5 +91,13 @@ describe('a ledger is refused whole', () => {
       { code: 'NAME', path: 'nodes/db3.json' },
       { code: 'SHAPE', path: 'run.json' },
     ])
+  })
+})
+
+describe('the ledger of a compiled plan', () => {
+  it('comes back as it was', () => {
+    const compiled = JSON.parse(readFileSync(new URL('../../site-examples/first-light/golden/plan-with-machines.json', import.meta.url), 'utf8')) as Plan
+    const done = applied(compiled)
+    expect(readLedger(writeLedger(done))).toStrictEqual({ ok: true, ledger: done })
   })
 })

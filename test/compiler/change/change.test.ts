@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
@@ -5,6 +6,7 @@ import { ledgerOfPlan } from '../../../compiler/change/ledger-of-plan.ts'
 import { digest } from '../../../schemas/canonical.ts'
 import type { Change, Changes } from '../../../schemas/changes.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
+import type { Plan } from '../../../schemas/plan.ts'
 import type { Json } from '../../../schemas/shape.ts'
 import { stepDocument } from '../../../schemas/step-values.ts'
 import { applied, disk, folded, machine, stepOf, wasSent } from '../../builders/ledger.ts'
@@ -243,5 +245,28 @@ describe('a plan as the base', () => {
     const waiting: PlanSketch = { nodes: { n1: { machine: null } }, roles: [web] }
     const { ledger: base, options } = ledgerOfPlan(buildPlan(waiting))
     expect(ids(change(base, buildPlan(waiting), options))).toStrictEqual(['discover@n1', 'install@n1', 'base/web@n1'])
+  })
+})
+
+describe('a compiled site', () => {
+  const compiled = JSON.parse(readFileSync(new URL('../../../site-examples/first-light/golden/plan-with-machines.json', import.meta.url), 'utf8')) as Plan
+
+  it('has nothing to do when it was applied', () => {
+    expect(change(applied(compiled), compiled).changes).toStrictEqual([])
+  })
+
+  it('runs the reader of a run-time value perhaps, when its teller runs again', () => {
+    const server = stepOf(compiled, 'hello/hello-server@web')
+    const changes = change(folded(applied(compiled), [wasSent(server, compiled)]), compiled)
+    expect(changes.changes.map(({ step, certain }) => [step.id, certain])).toStrictEqual([
+      ['hello/hello-server@web', true],
+      ['hello/hello-client@client', false],
+    ])
+  })
+
+  it('wipes every target of a node whose installation is asked for again, by serial', () => {
+    const again = change(folded(applied(compiled), [wasSent(stepOf(compiled, 'install@client'), compiled)]), compiled)
+    const one = of(again, 'install@client')
+    expect([one.consequence, one.certain, one.disks.map(({ serial, fate }) => [serial, fate])]).toStrictEqual(['wipe', false, [['FL-CLIENT-1', 'wiped']]])
   })
 })
