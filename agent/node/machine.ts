@@ -9,6 +9,7 @@ import type { RunTask, TaskContext, TaskEnd } from './executor.ts'
 import { collectFacts } from './facts/collect.ts'
 import { openSystemFiles } from './facts/system-files.ts'
 import type { AgentRuntime } from './imaging/agent-files.ts'
+import { unmountLeftovers } from './imaging/mounts.ts'
 import { mustRun, runProgram } from './run-program.ts'
 import { runInstall } from './tasks/install.ts'
 import { runRole } from './tasks/role.ts'
@@ -46,6 +47,8 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
     fresh.catch(() => (disks = undefined))
     return fresh
   }
+  // First of all: what is mounted there may be this machine's own /dev.
+  await unmountLeftovers(options.work)
   await rm(options.work, { recursive: true, force: true, maxRetries: 3 })
   await mkdir(options.work, { recursive: true, mode: 0o700 })
   const install = async (task: Extract<Task, { kind: 'install' }>, context: TaskContext): Promise<TaskEnd> => {
@@ -97,7 +100,9 @@ async function reboot({ environment, signal }: MachineOptions): Promise<void> {
   await mustRun(['sync'], { signal })
   if (environment === 'installed') {
     const { exitCode } = await runProgram(['systemctl', 'reboot'], { signal })
-    if (exitCode === 0) return
+    if (exitCode !== 0) await mustRun(['reboot', '-f'], { signal })
+    return
   }
-  await mustRun(['reboot', '-f'], { signal })
+  // The first process of the discovery image ends everything in order.
+  await mustRun(['reboot'], { signal })
 }

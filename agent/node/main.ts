@@ -36,7 +36,11 @@ async function main(): Promise<void> {
   const now = (): number => Date.now()
   await runNodeAgent(
     {
-      config, key, journal, look: () => machine.look(), run: machine.run, boot: machine.boot, reboot: () => machine.reboot(),
+      config, key, journal, look: () => machine.look(), run: machine.run, boot: machine.boot,
+      reboot: async () => {
+        await machine.reboot()
+        stop.abort(new Error('reboot'))
+      },
       versions: { protocol: '1', node: process.version, kernel: release() },
       setClock: async () => {
         if (config.time === null) return

@@ -27,8 +27,8 @@ interface Content extends Known {
 /**
  * Looks at what is on a disk; opens it for reading only.
  *
- * The content signature is canonical JSON `{ version, bytes, table, content, unknown }`: the partition table with types and
- * UUIDs of its partitions; type and UUID of everything that libblkid knows, on the whole disk and in each partition; and for
+ * The content signature is canonical JSON `{ version, bytes, table, tables, content, unknown }`: the partition table with types
+ * and UUIDs of its partitions, and where marks of tables stand; type and UUID of everything that libblkid knows, on the whole disk and in each partition; and for
  * each area that holds neither (an unknown partition, space between partitions, a disk without any signature) and is not
  * all zeros in its samples, the hash of these. It does not change while nothing writes to the disk, and it does not hang on
  * the kernel's names. The stamp of an unfinished install counts as zeros in it and is reported besides.
@@ -51,7 +51,11 @@ export async function inspectDisk({ id, fact, path, sector }: InspectedDevice, {
   const read = stamp === null ? raw : withoutStamp(raw)
   const signatures = await probeDisk(path, { signal })
   const table = await readTable(read, { signatures, bytes: fact.bytes, sector })
-  const content: Content[] = signatures.filter(({ type }) => !TABLES.has(type)).map((one) => ({ at: 0, type: one.type, uuid: one.uuid, label: one.label }))
+  const content: Content[] = []
+  for (const { type, uuid, label } of signatures) {
+    // Some things are known by several marks: FAT by three.
+    if (!TABLES.has(type) && !content.some((one) => one.type === type && one.uuid === uuid)) content.push({ at: 0, type, uuid, label })
+  }
   const unknownAreas: Area[] = []
   for (const partition of table?.partitions ?? []) {
     if (table?.kind === 'dos' && ['05', '0f', '85'].includes(partition.type)) continue

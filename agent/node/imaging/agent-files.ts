@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, stat } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { InstallTask } from '../../../schemas/protocol.ts'
 import { runProgram } from '../run-program.ts'
@@ -33,6 +33,8 @@ export async function copyAgent(root: string, { runtime, signal }: { readonly ru
   await mkdir(join(folder, 'lib'), { recursive: true })
   await copyFile(runtime.node, join(folder, 'node'))
   await copyFile(runtime.bundle, join(folder, 'node-agent.js'))
+  // The bundle is an ES module, which its name does not say.
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}\n')
   for (const library of await librariesOf(runtime.node, signal)) {
     const there = await Promise.all(LIBRARY_FOLDERS.map((one) => exists(join(root, one, basename(library)))))
     if (!there.includes(true)) await copyFile(library, join(folder, 'lib', basename(library)))
@@ -72,6 +74,8 @@ RestartSec=1
 KillMode=control-group
 TasksMax=infinity
 OOMScoreAdjust=-500
+StandardOutput=journal+console
+StandardError=journal+console
 
 [Install]
 WantedBy=multi-user.target

@@ -1,6 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InstallDocument } from '../../../schemas/install.ts'
+import type { TaskContext } from '../executor.ts'
 import { NodeError } from '../node-error.ts'
 import { mustRun } from '../run-program.ts'
 import { writeRootFiles } from './root-files.ts'
@@ -24,11 +25,13 @@ export interface BootloaderOptions {
   readonly disk: string
   readonly firmware: InstallDocument['firmware']
   readonly architecture: string
+  /** The EFI system partition is mounted at /boot/efi. */
+  readonly efi: boolean
   /** UUID of the filesystem on /, and of the one that holds /boot; the same when /boot is a folder of /. */
   readonly rootUuid: string
   readonly bootUuid: string
   readonly separateBoot: boolean
-  readonly signal: AbortSignal
+  readonly context: TaskContext
 }
 
 /**
@@ -41,7 +44,7 @@ export interface BootloaderOptions {
  * @throws {NodeError} IMAGE_INVALID when the root filesystem has no kernel or no GRUB for this firmware.
  */
 export async function installBootloader(options: BootloaderOptions): Promise<void> {
-  const { root, disk, firmware, architecture, signal } = options
+  const { root, disk, firmware, architecture, efi: mounted, context } = options
   const kernel = await findKernel(root)
   await writeRootFiles(root, [
     { path: 'etc/default/grub', mode: 0o644, text: DEFAULTS },
@@ -50,12 +53,14 @@ export async function installBootloader(options: BootloaderOptions): Promise<voi
   const efi = architecture === 'arm64' ? 'arm64-efi' : 'x86_64-efi'
   const wanted = firmware === 'uefi' ? efi : 'i386-pc'
   const there: string[] = []
-  for (const target of ['i386-pc', efi]) if (await exists(join(root, 'usr/lib/grub', target, 'modinfo.sh'))) there.push(target)
+  for (const target of mounted ? ['i386-pc', efi] : ['i386-pc']) if (await exists(join(root, 'usr/lib/grub', target, 'modinfo.sh'))) there.push(target)
   if (!there.includes(wanted)) throw new NodeError('IMAGE_INVALID', `the root filesystem has no GRUB for ${firmware} (${wanted})`)
   for (const target of there) {
     const more = target === 'i386-pc' ? [disk] : ['--efi-directory=/boot/efi', '--removable', '--no-nvram']
     await mkdir(join(root, 'boot/efi'), { recursive: true })
-    await mustRun(['chroot', root, 'grub-install', `--target=${target}`, '--recheck', '--no-floppy', '--boot-directory=/boot', ...more], { signal })
+    await mustRun(['chroot', root, 'grub-install', `--target=${target}`, '--recheck', '--no-floppy', '--boot-directory=/boot', ...more], {
+      signal: context.signal, onStart: (mark) => context.started(mark),
+    })
   }
 }
 

@@ -21,7 +21,7 @@ export async function unpackRootfs(rootfs: Fetchable, { folder, context }: { rea
   // pipe() does not carry errors on; without this a bad hash would leave tar waiting for ever.
   source.on('error', (error) => tar.destroy(error))
   const argv = ['tar', '--extract', '--file=-', '--numeric-owner', '--same-owner', '--preserve-permissions', ...(await extendedOptions(signal)), '-C', folder] as const
-  await mustRun([...argv], { signal, input: tar })
+  await mustRun([...argv], { signal, input: tar, onStart: (mark) => context.started(mark) })
 }
 
 /** busybox's tar knows neither attributes nor ACLs. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rmdir } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InstallTask } from '../../../schemas/protocol.ts'
 import type { TaskContext, TaskEnd } from '../executor.ts'
@@ -12,12 +12,13 @@ import type { ClaimedDisk } from '../imaging/claim-disks.ts'
 import { openMounts } from '../imaging/mounts.ts'
 import type { Mounts } from '../imaging/mounts.ts'
 import { planPartitions } from '../imaging/partition-plan.ts'
+import type { PlannedDisk } from '../imaging/partition-plan.ts'
 import { enableUnits, identityFiles, writeRootFiles } from '../imaging/root-files.ts'
 import { unpackRootfs } from '../imaging/unpack.ts'
 import { forgetPartitions, writePartitions } from '../imaging/write-partitions.ts'
 import type { MadePartition } from '../imaging/write-partitions.ts'
 import { NodeError } from '../node-error.ts'
-import { mustRun } from '../run-program.ts'
+import { mustRun, programEnvironment } from '../run-program.ts'
 
 /** What an install needs of the machine that it runs on. */
 export interface InstallOptions {
@@ -53,6 +54,7 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   if (rootfs === null || install.firmware === 'container') throw new NodeError('INSTALL_UNSUPPORTED', 'only real machines are imaged, and only with a root filesystem')
 
   const plans = planPartitions(install)
+  await checkPrograms(plans)
   say('looking at the disks')
   const disks = await claimDisks(task, { devices, files, signal })
   const nameOf = (id: string): string => disks.find((disk) => disk.id === id)?.name ?? ''
@@ -71,7 +73,7 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   const root = await mkdtemp(join(work, 'root-'))
   {
     await using mounts = openMounts(root, { signal })
-    await mountAll(mounts, partitions)
+    const efi = await mountAll(mounts, { partitions, firmware: install.firmware, say })
     say('unpacking the root filesystem')
     await unpackRootfs(rootfs, { folder: root, context })
     say('writing its identity')
@@ -80,7 +82,7 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
     await enableUnits(root, AGENT_UNITS)
     say('installing the boot loader')
     for (const folder of ['/dev', '/proc', '/sys']) await mounts.bind(folder, folder)
-    await installBootloader({ ...bootPlaces(partitions), root, firmware: install.firmware, architecture: install.architecture, signal })
+    await installBootloader({ ...bootPlaces(partitions), efi, root, firmware: install.firmware, architecture: install.architecture, context })
     say('writing everything out')
     await mounts.unmountAll()
   }
@@ -91,11 +93,38 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   return { outcome: 'succeeded', provides: {} }
 }
 
-/** Outer folders first; the BIOS boot partition and swap are not mounted. */
-async function mountAll(mounts: Mounts, partitions: readonly MadePartition[]): Promise<void> {
-  const mountable = partitions.filter(({ mount }) => mount?.startsWith('/') === true)
+/** A program that is missing is said before anything is written, and not halfway. */
+async function checkPrograms(plans: readonly PlannedDisk[]): Promise<void> {
+  const names = new Set(plans.flatMap(({ partitions }) => partitions.map(({ fs }) => (fs === 'swap' ? 'mkswap' : `mkfs.${fs}`))))
+  names.delete('mkfs.none')
+  for (const name of [...names, 'sfdisk', 'partx', 'wipefs', 'blkid', 'tar', 'chroot']) {
+    const found = await Promise.all((programEnvironment()['PATH'] ?? '').split(':').map((folder) => access(join(folder, name)).then(() => true, () => false)))
+    if (!found.includes(true)) throw new NodeError('INSTALL_UNSUPPORTED', `there is no ${name} here, which the layout needs`)
+  }
+}
+
+/**
+ * Mounts what the new system mounts, outer folders first. On a BIOS machine whose kernel cannot mount the EFI system
+ * partition, that one is left empty.
+ *
+ * @returns whether the EFI system partition is mounted.
+ */
+async function mountAll(
+  mounts: Mounts, { partitions, firmware, say }: { readonly partitions: readonly MadePartition[]; readonly firmware: string; readonly say: (message: string) => void },
+): Promise<boolean> {
+  const mountable = partitions.filter(({ mount, role }) => mount?.startsWith('/') === true && role === 'data')
   for (const { device, fs, mount } of mountable.toSorted((a, b) => (a.mount ?? '').length - (b.mount ?? '').length)) {
     await mounts.mount(device, mount ?? '', { type: fs })
+  }
+  const esp = partitions.find(({ role }) => role === 'esp')
+  if (esp === undefined) return false
+  try {
+    await mounts.mount(esp.device, '/boot/efi', { type: 'vfat' })
+    return true
+  } catch (error) {
+    if (firmware === 'uefi') throw error
+    say('the EFI system partition cannot be mounted here; the disk will start by BIOS only')
+    return false
   }
 }
 

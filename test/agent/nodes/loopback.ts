@@ -35,8 +35,9 @@ export interface Loopback extends AsyncDisposable {
 }
 
 /** Opens a server whose every candidate is machine `m1`, unless `admit` says otherwise. */
-export async function openLoopback(options: { readonly admit?: Admit; readonly epoch?: number } = {}): Promise<Loopback> {
+export async function openLoopback(options: { readonly admit?: Admit; readonly epoch?: number; readonly patienceMs?: number } = {}): Promise<Loopback> {
   const folder = await mkdtemp(join(tmpdir(), 'crowbar-loopback-'))
+  const patienceMs = options.patienceMs ?? 12_000
   const identity = await openServerIdentity(join(folder, 'tls'), { names: ['127.0.0.1'], now: Date.now() })
   const events: (NodeServerEvent | SessionEvent)[] = []
   const waiting = new Set<() => void>()
@@ -62,7 +63,7 @@ export async function openLoopback(options: { readonly admit?: Admit; readonly e
       const found = events.slice(from).find(fits)
       if (found !== undefined) return found
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`no such event; there were: ${events.map(({ type }) => type).join(', ')}`)), 12_000)
+        const timer = setTimeout(() => reject(new Error(`no such event; there were: ${events.map(({ type }) => type).slice(-40).join(', ')}`)), patienceMs)
         const wake = (): void => {
           clearTimeout(timer)
           waiting.delete(wake)
@@ -106,7 +107,15 @@ export interface AgentProcess extends AsyncDisposable {
 }
 
 /** Starts the node agent as it runs on nodes, from its sources. */
-export async function startAgent(loopback: Loopback, options: { readonly token?: string; readonly ca?: string; readonly incarnation?: string | null } = {}): Promise<AgentProcess> {
+export async function startAgent(loopback: Loopback, options: {
+  readonly token?: string
+  readonly ca?: string
+  readonly incarnation?: string | null
+  /** The program; default: the sources. */
+  readonly main?: string
+  /** `CROWBAR_LOOP_DISKS`; default: no disks. */
+  readonly loopDisks?: string
+} = {}): Promise<AgentProcess> {
   const state = await mkdtemp(join(loopback.folder, 'node-'))
   const incarnation = options.incarnation === undefined ? 'i1' : options.incarnation
   const token = options.token ?? loopback.enrolment.issue({ kind: 'installed', node: 'n1', incarnation }, 600)
@@ -115,8 +124,8 @@ export async function startAgent(loopback: Loopback, options: { readonly token?:
   let child: ChildProcess | undefined
   let log = ''
   const start = (): void => {
-    child = spawn(process.execPath, [MAIN], {
-      env: { PATH: process.env['PATH'] ?? '', CROWBAR_NODE_CONFIG: config, CROWBAR_NODE_STATE: state, CROWBAR_LOOP_DISKS: '', CROWBAR_NODE_BACKOFF_MS: '100' },
+    child = spawn(process.execPath, [options.main ?? MAIN], {
+      env: { PATH: process.env['PATH'] ?? '', CROWBAR_NODE_CONFIG: config, CROWBAR_NODE_STATE: state, CROWBAR_LOOP_DISKS: options.loopDisks ?? '', CROWBAR_NODE_BACKOFF_MS: '100' },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()))
