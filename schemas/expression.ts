@@ -145,8 +145,16 @@ function addressOf([receiver, name]: readonly CelValue[], problem: string): CelV
   return new Failure(`${typeof owner === 'string' ? owner : 'this'} ${problem} ${name}`)
 }
 
+const known = new WeakMap<Program, readonly (readonly string[])[]>()
+
 /** Every path that a program reads of its bindings, `role("x")` as `roles.x`; sorted, once each. */
 export function readsOf(program: Program): readonly (readonly string[])[] {
+  let reads = known.get(program)
+  if (reads === undefined) known.set(program, (reads = findReads(program)))
+  return reads
+}
+
+function findReads(program: Program): readonly (readonly string[])[] {
   const reads = new Map<string, readonly string[]>()
   const add = (read: readonly string[]): void => void reads.set(read.join('\0'), read)
   const receivers = new Set<string>()

@@ -42,9 +42,8 @@ function chooseDeclared({ node, machine, hardware, report }: DeclaredChoice): re
   const targets: InstallTarget[] = []
   const entries = Object.entries(hardware.value.disks ?? {})
   let complete = true
-  for (const [entry, { choose, raid, onInstall }] of entries) {
+  for (const [entry, { choose, onInstall }] of entries) {
     const at = ['disks', entry] as const
-    if (raid !== undefined) report(error('UNSUPPORTED', rangeOf(hardware.source, [...at, 'raid']), 'RAID is not supported yet.', { fix: 'Choose one disk.' }))
     const wanted = choose.count ?? 1
     const chosen = [...free].filter((disk) => matches(choose, disk)).slice(0, wanted)
     for (const disk of chosen) free.delete(disk)

@@ -5,12 +5,15 @@ import { checkRoles } from './check-roles.ts'
 import { claimMachines } from './claims.ts'
 import { checkLock } from './lock-conflicts.ts'
 import { bindMachines } from './machines.ts'
+import { movedLock } from './moved-lock.ts'
 import { bindNodes } from './nodes.ts'
 import { bindRoles } from './roles.ts'
 
 /** Applies rules to machines, gives nodes their machines and roles their nodes. What the lock holds stays put. */
-export function bind(resolved: ResolvedSite, report: Report): BoundSite {
-  checkLock(resolved.site.lock, report)
+export function bind(found: ResolvedSite, report: Report): BoundSite {
+  const { lock: old } = found.site
+  checkLock(old, report)
+  const resolved = old === null ? found : { ...found, site: { ...found.site, lock: { ...old, value: movedLock(old.value, found.site.nodes) } } }
   const machines = bindMachines(resolved, report)
   const { claims, missing } = claimMachines(resolved, machines, report)
   const { nodes, lock } = bindNodes(resolved, { machines, claims }, report)

@@ -11,6 +11,7 @@ import type { BoundMachine } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { machineValue } from './machines.ts'
+import { MachineIndex } from './pin-index.ts'
 import { describeSelector, isBounded, isPinned, matchesPin, PIN_FIELDS } from './selector.ts'
 
 export interface Claims {
@@ -42,8 +43,9 @@ export function claimMachines(resolved: ResolvedSite, machines: ReadonlyMap<stri
     claims.set(node.name, id)
   }
 
+  const index = new MachineIndex([...machines.values()].filter((machine) => machine.state !== 'retired'))
   for (const node of nodes.filter((node) => isPinned(node.value.machine))) {
-    const found = pinnedMachine({ node, machines, locked: locked[node.name], report })
+    const found = pinnedMachine({ node, machines: index, locked: locked[node.name], report })
     if (found !== undefined) claim(node, found)
   }
   for (const node of nodes) {
@@ -70,13 +72,13 @@ function missingMachine(node: SiteNode, id: string | undefined, machines: Readon
 
 interface PinQuestion {
   readonly node: SiteNode
-  readonly machines: ReadonlyMap<string, BoundMachine>
+  readonly machines: MachineIndex<BoundMachine>
   readonly locked: string | undefined
   readonly report: Report
 }
 
 function pinnedMachine({ node, machines, locked, report }: PinQuestion): string | undefined {
-  const matches = [...machines.values()].filter((machine) => machine.state !== 'retired' && matchesPin(node.value.machine ?? {}, machine.facts))
+  const matches = machines.find(node.value.machine ?? {})
   if (matches.length <= 1) return matches[0]?.id
   const kept = matches.find((machine) => machine.id === locked)
   if (kept !== undefined) return kept.id

@@ -14,15 +14,16 @@ export interface RoleQuestion {
  * More than one: ambiguous.
  */
 export function findRole({ resolved, roles }: { readonly resolved: ResolvedSite; readonly roles: ReadonlyMap<string, BoundRole> }, { role, deployment, node }: RoleQuestion): { readonly found: readonly BoundRole[] } {
-  const fits = (name: string): readonly BoundRole[] => {
+  const fits = (name: string): BoundRole | undefined => {
     const bound = roles.get(`${name}/${role}`)
-    if (bound === undefined) return []
-    if (node !== null) return memberNames(bound).has(node) ? [bound] : []
-    return bound.members.length > 0 || bound.external !== null ? [bound] : []
+    if (bound === undefined) return undefined
+    const answers = node === null ? bound.members.length > 0 || bound.external !== null : memberNames(bound).has(node)
+    return answers ? bound : undefined
   }
-  const levels = [[deployment], ...(resolved.deployments.get(deployment)?.reach ?? [])]
-  for (const level of levels) {
-    const found = level.flatMap(fits)
+  const here = fits(deployment)
+  if (here !== undefined) return { found: [here] }
+  for (const level of resolved.deployments.get(deployment)?.reach ?? []) {
+    const found = level.flatMap((name) => fits(name) ?? [])
     if (found.length > 0) return { found }
   }
   return { found: [] }

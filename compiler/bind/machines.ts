@@ -4,7 +4,6 @@ import type { Report } from '../../schemas/diagnostic.ts'
 import type { MachineDocument } from '../../schemas/documents/node.ts'
 import type { RuleDocument } from '../../schemas/documents/rule.ts'
 import { MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
-import type { Facts } from '../../schemas/inventory.ts'
 import { warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
@@ -13,23 +12,27 @@ import type { BoundMachine, RuleOutcome } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { evaluateLabel } from './label.ts'
-import { isPinned, matchesPin } from './selector.ts'
+import { PinIndex } from './pin-index.ts'
+import { isPinned } from './selector.ts'
 
 /** Every machine of the inventory, by id, with what `machine` documents and rules say of it. */
 export function bindMachines({ site }: ResolvedSite, report: Report): ReadonlyMap<string, BoundMachine> {
   const rules = [...site.rules.values()]
     .toSorted((a, b) => (a.value.order ?? 100) - (b.value.order ?? 100) || byCodePoint(a.value.name, b.value.name))
     .map((rule) => ({ rule, when: compileCondition({ text: rule.value.when, document: rule.source, pointer: ['when'], environment: MACHINE_ENVIRONMENT }, report) }))
-  const pinned = [...site.nodes.values()].filter((node) => isPinned(node.value.machine))
+  const pinned = new PinIndex<SiteNode>()
+  for (const node of site.nodes.values()) if (isPinned(node.value.machine)) pinned.add(node.value.machine ?? {}, node)
+  const said = new PinIndex<Located<MachineDocument>>()
+  for (const word of site.machines) said.add({ serial: word.value.serial, uuid: word.value.uuid, mac: word.value.mac }, word)
   const used = new Set<MachineDocument>()
   const machines = new Map<string, BoundMachine>()
   for (const [id, { value }] of site.inventory) {
-    const words = site.machines.filter((word) => isAbout(word.value, value.facts))
+    const words = said.find(value.facts)
     for (const word of words) used.add(word.value)
     const state = (['retired', 'quarantined'] as const).find((state) => words.some((word) => word.value.state === state)) ?? 'available'
     const declaredTags = [...new Set(words.flatMap((word) => word.value.tags ?? []))].toSorted(byCodePoint)
     const machine = machineValue({ id, facts: value.facts, declaredTags })
-    const node = pinned.find((node) => matchesPin(node.value.machine ?? {}, value.facts))
+    const [node] = pinned.find(value.facts)
     const bindings = { machine, node: node === undefined ? null : pinnedValue(node) }
     machines.set(id, { id, facts: value.facts, state, declaredTags, outcome: applyRules(rules, { id, bindings, report }) })
   }
@@ -70,9 +73,4 @@ function applyRules(rules: readonly { readonly rule: Located<RuleDocument>; read
 
 function pinnedValue(node: SiteNode): CelValue {
   return { name: node.name, tags: node.value.tags ?? [], labels: node.value.labels ?? {} }
-}
-
-function isAbout(word: MachineDocument, facts: Facts): boolean {
-  if (word.serial === undefined && word.uuid === undefined && word.mac === undefined) return false
-  return matchesPin({ serial: word.serial, uuid: word.uuid, mac: word.mac }, facts)
 }

@@ -2,11 +2,14 @@ import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import { error } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import { rangeOfField } from '../validate/site.ts'
 import type { SiteNode } from '../validate/site.ts'
 import type { BoundMachine, BoundNode } from './bound-site.ts'
 import { describeSelector } from './selector.ts'
+
+const CARRIED_OUT: ReadonlySet<string> = new Set(['image', 'joined'])
 
 export interface BoundNodes {
   readonly nodes: ReadonlyMap<string, BoundNode>
@@ -31,6 +34,10 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
       ...(site.value.os === undefined && node.os !== null ? { os: node.os.value.name } : {}),
       ...(site.value.hardware === undefined && node.hardware !== null ? { hardware: node.hardware.value.name } : {}),
       ...(kept?.generation === undefined ? {} : { generation: kept.generation }),
+    }
+    if (node.os !== null && !CARRIED_OUT.has(node.os.value.install)) {
+      const { value, source } = node.os
+      report(error('UNSUPPORTED', rangeOf(source, ['install']), `${value.name} is installed by ${value.install}, which is not supported yet.`, { related: [{ message: `${site.name} gets it`, range: rangeOfField(site, ['os']) }], fix: 'Take an operating system with `install: image` or `install: joined`.' }))
     }
     if (!node.admin && machine !== null && node.os === null) {
       report(error('OS_UNDECIDED', site.at, `Nothing says which operating system ${site.name} gets.`, { fix: 'Add `os` to the node, or a rule that sets it.' }))

@@ -69,6 +69,7 @@ function askedMembers({ deployment, role, binding }: Question, { resolved, nodes
   const { source } = deployment.document
   const at = ['roles', role.name] as const
   const asked: Asked = new Map()
+  if (hasFlag(role, 'discovery')) report(error('UNSUPPORTED', rangeOf(source, at, 'key'), `${role.name} is for machines that have just been discovered, which is not supported yet.`))
   if (binding.external !== undefined) {
     if (binding.nodes !== undefined || binding.where !== undefined) report(error('VALUE_INVALID', rangeOf(source, [...at, 'external'], 'key'), `${role.name} is external and bound to nodes at the same time.`, { fix: 'Keep `external`, or `nodes` and `where`.' }))
     return asked

@@ -43,7 +43,7 @@ export class Evaluator implements Evaluation {
 
   subject(question: StackQuestion, external?: string): Subject {
     const { barclamp, node, deployment, role } = question
-    const key = `${barclamp.name} ${deployment?.name ?? ''} ${role?.role.name ?? ''} ${node?.name ?? ''} ${external ?? ''}`
+    const key = `${barclamp.name} ${role?.key ?? deployment?.name ?? ''} ${node?.name ?? external ?? ''}`
     let subject = this.#subjects.get(key)
     if (subject === undefined) {
       subject = { key, ...question, external: external ?? null, merged: this.stack.merged(question) }

@@ -22,8 +22,10 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
   const missing = new Map<string, Missing>()
   const missedSecrets = new Set<string>()
   for (const role of bound.roles.values()) {
+    let wants: { readonly [name: string]: Json } = {}
     for (const member of role.members) {
-      const found = injectRole(evaluator, { role, member })
+      const found = injectRole(evaluator, { role, member, wants })
+      wants = found.wants
       const owner = bound.owners.get(`${role.role.name}@${member.node}`)
       if (owner === role.deployment) nodeRoles.set(found.id, found)
       else checkShared(nodeRoles.get(`${owner}/${role.role.name}@${member.node}`), found, report)
@@ -40,9 +42,11 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
 interface Membership {
   readonly role: BoundRole
   readonly member: BoundMember
+  /** Of the member before: used again when they are the same, so that they are hashed once. */
+  readonly wants: { readonly [name: string]: Json }
 }
 
-function injectRole(evaluator: Evaluator, { role, member }: Membership): NodeRole {
+function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membership): NodeRole {
   const { bound } = evaluator.allocated
   const { barclamp } = role.role
   const node = bound.nodes.get(member.node) as BoundNode
@@ -67,13 +71,16 @@ function injectRole(evaluator: Evaluator, { role, member }: Membership): NodeRol
     for (const input of inputsOf(value)) if ('step' in input && input.provide !== FACTS_PROVIDE) data.set(input.step, { step: input.step, kind: 'data', at })
   }
   if (!evaluator.isFailed(subject)) checkAttributes(evaluator, subject, attributes)
+  const names = Object.keys(wants)
+  const same = names.length === Object.keys(before).length && names.every((name) => wants[name] === before[name])
   return {
     id: `${role.key}@${member.node}`,
     role,
     member,
     node,
     subject,
-    parts: pending ? null : { [barclamp.name]: attributes, wants },
+    wants: same ? before : wants,
+    parts: pending ? null : { [barclamp.name]: attributes, wants: same ? before : wants },
     data: [...data.values()],
     dataOfAll,
   }

@@ -13,6 +13,7 @@ export interface NodeRole {
   readonly member: BoundMember
   readonly node: BoundNode
   readonly subject: Subject
+  readonly wants: { readonly [name: string]: Json }
   /** Part → value; null: it hangs on facts of a machine that has not been seen. */
   readonly parts: { readonly [part: string]: Json } | null
   /** Steps whose reports it waits for. */

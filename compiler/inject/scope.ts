@@ -22,7 +22,7 @@ export function scopeOf(evaluation: Evaluation, subject: Subject, reads: readonl
         if (subject.deployment !== null) scope['deployment'] ??= { name: subject.deployment.name, addresses: evaluation.allocated.virtual.get(subject.deployment.name) ?? {} }
         break
       case 'node':
-        if (subject.node !== null || subject.external !== null) scope['node'] ??= nodeValue(evaluation.allocated, subject)
+        if (subject.node !== null || subject.external !== null) scope['node'] ??= nodeValueOf(evaluation.allocated, subject)
         break
       case 'attributes': {
         const value = evaluation.attribute(subject, path)
@@ -67,6 +67,14 @@ function siteValue(allocated: AllocatedSite): Json {
 /** The logical networks of a subject's role, and the networks of the site that they are. */
 export function logicalNetworks({ role }: Subject): { readonly [logical: string]: string } {
   return role === null ? {} : { ...role.role.declaration.networks, ...role.binding.networks }
+}
+
+const nodes = new WeakMap<Subject, Json>()
+
+function nodeValueOf(allocated: AllocatedSite, subject: Subject): Json {
+  let value = nodes.get(subject)
+  if (value === undefined) nodes.set(subject, (value = nodeValue(allocated, subject)))
+  return value
 }
 
 function nodeValue(allocated: AllocatedSite, subject: Subject): Json {

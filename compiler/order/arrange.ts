@@ -1,4 +1,3 @@
-import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Need } from '../../schemas/plan.ts'
 
 /** Anything that needs others by id. */
@@ -46,12 +45,17 @@ export function arrange<T extends Needing>(steps: ReadonlyMap<string, T>): Arran
   }
   if (ready.length < steps.size) return { steps: null, cycle: findCycle(steps, new Set(ready)) }
   const placed = [...steps.values()].map((step) => ({ ...step, cohort: cohorts.get(step.id) ?? 0 }))
-  return { steps: placed.toSorted((a, b) => a.cohort - b.cohort || byCodePoint(a.id, b.id)), cycle: null }
+  return { steps: placed.toSorted((a, b) => a.cohort - b.cohort || compareIds(a.id, b.id)), cycle: null }
+}
+
+/** Ids are made of names, which are ASCII: code units and code points are in the same order, and this one is native. */
+function compareIds(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /** Follows needs that were never met until a step comes round again; starts at the lowest id, so it is always the same one. */
 function findCycle<T extends Needing>(steps: ReadonlyMap<string, T>, done: ReadonlySet<string>): readonly T[] {
-  const stuck = [...steps.keys()].filter((id) => !done.has(id)).toSorted(byCodePoint)
+  const stuck = [...steps.keys()].filter((id) => !done.has(id)).toSorted(compareIds)
   const path: T[] = []
   const places = new Map<string, number>()
   let id = stuck[0]

@@ -1,4 +1,4 @@
-import { digest } from '../../schemas/canonical.ts'
+import { byCodePoint, digest } from '../../schemas/canonical.ts'
 import { PLAN_VERSION } from '../../schemas/plan.ts'
 import type { Plan, PlanNode, PlanNetwork } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -65,7 +65,13 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     steps,
     warnings,
   }
-  return { ...unsigned, id: digest(unsigned as unknown as Json) }
+  return { ...unsigned, id: planId(unsigned) }
+}
+
+/** Digest over the plan without its id; of the values, which are under their digests already, over those alone. */
+export function planId(plan: Omit<Plan, 'id'>): string {
+  const { values, ...rest } = plan
+  return digest({ ...rest, values: Object.keys(values).toSorted(byCodePoint) } as unknown as Json)
 }
 
 function planNode({ injected: { allocated } }: OrderedSite, node: BoundNode): PlanNode {

@@ -13,6 +13,7 @@ import type { BarclampTree } from './load-barclamps.ts'
 import { loadDocuments } from './load-documents.ts'
 import { resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
+import { reportUnsupported } from './unsupported.ts'
 import type { ResolvedSite } from './resolved-site.ts'
 
 export interface ResolveInput {
@@ -40,6 +41,7 @@ export function resolve({ site, tree, builtin, secrets }: ResolveInput, report: 
     secrets,
   }
   checkReferences(resolved, report)
+  reportUnsupported(site, report)
   return resolved
 }
 

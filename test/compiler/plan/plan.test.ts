@@ -8,6 +8,7 @@ import { lockShape } from '../../../schemas/lock.ts'
 import { planShape } from '../../../schemas/plan.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import type { Json } from '../../../schemas/shape.ts'
+import { planId } from '../../../compiler/plan/plan.ts'
 import { lockText } from '../../../compiler/allocate/lock-text.ts'
 import type { Compiled } from '../../../compiler/compile.ts'
 import { compiled, compileTree, documentOf, exampleTree, lockFile, machine, stepOf, success, withFiles } from '../compiling.ts'
@@ -74,7 +75,8 @@ describe('a plan', () => {
       const { plan, blobs, lock } = success(compileTree(tree))
       expect(validate(plan) ? [] : validate.errors).toEqual([])
       const { id, ...rest } = plan
-      expect(digest(rest as unknown as Json)).toBe(id)
+      expect(planId(rest)).toBe(id)
+      expect(planId({ ...rest, crowbar: 'other' })).not.toBe(id)
       for (const [key, value] of Object.entries(plan.values)) expect(digest(value)).toBe(key)
       for (const step of plan.steps) {
         if (step.attributes !== null) expect(documentOf(plan, step.id)).toBeDefined()

@@ -1,0 +1,39 @@
+import type { Report } from '../../schemas/diagnostic.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import { rangeOfField } from '../validate/site.ts'
+import type { Site } from '../validate/site.ts'
+
+/**
+ * Says of everything in a site that this version reads and does not act on that it does not. What would leave work
+ * undone that was asked for is an error; what only changes how it is done is a warning.
+ */
+export function reportUnsupported(site: Site, report: Report): void {
+  for (const { value, source } of site.operations.values()) {
+    report(error('UNSUPPORTED', rangeOf(source, ['kind']), `The operation ${value.name} would not be carried out: operations are not supported yet.`, { fix: 'Take the document out of the site.' }))
+  }
+  for (const { value, source } of site.policies.values()) {
+    report(error('UNSUPPORTED', rangeOf(source, ['kind']), `The policy ${value.name} would not be judged: policies are not supported yet.`, { fix: 'Take the document out of the site.' }))
+  }
+  const rollout = 'Rollouts are not supported yet: whatever may run starts at once.'
+  if (site.site.value.rollout !== undefined) report(warning('UNSUPPORTED', rangeOf(site.site.source, ['rollout'], 'key'), rollout))
+  for (const { value, source } of site.deployments.values()) {
+    if (value.rollout !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['rollout'], 'key'), rollout))
+  }
+  for (const { value, source } of site.hardware.values()) {
+    if (value.firmware !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['firmware'], 'key'), 'Firmware settings are not supported yet: they stay as they are.'))
+    for (const [name, { raid, choose, onInstall }] of Object.entries(value.disks ?? {})) {
+      if (raid !== undefined) report(error('UNSUPPORTED', rangeOf(source, ['disks', name, 'raid']), 'RAID is not supported yet.', { fix: 'Choose one disk.' }))
+      else if (onInstall === 'wipe' && (choose.count ?? 1) > 1) report(error('UNSUPPORTED', rangeOf(source, ['disks', name, 'choose', 'count']), 'Several disks for one entry need RAID, which is not supported yet.', { fix: 'Choose one disk an entry.' }))
+    }
+    for (const [i, { on }] of (value.layout ?? []).entries()) {
+      if (value.disks?.[on]?.onInstall === 'keep') report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'on']), `A filesystem is to be made on ${on}, which an install keeps as it is.`, { related: [{ message: 'it is kept', range: rangeOf(source, ['disks', on, 'onInstall']) }], fix: 'Take the line out of the layout, or say `onInstall: wipe`.' }))
+    }
+  }
+  const seen = new Set<object>()
+  for (const node of site.nodes.values()) {
+    if (node.value.bmc === undefined || seen.has(node.value.bmc)) continue
+    seen.add(node.value.bmc)
+    report(warning('UNSUPPORTED', rangeOfField(node, ['bmc'], 'key'), 'Out-of-band management is not supported yet: machines have to be switched on by hand.'))
+  }
+}
