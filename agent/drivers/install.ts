@@ -117,6 +117,7 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
   const enrolment = await options.enrolment({ node, machine, incarnation: subject.incarnation })
   const stamp = decision.resumed?.stamp ?? options.stamp({ step: step.id, once: step.once, machine, approved: decision.approved, disks: decision.disks.map(({ id, serial }) => ({ id, serial })) })
   const { attempt } = await context.intend({ machine, inputs: digest(install as unknown as Json), disks: decision.disks, stamp, approved: decision.approved })
+  if (context.signal.aborted) return { kind: 'cancelled' }
   const orStamp = decision.resumed === null ? null : stamp
   session.send({
     kind: 'install',

@@ -71,6 +71,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   if ('kind' in brought) return brought
 
   const { attempt } = await context.intend({ machine: session.machine, inputs: digested })
+  if (context.signal.aborted) return { kind: 'cancelled' }
   const document = { ...(resolved.document as StepDocument), crowbar: crowbarDocument(step, context) }
   session.send({
     kind: 'role',

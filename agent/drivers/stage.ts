@@ -43,6 +43,7 @@ export function stageDriver(stager: Stager): Driver {
     refuse: (step, plan) => (step.id.startsWith(PREFIX) && plan.artifacts[step.id.slice(PREFIX.length)]?.kind === 'content' ? 'content is staged with the plan, not by a step' : undefined),
     async run(step, context) {
       await context.intend({ machine: null, inputs: null })
+      if (context.signal.aborted) return { kind: 'cancelled' }
       return ensure(step, context)
     },
     // Whatever was fetched is in the store or is not there at all: to ask for it again is to settle it.

@@ -34,7 +34,7 @@ export class FakeRack {
   readonly asked: string[] = []
   play: RolePlay = () => ({})
   /** Called when an install is in the middle of writing; what it returns ends it there: the power goes, or it fails. */
-  duringInstall: (machine: string) => 'power' | 'hang' | undefined = () => undefined
+  duringInstall: (machine: string) => 'power' | 'hang' | 'fail' | undefined = () => undefined
   #life: Life | undefined
 
   constructor(ids: readonly string[], options: { readonly joined?: boolean; readonly disk?: Partial<DiskState> } = {}) {
@@ -107,6 +107,7 @@ export class FakeRack {
         const cut = this.duringInstall(machine.id)
         if (cut === 'power') return this.powerCycle(machine.id)
         if (cut === 'hang') return
+        if (cut === 'fail') return finish({ outcome: 'failed', code: 'PROGRAM_FAILED', message: 'mkfs failed' })
         machine.disks = machine.disks.map((disk) => ({ ...disk, signature: `system ${task.attempt}`, summary: 'gpt: ext4 /' }))
         machine.system = { node: task.enrolment.node, incarnation: task.enrolment.incarnation }
         finish({})
@@ -116,7 +117,10 @@ export class FakeRack {
 
   acknowledge(machine: Machine, attempt: string): void {
     this.asked.push(`acknowledge ${attempt}`)
-    if (!machine.journal.delete(attempt)) return
+    const entry = machine.journal.get(attempt)
+    machine.journal.delete(attempt)
+    // Only a whole system loses the stamp.
+    if (entry?.state !== 'finished' || entry.result.outcome !== 'succeeded') return
     machine.disks = machine.disks.map((disk) => ({ ...disk, stamp: null }))
   }
 }
