@@ -73,10 +73,9 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .command('lock')
     .description('write site.lock.json: what must not move stays put')
     .option(...site)
-    .option('--rebind <role...>', 'let go of nodes that the conditions of these roles (deployment/role) no longer match')
     .option('--check', 'write nothing; exit 4 when the lock would change')
     .addHelpText('after', '\nExample:\n  crowbar lock && git commit -m "lock" site.lock.json')
-    .action(async (options: { site: string; rebind?: string[]; check?: true }) => finish(await (await import('./lock.ts')).lockCommand(options)))
+    .action(async (options: { site: string; check?: true }) => finish(await (await import('./lock.ts')).lockCommand(options)))
 
   program
     .command('compile')

@@ -6,8 +6,7 @@ import { compileSite } from './compile-site.ts'
 import { EXIT, misused, tell } from './session.ts'
 
 /** `crowbar lock`: brings site.lock.json up to date. */
-export async function lockCommand(options: { readonly site: string; readonly rebind?: readonly string[]; readonly check?: true }): Promise<number> {
-  if (options.rebind !== undefined) return misused('lock --rebind is not there yet: take the lines of the nodes out of `bindings` in site.lock.json by hand')
+export async function lockCommand(options: { readonly site: string; readonly check?: true }): Promise<number> {
   const { tree, compiled, diagnostics } = await compileSite(options)
   tell(diagnostics, tree)
   if (compiled === undefined || tree === undefined) return EXIT.fault
