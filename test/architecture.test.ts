@@ -8,12 +8,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Who may import whom: a file below the folder on the left imports ours only from the folders on the right. */
 const MAY_IMPORT: readonly (readonly [string, readonly string[]])[] = [
   ['schemas/', ['schemas/']],
-  ['compiler/', ['compiler/', 'schemas/']],
+  ['compiler/', ['compiler/', 'schemas/', 'package.json']],
   // What is shipped to nodes.
   ['agent/jigs/', ['agent/jigs/', 'schemas/']],
   ['agent/node/', ['agent/node/', 'agent/jigs/', 'schemas/']],
-  ['agent/', ['agent/', 'schemas/']],
-  ['bin/', ['bin/', 'compiler/cli/', 'agent/cli/', 'schemas/']],
+  ['agent/', ['agent/', 'schemas/', 'package.json']],
+  ['bin/', ['bin/', 'compiler/cli/', 'agent/cli/', 'schemas/', 'package.json']],
 ]
 
 /** Tables are long by nature: what they hold is one row after another. */

@@ -2,10 +2,17 @@ import type { ApplyAnswer, Status } from '../../schemas/control.ts'
 import { controlClient } from '../control/control-client.ts'
 import type { ControlClient } from '../control/control-client.ts'
 import type { LogEvent } from '../log/event-types.ts'
-import type { ApplyOptions } from './cli.ts'
 import { sayControlError } from './order.ts'
+import type { SocketOptions } from './order.ts'
 import { printStatus } from './status.ts'
 import { tell } from './tell.ts'
+
+export interface ApplyOptions extends SocketOptions {
+  readonly ref?: string
+  readonly approve?: string[]
+  readonly dryRun?: boolean
+  readonly follow: boolean
+}
 
 const REFUSED = 3
 

@@ -1,7 +1,7 @@
 import type { ApproveAnswer } from '../../schemas/control.ts'
 import { controlClient } from '../control/control-client.ts'
-import type { SocketOptions } from './cli.ts'
 import { sayControlError } from './order.ts'
+import type { SocketOptions } from './order.ts'
 
 /** `crowbar approve`. @returns 0 when something was approved, 1 when nothing was. */
 export async function approveCommand(steps: readonly string[], options: SocketOptions): Promise<number> {

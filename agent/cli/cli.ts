@@ -1,4 +1,8 @@
 import type { Command } from 'commander'
+import type { ApplyOptions } from './apply.ts'
+import type { LogsOptions } from './logs.ts'
+import type { SocketOptions } from './order.ts'
+import type { RehearseOptions } from './rehearse.ts'
 
 /** Where an agent's socket is unless said otherwise. */
 const DEFAULT_SOCKET = '/var/lib/crowbar/control.sock'
@@ -95,27 +99,4 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .description('the inside of a rehearsal: process 1 of the rack')
     .argument('<order>')
     .action(async (order: string) => finish(await (await import('./rack.ts')).rackCommand(order)))
-}
-
-export interface SocketOptions {
-  readonly socket: string
-  readonly format: string
-}
-
-export interface ApplyOptions extends SocketOptions {
-  readonly ref?: string
-  readonly approve?: string[]
-  readonly dryRun?: boolean
-  readonly follow: boolean
-}
-
-export interface LogsOptions extends SocketOptions {
-  readonly follow?: boolean
-  readonly after: string
-}
-
-export interface RehearseOptions {
-  readonly nodes: string
-  readonly out?: string
-  readonly keepGoing: string
 }

@@ -1,8 +1,13 @@
 import { controlClient } from '../control/control-client.ts'
 import type { LogEvent } from '../log/event-types.ts'
-import type { LogsOptions } from './cli.ts'
 import { sayControlError } from './order.ts'
+import type { SocketOptions } from './order.ts'
 import { tell } from './tell.ts'
+
+export interface LogsOptions extends SocketOptions {
+  readonly follow?: boolean
+  readonly after: string
+}
 
 /** One piece of what an attempt wrote. */
 interface OutputLine {

@@ -1,5 +1,11 @@
 import { ControlError, controlClient } from '../control/control-client.ts'
 
+/** Options of every command that asks an agent. */
+export interface SocketOptions {
+  readonly socket: string
+  readonly format: string
+}
+
 /** `crowbar freeze`, `thaw`, `cancel`: one call, one line. */
 export async function orderCommand(order: 'freeze' | 'thaw' | 'cancel', options: { readonly socket: string }): Promise<number> {
   try {

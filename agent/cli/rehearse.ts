@@ -2,9 +2,14 @@ import { join, resolve, basename } from 'node:path'
 import { RackError } from '../rack/rack-error.ts'
 import type { RehearsalReport } from '../rack/rack-order.ts'
 import { rehearse } from '../rack/rehearse.ts'
-import type { RehearseOptions } from './cli.ts'
 import { liveLine } from './live.ts'
 import { table } from './table.ts'
+
+export interface RehearseOptions {
+  readonly nodes: string
+  readonly out?: string
+  readonly keepGoing: string
+}
 
 /** `crowbar rehearse`. @returns 0 when every step succeeded and every canary is unchanged, else 1; 64 for wrong usage. */
 export async function rehearseCommand(site: string, options: RehearseOptions): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Status, StepStatus } from '../../schemas/control.ts'
 import { controlClient } from '../control/control-client.ts'
-import type { SocketOptions } from './cli.ts'
 import { sayControlError } from './order.ts'
+import type { SocketOptions } from './order.ts'
 import { table } from './table.ts'
 
 /** `crowbar status`. */
