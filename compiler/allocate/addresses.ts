@@ -54,6 +54,7 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
     lock[seeker.key] = address
     seeker.give(address)
   }
+  checkAdminAddress(bound, report)
   const rest: Seeker[] = []
   for (const seeker of seekers) {
     const book = books.get(seeker.network.name) as AddressBook
@@ -79,6 +80,17 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
     if (address !== undefined) settle(seeker, address)
   }
   return { nodes, virtual, lock }
+}
+
+function checkAdminAddress({ resolved }: BoundSite, report: Report): void {
+  const { value, source } = resolved.site.site
+  const range = rangeOf(source, ['admin', 'address'])
+  const address = parseAddress(value.admin.address)
+  const network = resolved.networks.get(value.admin.network)
+  if (address === undefined) report(error('ADDRESS_INVALID', range, `${value.admin.address} is not an IP address.`))
+  else if (network !== undefined && !network.subnets.some((subnet) => contains(subnet.interval, address))) {
+    report(error('ADDRESS_OUTSIDE_RANGE', range, `${value.admin.address} is not in the network ${network.name}.`, { related: [{ message: 'the network', range: rangeOf(network.document.source, ['name']) }] }))
+  }
 }
 
 function* nodeSeekers({ resolved, nodes }: BoundSite, found: Map<string, Map<string, string[]>>, report: Report): Generator<Seeker> {
@@ -111,7 +123,7 @@ function* nodeSeekers({ resolved, nodes }: BoundSite, found: Map<string, Map<str
 
 function* virtualSeekers({ resolved }: BoundSite, found: Map<string, Record<string, string>>, report: Report): Generator<Seeker> {
   for (const deployment of resolved.deployments.values()) {
-    const given: Record<string, string> = {}
+    const given: Record<string, string> = Object.create(null) as Record<string, string>
     found.set(deployment.name, given)
     const { value, source } = deployment.document
     for (const [name, wish] of Object.entries(value.addresses ?? {}).toSorted(([a], [b]) => byCodePoint(a, b))) {

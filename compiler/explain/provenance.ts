@@ -1,13 +1,16 @@
+import { findRole } from '../bind/find-role.ts'
+import type { WantDeclaration } from '../../schemas/documents/barclamp.ts'
 import type { Range } from '../../schemas/diagnostic.ts'
 import { AttributeLanguage, readsOf } from '../../schemas/expression.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { InjectedSite, NodeRole } from '../inject/injected-site.ts'
+import { hasDeferred } from '../inject/deferred-value.ts'
 import { placeOfOrigin } from '../inject/layer.ts'
 import type { Layer, LayerName } from '../inject/layer.ts'
 import { mergedAt } from '../inject/merge.ts'
 import type { Merged } from '../inject/merge.ts'
-import { scopeOf } from '../inject/scope.ts'
+import { claimedMembers, scopeOf } from '../inject/scope.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { Pointer } from '../parse/document.ts'
 
@@ -44,7 +47,7 @@ export interface Provenance {
  */
 export function provenance(injected: InjectedSite, nodeRole: NodeRole, pointer: Pointer): Provenance | undefined {
   const [part, ...path] = pointer
-  if (part === 'wants') return wantProvenance(nodeRole, path)
+  if (part === 'wants') return wantProvenance(injected, nodeRole, path)
   if (part !== nodeRole.role.role.barclamp.name) return undefined
   const at = mergedAt(nodeRole.subject.merged, path)
   if (at === undefined) return undefined
@@ -100,11 +103,26 @@ function secretInput(found: Merged): readonly ReadInput[] {
   return found.kind === 'secret' ? [{ path: `secret ${found.path}`, value: null, deferred: true }] : []
 }
 
-function wantProvenance({ role }: NodeRole, path: Pointer): Provenance | undefined {
+function wantProvenance(injected: InjectedSite, nodeRole: NodeRole, path: Pointer): Provenance | undefined {
   const [name] = path
+  const { role } = nodeRole
   const want = role.role.declaration.wants?.[String(name)]
   if (want === undefined) return undefined
   const { source } = role.role.barclamp.document
   const pointer = ['roles', role.role.name, 'wants', String(name)]
-  return { layers: [{ layer: 'want', value: want as unknown as Json, range: rangeOf(source, pointer), wins: true }], inputs: [] }
+  return { layers: [{ layer: 'want', value: want as unknown as Json, range: rangeOf(source, pointer), wins: true }], inputs: providedBy(injected, nodeRole, want) }
+}
+
+/** Who provides what a want brings, each with the value; nothing for secrets and attributes, which the want names itself. */
+function providedBy({ allocated, evaluator }: InjectedSite, { role }: NodeRole, want: WantDeclaration): readonly ReadInput[] {
+  const { from, provide } = want
+  if (from === undefined || provide === undefined) return []
+  const found = want.deployment === undefined ? findRole(allocated.bound, { role: from, deployment: role.deployment, node: null }).found[0] : allocated.bound.roles.get(`${want.deployment}/${from}`)
+  if (found === undefined) return []
+  const members = want.only === 'founder' ? found.members.filter((member) => member.node === found.founder) : want.many === true ? claimedMembers(allocated, found) : found.members
+  return members.map((member) => {
+    const value = evaluator.provide(found, provide, member)
+    const deferred = hasDeferred(value)
+    return { path: `${provide} of ${found.key}@${member.node}`, value: deferred ? null : value, deferred }
+  })
 }

@@ -101,12 +101,12 @@ function itemsOf(values: readonly Json[], origin: Origin, report: Report): reado
 }
 
 function map(entries: ReadonlyMap<string, Merged>, origin: Origin): Merged {
-  const plain: Record<string, Json> = {}
+  const plain: (readonly [string, Json])[] = []
   for (const [key, entry] of entries) {
     if (entry.plain === undefined) return { kind: 'map', entries, origin, plain: undefined }
-    plain[key] = entry.plain
+    plain.push([key, entry.plain])
   }
-  return { kind: 'map', entries, origin, plain }
+  return { kind: 'map', entries, origin, plain: Object.fromEntries(plain) }
 }
 
 function list(items: readonly Merged[], origin: Origin): Merged {

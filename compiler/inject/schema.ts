@@ -43,14 +43,15 @@ export function compileSchema(barclamp: ResolvedBarclamp, report: Report): Attri
   }
 }
 
-// Patterns run in an automaton that never backtracks, because a schema may come from anybody. Its own cache: compiling
-// is the expensive part, and one process compiles one site many times only in tests and in the agent's child.
-const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, code: { regExp: Object.assign(safeRegExp, { code: 'safeRegExp' }) } })
+// Patterns run in an automaton that never backtracks, because a schema may come from anybody. What was compiled is not
+// found again by its `$id`: the next revision of a barclamp has the same one.
+const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, addUsedSchema: false, code: { regExp: Object.assign(safeRegExp, { code: 'safeRegExp' }) } })
 
 function safeRegExp(pattern: string): RegExp {
   const regex = compileRegex(pattern)
   if (typeof regex === 'string') throw new TypeError(`the pattern ${pattern} cannot be used: ${regex}`)
-  return { test: (text: string) => regex.test(text) } as RegExp
+  // ajv tells patterns apart by what toString gives.
+  return { test: (text: string) => regex.test(text), toString: () => pattern } as RegExp
 }
 
 function compile(schema: Schema): ValidateFunction | string {
@@ -79,14 +80,14 @@ function defaultsOf(schema: Schema, { root, at, pointer, places, depth }: Defaul
   if (own !== undefined) places.set(JSON.stringify(pointer), [...place, 'default'])
   const properties = asSchema(target['properties'])
   if (properties === undefined || (own !== undefined && asSchema(own) === undefined)) return own
-  const value: Record<string, Json> = { ...asSchema(own) }
+  const value = new Map(Object.entries(asSchema(own) ?? {}))
   for (const [key, inner] of Object.entries(properties)) {
     const child = asSchema(inner)
-    if (child === undefined || Object.hasOwn(value, key)) continue
+    if (child === undefined || value.has(key)) continue
     const given = defaultsOf(child, { root, at: [...place, 'properties', key], pointer: [...pointer, key], places, depth: depth + 1 })
-    if (given !== undefined) value[key] = given
+    if (given !== undefined) value.set(key, given)
   }
-  return Object.keys(value).length === 0 && own === undefined ? undefined : value
+  return value.size === 0 && own === undefined ? undefined : Object.fromEntries(value)
 }
 
 /** A default covers all that is inside it. */

@@ -40,7 +40,7 @@ export function checkReferences(resolved: ResolvedSite, report: Report): void {
   }
   checkDeployments(resolved, check)
   checkBarclamps(resolved, check)
-  checkAttributeKeys(resolved, check)
+  checkAttributeKeys(resolved, check, report)
 }
 
 type Check = (what: string, name: string, names: Names, range: Range) => void
@@ -99,9 +99,12 @@ function isUsed(site: Site, role: string): boolean {
   return [...site.deployments.values()].some(({ value }) => Object.hasOwn(value.roles, role))
 }
 
-function checkAttributeKeys({ site, barclamps }: ResolvedSite, check: Check): void {
+function checkAttributeKeys({ site, barclamps }: ResolvedSite, check: Check, report: Report): void {
   const keys = (attributes: object | undefined, range: (key: string) => Range): void => {
-    for (const key of Object.keys(attributes ?? {})) check('barclamp', key, barclamps, range(key))
+    for (const [key, value] of Object.entries(attributes ?? {})) {
+      check('barclamp', key, barclamps, range(key))
+      if (value === null || typeof value !== 'object' || Array.isArray(value)) report(error('ATTRIBUTE_INVALID', range(key), `The attributes of the barclamp ${key} have to be a mapping.`))
+    }
   }
   keys(site.site.value.attributes, (key) => rangeOf(site.site.source, ['attributes', key], 'key'))
   for (const { value, source } of site.rules.values()) keys(value.set.attributes, (key) => rangeOf(source, ['set', 'attributes', key], 'key'))

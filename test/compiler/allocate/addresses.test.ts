@@ -60,3 +60,7 @@ describe('addresses', () => {
     expect(lock.addresses).toMatchObject({ 'two/a': '10.5.0.7', 'two/a/6': '2001:db8::2', 'admin/d:api': '10.0.0.100' })
   })
 })
+
+test('the admin address has to be one of the admin network', () => {
+  expect(codes(compileTexts({ 'site.yaml': SITE.replace('address: 10.0.0.2', 'address: 10.7.0.2') }))).toContain('ADDRESS_OUTSIDE_RANGE site.yaml:4:35')
+})

@@ -63,6 +63,15 @@ roles:
     expect(result.diagnostics[0]?.fix).toBe('Did you mean port?')
   })
 
+  test('attributes of a barclamp that are no mapping are an error', () => {
+    expect(codes(compileTexts({ ...base, 'one.yaml': 'kind: node\nname: n1\nattributes: { b: 5 }\n' }))).toEqual(['ATTRIBUTE_INVALID one.yaml:3:15'])
+  })
+
+  test('a pattern that would hang a backtracking engine is judged at once', () => {
+    const slow = barclamp('attributes: { type: object, properties: { v: { type: string, pattern: "^(a+)+$" } } }\nroles: { r: {} }\n')
+    expect(codes(compileTexts({ ...base, ...slow, 'one.yaml': `kind: node\nname: n1\nattributes: { b: { v: ${'a'.repeat(60)}! } }\n` }))).toEqual(['ATTRIBUTE_INVALID one.yaml:3:23'])
+  })
+
   test('a schema that is none is an error in the barclamp', () => {
     expect(codes(compileTexts({ ...base, ...barclamp('attributes: { type: objekt }\nroles: { r: {} }\n') }))).toEqual(['BARCLAMP_SCHEMA barclamps/b/barclamp.yaml:4:13'])
   })
