@@ -1,6 +1,6 @@
 /**
  * `crowbar-get [--default VALUE | --json | --has] PATH`: prints a value of the step's document, byte for byte, with no
- * newline added. See docs/scripts.md.
+ * newline added.
  */
 export const CROWBAR_GET = `#!/bin/sh
 # crowbar-get [--default VALUE | --json | --has] PATH
