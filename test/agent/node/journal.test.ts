@@ -1,0 +1,69 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openJournal } from '../../../agent/node/journal.ts'
+import type { TaskResult } from '../../../schemas/protocol.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'crowbar-journal-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const result = (attempt: string): TaskResult => ({ attempt, outcome: 'succeeded', code: null, message: null, provides: { a: 1 }, seconds: 2 })
+
+test('what was journalled is there when it is opened again', () => {
+  const file = join(folder, 'state', 'journal')
+  {
+    using journal = openJournal(file)
+    journal.raiseEpoch(4)
+    journal.raiseEpoch(2)
+    journal.start('1/a/1')
+    journal.process('1/a/1', { pid: 7, start: '99' })
+    journal.start('1/b/1')
+    journal.finish(result('1/b/1'))
+    journal.start('1/c/1')
+    journal.finish(result('1/c/1'))
+    journal.acknowledge('1/c/1')
+  }
+  using journal = openJournal(file)
+  expect(journal.highestEpoch).toBe(4)
+  expect([...journal.attempts.values()]).toEqual([
+    { attempt: '1/a/1', result: null, acknowledged: false, process: { pid: 7, start: '99' } },
+    { attempt: '1/b/1', result: result('1/b/1'), acknowledged: false, process: null },
+    { attempt: '1/c/1', result: result('1/c/1'), acknowledged: true, process: null },
+  ])
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+})
+
+test('a last line that a power cut tore is dropped, and what follows is not glued to it', () => {
+  const file = join(folder, 'journal')
+  openJournal(file)[Symbol.dispose]()
+  appendFileSync(file, '{"t":"started","attempt":"1/a/1"}\n{"t":"result","resu')
+  {
+    using journal = openJournal(file)
+    expect(journal.attempts.get('1/a/1')?.result).toBeNull()
+    journal.finish(result('1/a/1'))
+  }
+  using journal = openJournal(file)
+  expect(journal.attempts.get('1/a/1')?.result).toEqual(result('1/a/1'))
+})
+
+test('acknowledged attempts are forgotten beyond the last 200, others never', () => {
+  const file = join(folder, 'journal')
+  {
+    using journal = openJournal(file)
+    journal.start('keep')
+    for (let n = 0; n < 230; n++) {
+      journal.start(`1/a/${n}`)
+      journal.finish(result(`1/a/${n}`))
+      journal.acknowledge(`1/a/${n}`)
+    }
+  }
+  using journal = openJournal(file)
+  expect(journal.attempts.has('keep')).toBe(true)
+  expect(journal.attempts.has('1/a/229')).toBe(true)
+  expect(journal.attempts.has('1/a/0')).toBe(false)
+  expect(readFileSync(file, 'utf8').split('\n').length).toBeLessThan(1000)
+})
