@@ -5,11 +5,12 @@ import type { Driver } from '../drivers/driver.ts'
 import type { SessionEvent } from '../drivers/sessions.ts'
 import type { NewEvent, RunWork, StepSent } from '../log/event-types.ts'
 import { findStep } from '../state/ledger-event-of.ts'
-import type { State, StepState } from '../state/state.ts'
+import type { RunState, State } from '../state/state.ts'
 import { parseAttempt } from './attempt-id.ts'
 import { carryOut } from './carry-out.ts'
 import type { Assignment } from './carry-out.ts'
 import type { CompiledWork, Engine, EngineOptions } from './engine.ts'
+import { endEvents, isLeft, reference } from './end-events.ts'
 import { EngineError } from './engine-error.ts'
 import { schedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
@@ -55,7 +56,13 @@ class RunLoop implements Engine {
       this.#isBroken = true
       resolve(error)
     }
-    this.#subscriptions = [options.sessions.subscribe((event) => this.#heard(event))]
+    this.#subscriptions = [
+      options.sessions.subscribe((event) => this.#heard(event)),
+      options.store.subscribe((events) => {
+        // A machine that enrols, is admitted or looked at its disks: drivers decide by what the log knows of it.
+        for (const { type, data } of events) if (type.startsWith('machine.') && 'machine' in data) this.#poke(data.machine as string)
+      }),
+    ]
   }
 
   get state(): State {
@@ -109,7 +116,7 @@ class RunLoop implements Engine {
       if (run === null) return
       const { plan, changes, commit, only } = run.work
       this.#current = { ...(await this.#load(commit, plan, changes, only)), plan, changes }
-      for (const step of run.steps.values()) if (step.status === 'running' && step.sent !== null) await this.#settle(step.sent)
+      for (const { status, sent } of run.steps.values()) if (status === 'running' && sent !== null && !this.#active.has(sent.step)) await this.#settle(sent)
       this.#wake()
     })
   }
@@ -189,7 +196,7 @@ class RunLoop implements Engine {
       await this.#append([...now.skip].map(([id, cause]): NewEvent => ({ type: 'step.skipped', data: { ...reference(run.run, item(work, id)), cause } })))
     }
     for (const id of now.start) this.#launch(this.#assign(run.run, item(work, id), this.#current, undefined))
-    if (now.done !== null) await this.#end(run.run, now.done)
+    if (now.done !== null) await this.#end(now.done)
     else if (now.skip.size > 0) this.#wake()
     this.#timer?.[Symbol.dispose]()
     this.#timer = now.wakeAt === undefined ? undefined : this.#options.timers.after(Math.max(0, now.wakeAt - this.#options.timers.now()), () => this.#wake())
@@ -213,20 +220,9 @@ class RunLoop implements Engine {
     })
   }
 
-  async #end(run: number, how: 'complete' | 'partial' | 'failed'): Promise<void> {
+  async #end(how: 'complete' | 'partial' | 'failed'): Promise<void> {
     const { work } = this.#current as CurrentWork
-    const { cancelled, steps } = this.state.run as NonNullable<State['run']>
-    const events: NewEvent[] = []
-    const left = work.order.filter(({ id, step }) => isLeft(steps.get(id), step))
-    if (cancelled !== null) {
-      for (const open of left) events.push({ type: 'step.cancelled', data: { ...reference(run, open), n: steps.get(open.id)?.n ?? 0, by: cancelled } })
-    }
-    const count = (status: StepState['status']): number => work.order.filter(({ id, step }) => steps.get(id)?.status === status && steps.get(id)?.digest === step.digest).length
-    const failed = count('failed')
-    const waiting = cancelled === null ? left.length : 0
-    const reason = cancelled !== null ? `cancelled by ${cancelled}` : how === 'complete' ? 'every step is done' : how === 'failed' ? `${failed} failed` : `${waiting} wait`
-    events.push({ type: 'run.ended', data: { run, state: how, reason, succeeded: count('succeeded'), unchanged: count('unchanged'), failed, skipped: count('skipped'), waiting } })
-    await this.#append(events)
+    await this.#append(endEvents(this.state.run as RunState, { work, how }))
     this.#hurried = false
     for (const resolve of this.#idle) resolve()
   }
@@ -383,18 +379,8 @@ function runWork({ work, plan, changes }: CurrentWork, only: readonly string[] |
   return { commit: work.commit, planId: work.plan.id, plan, changesId: work.changes.id, changes, only }
 }
 
-function reference(run: number, { id, step }: WorkItem): { readonly run: number; readonly step: string; readonly node: string | null; readonly digest: string } {
-  return { run, step: id, node: step.node, digest: step.digest }
-}
-
 function item(work: Work, id: string): WorkItem {
   return work.items.get(id) as WorkItem
-}
-
-/** Whether this version of a step has not come to any end. */
-function isLeft(state: StepState | undefined, step: Step): boolean {
-  if (state === undefined || state.digest !== step.digest) return true
-  return state.status === 'waiting' || state.status === 'running' || state.status === 'retrying' || state.status === 'unknown'
 }
 
 function unsupported(step: Step, why: string): EngineError {

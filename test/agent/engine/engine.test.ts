@@ -321,3 +321,39 @@ test('a joined machine is taken over when it is there, and nothing is written', 
   expect(ended(life)).toBe('complete')
   expect(rack.effects).toEqual(['role d/a@n1'])
 })
+
+test('a machine that enrols is taken up at once, without waiting for the next look', async () => {
+  const rack = new FakeRack([])
+  await using life = await open(rack)
+  const plan = planOf([step({ id: 'discover@n1' })])
+  await life.engine.start({ commit: 'c', plan, changes: changesOf(plan) }, { reason: 'apply' })
+  await settle()
+  expect(reason(life, 'discover@n1')).toBe('machine m-n1 (mac of n1) has not enrolled')
+  await life.store.append([{ type: 'machine.enrolled', data: { machine: 'm-n1', key: 'k', environment: 'discovery', boot: 'b' } }], { epoch: 1 })
+  await life.engine.idle({ signal: soon() })
+  expect(ended(life)).toBe('complete')
+})
+
+test('attempts that get lost again and again are not made for ever', async () => {
+  const rack = joinedRack()
+  rack.play = () => {
+    setImmediate(() => rack.powerCycle('m-n1'))
+    return undefined
+  }
+  await using life = await open(rack)
+  life.sessions.connectAll()
+  await startJoined(life)
+  await life.engine.idle({ signal: soon() })
+  expect(life.engine.state.run?.steps.get('d/a@n1')).toMatchObject({ status: 'failed', code: 'ATTEMPT_LOST' })
+  expect(rack.effects).toHaveLength(6)
+})
+
+test('hurried, a run waits for no machine any longer', async () => {
+  await using life = await open(joinedRack())
+  await startJoined(life)
+  await settle()
+  expect(ended(life)).toBeUndefined()
+  life.engine.hurry()
+  await life.engine.idle({ signal: soon() })
+  expect(ended(life)).toBe('partial')
+})

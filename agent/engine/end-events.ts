@@ -1,0 +1,26 @@
+import type { Step } from '../../schemas/plan.ts'
+import type { NewEvent, RunEnd } from '../log/event-types.ts'
+import type { RunState, StepState } from '../state/state.ts'
+import type { Work, WorkItem } from './work.ts'
+
+/** What is written when a run ends: its sums, and, when a person cancelled it, every step that will not be. Pure. */
+export function endEvents({ run, cancelled, steps }: RunState, { work, how }: { readonly work: Work; readonly how: RunEnd }): readonly NewEvent[] {
+  const left = work.order.filter(({ id, step }) => isLeft(steps.get(id), step))
+  const count = (status: StepState['status']): number => work.order.filter(({ id, step }) => steps.get(id)?.status === status && steps.get(id)?.digest === step.digest).length
+  const failed = count('failed')
+  const waiting = cancelled === null ? left.length : 0
+  const reason = cancelled !== null ? `cancelled by ${cancelled}` : how === 'complete' ? 'every step is done' : how === 'failed' ? `${failed} failed` : `${waiting} wait`
+  const given = cancelled === null ? [] : left.map((open): NewEvent => ({ type: 'step.cancelled', data: { ...reference(run, open), n: steps.get(open.id)?.n ?? 0, by: cancelled } }))
+  return [...given, { type: 'run.ended', data: { run, state: how, reason, succeeded: count('succeeded'), unchanged: count('unchanged'), failed, skipped: count('skipped'), waiting } }]
+}
+
+/** Whether this version of a step has not come to any end. */
+export function isLeft(state: StepState | undefined, step: Step): boolean {
+  if (state === undefined || state.digest !== step.digest) return true
+  return state.status === 'waiting' || state.status === 'running' || state.status === 'retrying' || state.status === 'unknown'
+}
+
+/** The fields that say which step of a run an event is about. */
+export function reference(run: number, { id, step }: WorkItem): { readonly run: number; readonly step: string; readonly node: string | null; readonly digest: string } {
+  return { run, step: id, node: step.node, digest: step.digest }
+}
