@@ -1,9 +1,11 @@
 import { awaitAttempt } from './await-attempt.ts'
 import { stepStop } from './driver.ts'
 import type { StepContext, StepOutcome } from './driver.ts'
+import { lookAgain } from './look-again.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
 
 export interface AwaitInstalledOptions {
+  readonly step: string
   readonly node: string
   readonly machine: string
   readonly incarnation: string
@@ -43,6 +45,7 @@ type Written = { readonly kind: 'written' } | { readonly kind: 'outcome'; readon
 
 async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptions & { readonly telling: boolean }): Promise<Written> {
   const { context, machine, incarnation, attempt, over, telling } = options
+  const before = sessions.session(machine)?.disks
   const said = Promise.withResolvers<Written>()
   const enough = new AbortController()
   const isIt = (session: NodeSession): boolean => telling && session.environment === 'installed' && session.incarnation === incarnation
@@ -56,14 +59,17 @@ async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptio
     },
     timers: context.timers,
     signal: AbortSignal.any([context.signal, enough.signal]),
-  }).then((end): Written => {
+  }).then(async (end): Promise<Written> => {
     switch (end.kind) {
       case 'stopped':
         return outcome(end.stop === 'TIMEOUT' ? { kind: 'failed', code: 'TIMEOUT', message: `machine ${machine} did not say within its time how ${attempt} ended`, retryable: false } : { kind: 'cancelled' })
       case 'lost':
         return outcome({ kind: 'unknown', reason: end.reason, repeatable: true })
       case 'result':
-        return fromResult(end.result, machine)
+        if (!wroteNothing(end.result.code)) return fromResult(end.result)
+        // What is on the disks is decided upon and asked for anew; the node has told it, or is asked to look.
+        if (sessions.session(machine)?.disks === before) await lookAgain(sessions, { machine, attempt, step: options.step, timers: context.timers, signal: context.signal })
+        return outcome({ kind: 'unknown', reason: `machine ${machine} wrote nothing: ${end.result.message}`, repeatable: true })
     }
   })
   const first = await Promise.race([said.promise, asked])
@@ -72,12 +78,15 @@ async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptio
   return first
 }
 
-function fromResult({ outcome: how, code, message }: { readonly outcome: string; readonly code: string | null; readonly message: string | null }, machine: string): Written {
+/** All disks are held against what was approved before the first is written. */
+function wroteNothing(code: string | null): boolean {
+  return code === 'DISK_CHANGED' || code === 'DISK_MISSING'
+}
+
+function fromResult({ outcome: how, code, message }: { readonly outcome: string; readonly code: string | null; readonly message: string | null }): Written {
   if (how === 'succeeded' || how === 'unchanged') return { kind: 'written' }
   if (how === 'cancelled') return outcome({ kind: 'cancelled' })
   const text = message ?? 'it did not say why'
-  // Nothing was written: what is on the disks is looked at, and asked for, anew.
-  if (code === 'DISK_CHANGED' || code === 'DISK_MISSING') return outcome({ kind: 'unknown', reason: `machine ${machine} wrote nothing: ${text}`, repeatable: true })
   if (code === 'INTERRUPTED') return outcome({ kind: 'unknown', reason: text, repeatable: true })
   return outcome({ kind: 'failed', code: code ?? 'FAILED', message: text, retryable: false })
 }

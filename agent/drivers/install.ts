@@ -51,7 +51,7 @@ export function installDriver(options: InstallDriverOptions): Driver {
     async settle(step, sent, context) {
       const subject = subjectOf(step, context)
       if (subject === undefined || sent.machine === null) return { kind: 'unknown', reason: 'its plan does not name a machine', repeatable: true }
-      return awaitInstalled(sessions, { ...subject, machine: sent.machine, attempt: sent.attempt, over: undefined, context })
+      return awaitInstalled(sessions, { ...subject, step: step.id, machine: sent.machine, attempt: sent.attempt, over: undefined, context })
     },
     ended: (attempt, machine) => sessions.session(machine)?.acknowledge(attempt),
   }
@@ -130,5 +130,5 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
     enrolment,
     timeout: step.timeout,
   })
-  return awaitInstalled(sessions, { ...subject, attempt, over: session, context })
+  return awaitInstalled(sessions, { ...subject, step: step.id, attempt, over: session, context })
 }

@@ -96,7 +96,10 @@ export class FakeRack {
         this.effects.push(`role ${task.step}`)
         const played = this.play(task, this.effects.filter((effect) => effect === `role ${task.step}`).length)
         if (played !== undefined) finish(played)
-      } else if (task.kind === 'install') {
+      } else if (task.kind === 'inspect') {
+        this.#life?.emit({ type: 'disks', machine: machine.id, disks: machine.disks })
+        finish({})
+      } else {
         const changed = task.expect.some(({ id, signature, orStamp }) => {
           const disk = machine.disks.find((one) => one.id === id)
           return disk === undefined || (digestBytes(disk.signature) !== signature && (orStamp === null || disk.stamp !== orStamp))
@@ -130,6 +133,7 @@ class Life implements NodeSessions {
   readonly #rack: FakeRack
   readonly #sessions = new Map<string, NodeSession>()
   readonly #listeners = new Set<(event: SessionEvent) => void>()
+  readonly #looked = new Map<string, () => void>()
   #alive = true
 
   constructor(rack: FakeRack) {
@@ -154,6 +158,9 @@ class Life implements NodeSessions {
     const act = (what: () => void): void => {
       if (this.#alive && this.#sessions.get(machine.id) === session) what()
     }
+    // What it said at hello, until it says something else.
+    let seen: readonly DiskState[] = machine.disks
+    this.#looked.set(machine.id, () => (seen = machine.disks))
     const session: NodeSession = {
       machine: machine.id,
       environment: machine.environment,
@@ -161,7 +168,7 @@ class Life implements NodeSessions {
       incarnation: machine.incarnation,
       boot: `boot-${machine.boot}`,
       get disks() {
-        return machine.disks
+        return seen
       },
       get journal() {
         return machine.journal
@@ -193,6 +200,7 @@ class Life implements NodeSessions {
 
   emit(event: SessionEvent): void {
     if (!this.#alive) return
+    if (event.type === 'disks') this.#looked.get(event.machine)?.()
     for (const listener of this.#listeners) listener(event)
   }
 
