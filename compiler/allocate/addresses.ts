@@ -75,10 +75,13 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
       else report(error('ADDRESS_CONFLICT', other.range, `${other.name} asks for ${kept}, which ${seeker.name} has.`, { related: [{ message: `${seeker.name} has it by the lock`, range: lockRange(bound, seeker.key) }], fix: 'Take another address, or take the line out of the lock so that the other one moves.' }))
     } else newcomers.push(seeker)
   }
+  const without = new Map<string, Seeker[]>()
   for (const seeker of newcomers) {
-    const address = findFree(seeker, { book: books.get(seeker.network.name) as AddressBook, reserved, report })
+    const address = findFree(seeker, { book: books.get(seeker.network.name) as AddressBook, reserved })
     if (address !== undefined) settle(seeker, address)
+    else without.set(`${seeker.network.name} ${seeker.rangeName}`, [...(without.get(`${seeker.network.name} ${seeker.rangeName}`) ?? []), seeker])
   }
+  for (const seekers of without.values()) report(exhausted(seekers))
   return { nodes, virtual, lock }
 }
 
@@ -213,7 +216,7 @@ function isKept(seeker: Seeker, { book, kept, reserved }: Given & { readonly kep
   return !seeker.rangeAsked || (range !== undefined && contains(range, address))
 }
 
-function findFree(seeker: Seeker, { book, reserved, report }: Given & { readonly report: Report }): string | undefined {
+function findFree(seeker: Seeker, { book, reserved }: Given): string | undefined {
   for (const subnet of book.network.subnets) {
     const range = subnet.ranges.get(seeker.rangeName)
     if (subnet.interval.version !== seeker.version || range === undefined) continue
@@ -222,8 +225,13 @@ function findFree(seeker: Seeker, { book, reserved, report }: Given & { readonly
     book.take(address, { name: seeker.name, range: seeker.at })
     return address
   }
-  report(error('ADDRESS_EXHAUSTED', seeker.at, `The range ${seeker.rangeName} of the network ${book.network.name} has no address left for ${seeker.name}.`, { related: [{ message: 'the network', range: rangeOf(book.network.document.source, ['subnets']) }], fix: 'Make the range larger, or add a subnet.' }))
   return undefined
+}
+
+function exhausted(seekers: readonly Seeker[]) {
+  const { name, network, rangeName, at } = seekers[0] as Seeker
+  const others = seekers.length === 1 ? '' : ` and ${seekers.length - 1} more`
+  return error('ADDRESS_EXHAUSTED', at, `The range ${rangeName} of the network ${network.name} has no address left for ${name}${others}.`, { related: [{ message: 'the network', range: rangeOf(network.document.source, ['subnets']) }], fix: 'Make the range larger, or add a subnet.' })
 }
 
 function lockKey(key: string, version: 4 | 6): string {

@@ -5,6 +5,7 @@ import { rangeOf } from '../parse/document.ts'
 import type { ResolvedRole, ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
 import { findRole } from './find-role.ts'
+import { oncePerPlace } from './once-per-place.ts'
 
 export interface CheckRoles {
   readonly resolved: ResolvedSite
@@ -13,7 +14,8 @@ export interface CheckRoles {
 }
 
 /** Checks counts, operating systems, conflicts and requirements of everything that is bound. */
-export function checkRoles(bound: CheckRoles, report: Report): readonly Missing[] {
+export function checkRoles(bound: CheckRoles, sink: Report): readonly Missing[] {
+  const report = oncePerPlace(sink)
   const missing: Missing[] = []
   const onNode = new Map<string, Map<string, BoundMember>>()
   for (const role of bound.roles.values()) {

@@ -11,6 +11,7 @@ import type { BoundMachine } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { machineValue } from './machines.ts'
+import { oncePerPlace } from './once-per-place.ts'
 import { MachineIndex } from './pin-index.ts'
 import { describeSelector, isBounded, isPinned, matchesPin, PIN_FIELDS } from './selector.ts'
 
@@ -132,7 +133,8 @@ function selectorMatcher(report: Report): (node: SiteNode, machine: BoundMachine
   }
 }
 
-function checkSelectors(nodes: readonly SiteNode[], report: Report): void {
+function checkSelectors(nodes: readonly SiteNode[], sink: Report): void {
+  const report = oncePerPlace(sink)
   const pins = new Map<string, SiteNode>()
   const checked = new Set<SourceDocument>()
   for (const node of nodes) {

@@ -7,6 +7,7 @@ import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import { rangeOfField } from '../validate/site.ts'
 import type { SiteNode } from '../validate/site.ts'
 import type { BoundMachine, BoundNode } from './bound-site.ts'
+import { oncePerPlace } from './once-per-place.ts'
 import { describeSelector } from './selector.ts'
 
 const CARRIED_OUT: ReadonlySet<string> = new Set(['image', 'joined'])
@@ -18,7 +19,8 @@ export interface BoundNodes {
 }
 
 /** Gives every node its machine, operating system, hardware, tags and labels. */
-export function bindNodes(resolved: ResolvedSite, given: { readonly machines: ReadonlyMap<string, BoundMachine>; readonly claims: ReadonlyMap<string, string> }, report: Report): BoundNodes {
+export function bindNodes(resolved: ResolvedSite, given: { readonly machines: ReadonlyMap<string, BoundMachine>; readonly claims: ReadonlyMap<string, string> }, sink: Report): BoundNodes {
+  const report = oncePerPlace(sink)
   const old = resolved.site.lock?.value.nodes ?? {}
   const lock: Record<string, Lock['nodes'][string]> = { ...old }
   let next = Object.values(old).reduce((highest, { index }) => Math.max(highest, index + 1), 0)

@@ -6,6 +6,7 @@ import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
 import { capital } from '../bind/condition.ts'
+import { oncePerPlace } from '../bind/once-per-place.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
@@ -34,11 +35,13 @@ export class Evaluator implements Evaluation {
   readonly #provides = new Map<string, Json>()
   readonly #declared = new Map<string, Merged>()
   readonly #failed = new WeakSet<Subject>()
+  readonly #reportOnce: Report
 
   constructor(allocated: AllocatedSite, stack: LayerStack, report: Report) {
     this.allocated = allocated
     this.stack = stack
     this.report = report
+    this.#reportOnce = oncePerPlace(report)
   }
 
   subject(question: StackQuestion, external?: string): Subject {
@@ -188,7 +191,7 @@ export class Evaluator implements Evaluation {
     const range = rangeInside(document, pointer, found.offset, found.offset + found.length)
     const who = subject.role === null ? '' : ` (for ${subject.role.key}${subject.node === null ? '' : ` on ${subject.node.name}`})`
     const summary = code === 'EXPRESSION_INVALID' ? `${capital(found.message)}.` : `${capital(found.message)}${who}.`
-    this.report(error(code, range, summary, { fix: found.suggestion === undefined ? undefined : `Did you mean ${found.suggestion}?` }))
+    this.#reportOnce(error(code, range, summary, { fix: found.suggestion === undefined ? undefined : `Did you mean ${found.suggestion}?` }))
   }
 
   #cycle(subject: Subject, merged: Merged): Json {

@@ -116,7 +116,7 @@ function answerAttribute(evaluation: Evaluation, question: WantQuestion, attribu
   const [value] = values.values()
   if (value !== undefined) return value
   if (want.optional === true) return null
-  return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${attribute}, which has no value${node === null ? '' : ` on ${node.name}`}.`, `Set it below \`attributes\`, or give it a default in the barclamp ${name}.`)
+  return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${attribute}, which has no value.`, `Set it below \`attributes\`, or give it a default in the barclamp ${name}.`)
 }
 
 function complain({ report }: Evaluation, { range, role, deployment }: WantQuestion, code: 'WANT_UNMET' | 'WANT_AMBIGUOUS', summary: string, fix: string): null {

@@ -210,3 +210,10 @@ describe('wants', () => {
     expect(codes(compileTexts(files))).toEqual(['ATTRIBUTE_DIFFERS e.yaml:3:23'])
   })
 })
+
+test('a mistake that many nodes share is told once', () => {
+  const files = { 'n.yaml': 'kind: nodes\nname: "n[01-40]"\nos: debian-12\nmachine: { where: "true" }\n', ...barclamp('attributes: { type: object }\nroles: { r: { os: [rhel] }, s: {} }\n') }
+  expect(codes(compileTexts({ ...files, ...deployment('roles: { s: { nodes: ["n[01-40]"] } }\nattributes: { b: { v: "${node.address(\'x\')}" } }\n') }))).toEqual(['EXPRESSION_FAILED d.yaml:4:26'])
+  expect(codes(compileTexts({ ...files, ...deployment('roles: { r: { nodes: ["n[01-40]"] } }\n') }))).toEqual(['ROLE_OS d.yaml:3:23'])
+  expect(codes(compileTexts({ ...files, 'n.yaml': 'kind: nodes\nname: "n[01-40]"\nos: debian-12\n' }))).toHaveLength(1)
+})
