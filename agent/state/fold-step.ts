@@ -1,5 +1,5 @@
 import type { LogEvent, LogEventOf } from '../log/event-types.ts'
-import type { GrowingState } from './fold.ts'
+import type { GrowingState } from './growing-state.ts'
 import type { StepState } from './state.ts'
 
 type StepEvent = Extract<LogEvent, { type: `step.${string}` }>

@@ -1,6 +1,7 @@
 import type { LogEvent } from '../log/event-types.ts'
 import type { EventStore } from '../log/store.ts'
-import { applyEvent, emptyState } from './fold.ts'
+import { applyEvent } from './fold.ts'
+import { emptyState } from './growing-state.ts'
 import { STATE_VERSION, stateFromJson, stateToJson } from './snapshot.ts'
 import type { State } from './state.ts'
 

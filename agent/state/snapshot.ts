@@ -1,5 +1,5 @@
 import type { Json } from '../../schemas/shape.ts'
-import type { GrowingState } from './fold.ts'
+import type { GrowingState } from './growing-state.ts'
 import type { RunState, State } from './state.ts'
 
 /** Raised whenever the fold or the state's form changes: an older snapshot is then thrown away and the log folded again. */
