@@ -89,6 +89,11 @@ export class Executor {
     if (this.#running === undefined) this.#idle = this.#work()
   }
 
+  /** Forgets tasks that wait: whoever sent them over a connection that is gone was not told that they were accepted. */
+  forgetWaiting(): void {
+    this.#queue.length = 0
+  }
+
   /** Ends an attempt that runs or waits; does nothing for others. */
   cancel(attempt: string): void {
     const index = this.#queue.findIndex((one) => one.attempt === attempt)

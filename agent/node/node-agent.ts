@@ -32,6 +32,8 @@ export interface NodeAgentOptions {
 
 /** Results that are named at hello although the agent has acknowledged them, newest last. */
 const REPEATED = 32
+/** Characters of such a result; longer ones are left out, so that a hello stays small. */
+const REPEATED_LENGTH = 16 * 1024
 
 /**
  * Runs the node agent until the signal aborts: connects, says who it is, runs what it is given, and when the connection
@@ -57,15 +59,21 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
   const { firstMs, mostMs } = options.backoff ?? { firstMs: 500, mostMs: 30_000 }
   let wait = firstMs
   let authority: string | undefined
+  let looked = false
   while (!signal.aborted) {
     try {
       await options.setClock().catch((error: unknown) => log('cannot set the clock', { error: String(error) }))
       authority ??= await fetchAuthority(config.url, config.ca, { signal })
+      if (!looked) log('looking at the machine and its disks')
       const seen = await options.look()
+      looked = true
       const reason = await holdConnection({
         url: config.url, authority, signal, outbox, sign: (text) => options.key.sign(text),
         highestEpoch: () => journal.highestEpoch,
-        hello: () => helloOf(options, executor, seen),
+        hello: () => {
+          executor.forgetWaiting()
+          return helloOf(options, executor, seen)
+        },
         onWelcome: (frame) => {
           wait = firstMs
           journal.raiseEpoch(frame.epoch)
@@ -95,7 +103,7 @@ function helloOf(
   { config, key, journal, boot, versions }: NodeAgentOptions, executor: Executor, seen: { readonly facts: Facts; readonly disks: readonly DiskState[] },
 ): Omit<Extract<NodeFrame, { type: 'hello' }>, 'v' | 'seq' | 'ack' | 'proof'> {
   const attempts = [...journal.attempts.values()]
-  const recent = new Set(attempts.slice(-REPEATED))
+  const recent = new Set(attempts.slice(-REPEATED).filter(({ result }) => JSON.stringify(result).length <= REPEATED_LENGTH))
   return {
     type: 'hello', environment: config.environment, token: config.token, key: key.public, node: config.node, incarnation: config.incarnation,
     highestEpoch: journal.highestEpoch, boot, facts: seen.facts, disks: seen.disks, versions,

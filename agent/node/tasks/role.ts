@@ -13,7 +13,7 @@ import { matchesType } from './provide-type.ts'
 import { redactor, sensitiveTexts, textsOf } from './redact.ts'
 
 /** Bytes that a run may leave as results. */
-const RESULT_BYTES = 4 * 1024 * 1024
+const RESULT_BYTES = 1024 * 1024
 
 /** Where role tasks work. */
 export interface RoleFolders {

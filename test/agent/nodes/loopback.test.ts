@@ -118,6 +118,47 @@ test('a role is cancelled with all that it started, and one that takes too long 
   expect((await loopback.untilType('result', from)).result).toMatchObject({ outcome: 'failed', code: 'TIMEOUT' })
 })
 
+test('what a role prints arrives whole and in order, and before its result', async () => {
+  await using loopback = await openLoopback()
+  await using content = await openContentServer()
+  await using _agent = await startAgent(loopback)
+  await loopback.untilType('connected')
+  session(loopback).send(content.role('#!/bin/sh\nseq 1 60000\n'))
+  expect((await loopback.untilType('result')).result.outcome).toBe('succeeded')
+  const last = loopback.events.findIndex(({ type }) => type === 'result')
+  const output = loopback.events.slice(0, last).filter((event) => event.type === 'output').map(({ text }) => text).join('')
+  expect(output).toBe(Array.from({ length: 60_000 }, (_, index) => `${index + 1}\n`).join(''))
+})
+
+test('a role that does not say what it declares, or says it in another type, fails', async () => {
+  await using loopback = await openLoopback()
+  await using content = await openContentServer()
+  await using _agent = await startAgent(loopback)
+  await loopback.untilType('connected')
+  const provides = { port: { type: 'integer', sensitive: false } }
+  const codeOf = async (n: number, script: string, over: object = {}): Promise<string | null> => {
+    const attempt = `1/d/r@n1/${n}`
+    session(loopback).send(content.role(script, { attempt, provides, ...over }))
+    const { result } = await loopback.until((event): event is Extract<typeof event, { type: 'result' }> => event.type === 'result' && event.result.attempt === attempt)
+    return result.code
+  }
+  expect(await codeOf(1, '#!/bin/sh\n')).toBe('PROVIDE_MISSING')
+  expect(await codeOf(2, '#!/bin/sh\ncrowbar-provide port 80\n')).toBe('PROVIDE_TYPE')
+  expect(await codeOf(3, '#!/bin/sh\ncrowbar-provide port --json 80\ncrowbar-provide other x\n')).toBe('PROVIDE_UNDECLARED')
+  expect(await codeOf(4, '#!/bin/sh\nexit 7\n')).toBe('JIG_EXIT')
+  expect(await codeOf(5, '#!/bin/sh\n', { jig: 'ansible' })).toBe('JIG_UNKNOWN')
+  expect(await codeOf(6, '#!/bin/sh\n', { entry: 'other.sh' })).toBe('CONTENT_INVALID')
+  expect(await codeOf(7, '#!/bin/sh\ncrowbar-provide port --json 80\n')).toBeNull()
+})
+
+test('the token of a boot does not let an installed system in', async () => {
+  await using loopback = await openLoopback()
+  const token = loopback.enrolment.issue({ kind: 'boot', mac: '52:54:00:00:00:01' }, 600)
+  await using agent = await startAgent(loopback, { token })
+  expect(await loopback.untilType('refused')).toMatchObject({ code: 'SUBJECT_MISMATCH', alarm: true })
+  expect(agent.log()).not.toContain('"connected"')
+})
+
 test('another key with a token that was redeemed is refused and alarmed; the first goes on', async () => {
   await using loopback = await openLoopback()
   const token = loopback.enrolment.issue({ kind: 'installed', node: 'n1', incarnation: 'i1' }, 600)

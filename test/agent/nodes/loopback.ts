@@ -43,7 +43,7 @@ export async function openLoopback(options: { readonly admit?: Admit; readonly e
   const waiting = new Set<() => void>()
   const note = (event: NodeServerEvent | SessionEvent): void => {
     events.push(event)
-    for (const wake of [...waiting]) wake()
+    for (const wake of waiting) wake()
   }
   const admit: Admit = options.admit ?? (async ({ node }) => ({ machine: 'm1', node, work: true }))
   const start = async (port: number, epoch: number): Promise<{ enrolment: Enrolment; server: NodeServer }> => {
