@@ -1,7 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { Lock } from '../../schemas/lock.ts'
-import { error } from '../diagnostics/diagnostic.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import { rangeOfField } from '../validate/site.ts'
@@ -40,6 +40,11 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
     if (node.os !== null && !CARRIED_OUT.has(node.os.value.install)) {
       const { value, source } = node.os
       report(error('UNSUPPORTED', rangeOf(source, ['install']), `${value.name} is installed by ${value.install}, which is not supported yet.`, { related: [{ message: `${site.name} gets it`, range: rangeOfField(site, ['os']) }], fix: 'Take an operating system with `install: image` or `install: joined`.' }))
+    }
+    for (const field of ['os', 'hardware'] as const) {
+      const chosen = machine?.outcome[field]
+      if (kept?.[field] === undefined || chosen === null || chosen === undefined || site.value[field] !== undefined || kept[field] === chosen.value) continue
+      report(warning('RULE_STALE', rangeOf(chosen.rule.source, ['set', field]), `${site.name} keeps ${kept[field]}, which a rule chose for it before, and not ${chosen.value}.`, { fix: `Write \`${field}\` into the node, or take it out of its line in site.lock.json.` }))
     }
     if (!node.admin && machine !== null && node.os === null) {
       report(error('OS_UNDECIDED', site.at, `Nothing says which operating system ${site.name} gets.`, { fix: 'Add `os` to the node, or a rule that sets it.' }))

@@ -57,6 +57,7 @@ export const CODES = {
   ROLE_COUNT: 'A role is bound to more or fewer nodes than it allows.',
   ROLE_DUPLICATE: 'Two barclamps offer a role of the same name.',
   ROLE_OS: 'A role is bound to a node whose operating system it does not run on.',
+  RULE_STALE: 'A node keeps what a rule once chose for it, although the rules now choose something else.',
   SITE_DUPLICATE: 'There are two documents of kind site; a repository has exactly one.',
   TABLE_MISSING: 'A nodes document names a table that is not in the repository.',
   TREE_LINK_DANGLING: 'A symbolic link leads to nothing.',

@@ -14,6 +14,12 @@ export function deferredInput(path: string, input: DeferredInput, { type, sensit
   return { deferred: { type, expression: `\${${path}}`, scope: {}, inputs: { [path]: input }, sensitive } }
 }
 
+/**
+ * What stands for a value that could not be worked out, which has been reported: it is unknown to all that read it, so
+ * that one mistake is told once. It never gets into a plan, because there is none.
+ */
+export const FAILED: DeferredJson = deferredInput('value', { step: 'crowbar:failed', provide: 'crowbar:failed' }, { type: 'any', sensitive: false })
+
 const found = new WeakMap<object, boolean>()
 
 /** Whether anything in a value is deferred. Asked once of every object. */

@@ -1,6 +1,7 @@
 import { AttributeLanguage, isOfType, readsOf } from '../../schemas/expression.ts'
 import type { Bindings } from '../../schemas/expression.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
@@ -11,7 +12,7 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
 import { defer } from './defer.ts'
-import { asBinding, deferredInput, hasDeferred } from './deferred-value.ts'
+import { asBinding, deferredInput, FAILED, hasDeferred } from './deferred-value.ts'
 import type { Evaluation } from './evaluation.ts'
 import { layerAt, placeOfOrigin } from './layer.ts'
 import { mergedAt, unmerged } from './merge.ts'
@@ -97,7 +98,7 @@ export class Evaluator implements Evaluation {
     if (value === RUNNING) {
       this.#fail(subject)
       this.report(error('ATTRIBUTE_CYCLE', range, `The want ${name} of ${role.role.name} hangs on itself.`))
-      return null
+      return FAILED
     }
     if (value !== undefined) return value
     known.set(name, RUNNING)
@@ -129,7 +130,7 @@ export class Evaluator implements Evaluation {
         return deferredInput('value', { step: `${owner}/${role.role.name}@${node.name}`, provide: name }, { type: declaration.type, sensitive: declaration.sensitive ?? false })
       }
       this.report(error('WANT_UNMET', rangeOf(source, pointer), `${role.key} is external, and ${name} is known only once a step of ours has run.`, { fix: 'Give the provide a `value`.' }))
-      return null
+      return FAILED
     }
     const barclamp = role.role.barclamp
     const deployment = this.allocated.bound.resolved.deployments.get(role.deployment) as ResolvedDeployment
@@ -174,15 +175,17 @@ export class Evaluator implements Evaluation {
     const { program, errors } = this.#language.compile(merged.text)
     if (program === undefined) {
       for (const found of errors) this.#complain(subject, merged, found, 'EXPRESSION_INVALID')
-      return null
+      return FAILED
     }
     const scope = scopeOf(this, subject, readsOf(program))
     const waiting: Bindings = Object.fromEntries(Object.entries(scope).map(([name, value]) => [name, asBinding(value, () => name)]))
     const result = this.#language.evaluate(program, waiting)
     if (result.kind === 'value') return result.value
     if (result.kind === 'unknown') return defer(program, scope)
-    this.#complain(subject, merged, result, 'EXPRESSION_FAILED')
-    return null
+    const stranger = strangeWant(subject, merged.text, program.reads)
+    if (stranger === undefined) this.#complain(subject, merged, result, 'EXPRESSION_FAILED')
+    else this.#complain(subject, merged, stranger, 'EXPRESSION_INVALID')
+    return FAILED
   }
 
   #complain(subject: Subject, merged: Merged, found: { readonly message: string; readonly offset: number; readonly length: number; readonly suggestion?: string }, code: 'EXPRESSION_INVALID' | 'EXPRESSION_FAILED'): void {
@@ -198,10 +201,20 @@ export class Evaluator implements Evaluation {
     this.#fail(subject)
     const { document, pointer } = placeOfOrigin(merged.origin)
     this.report(error('ATTRIBUTE_CYCLE', rangeOf(document, pointer), 'This value hangs on itself.'))
-    return null
+    return FAILED
   }
 
   #fail(subject: Subject): void {
     this.#failed.add(subject)
   }
+}
+
+/** The want that an expression reads and the role does not have: what was probably the mistake when the expression fails. */
+function strangeWant({ role }: Subject, text: string, reads: readonly (readonly string[])[]) {
+  const wants = role?.role.declaration.wants ?? {}
+  const name = reads.find(([variable, want]) => variable === 'wants' && want !== undefined && wants[want] === undefined)?.[1]
+  if (name === undefined) return undefined
+  const suggestion = suggest(name, Object.keys(wants))
+  const message = `${role === null ? 'what belongs to no role' : `the role ${role.role.name}`} wants nothing called ${name}`
+  return { message, offset: Math.max(0, text.indexOf('wants')), length: 'wants'.length, ...(suggestion === undefined ? {} : { suggestion }) }
 }

@@ -7,7 +7,7 @@ import { findRole } from '../bind/find-role.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
-import { deferredInput } from './deferred-value.ts'
+import { deferredInput, FAILED } from './deferred-value.ts'
 import type { Evaluation } from './evaluation.ts'
 import { claimedMembers } from './scope.ts'
 import type { Subject } from './subject.ts'
@@ -30,7 +30,7 @@ export function answerWant(evaluation: Evaluation, question: WantQuestion): Json
   if (ways.length !== 1 || (want.from !== undefined && want.provide === undefined)) {
     const fix = ways.length === 1 ? 'Add `provide`, the name of the value.' : 'Say exactly one of `from`, `secret` and `attribute`.'
     evaluation.report(error('WANT_INVALID', range, `The want ${name} does not say in one way where its value comes from.`, { fix }))
-    return null
+    return FAILED
   }
   if (want.secret !== undefined) return answerSecret(evaluation, question, want.secret)
   return want.attribute === undefined ? answerProvide(evaluation, question) : answerAttribute(evaluation, question, want.attribute)
@@ -39,7 +39,7 @@ export function answerWant(evaluation: Evaluation, question: WantQuestion): Json
 function answerSecret({ allocated, report }: Evaluation, { want, range, name }: WantQuestion, secret: string): Json {
   if (want.previous === true) {
     report(error('UNSUPPORTED', range, `The want ${name} asks for the previous value of a secret, which is not supported yet.`, { fix: 'Take `previous` away.' }))
-    return null
+    return FAILED
   }
   return deferredInput(`wants.${name}`, { secret, version: allocated.bound.resolved.secrets?.get(secret) ?? 0 }, { type: 'string', sensitive: true })
 }
@@ -67,7 +67,7 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
   if (chosen.length !== 1 || member === undefined) {
     const nodes = chosen.map((each) => each.node).join(', ')
     evaluation.report(error('WANT_AMBIGUOUS', range, `${role.role.name} wants ${want.provide} from one ${from}, and there are ${chosen.length}: ${nodes}.`, { fix: 'Say `many: true` for a list, or `only: founder`.' }))
-    return null
+    return FAILED
   }
   return named(question.name, evaluation.provide(provider, want.provide as string, member))
 }
@@ -119,8 +119,8 @@ function answerAttribute(evaluation: Evaluation, question: WantQuestion, attribu
   return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${attribute}, which has no value.`, `Set it below \`attributes\`, or give it a default in the barclamp ${name}.`)
 }
 
-function complain({ report }: Evaluation, { range, role, deployment }: WantQuestion, code: 'WANT_UNMET' | 'WANT_AMBIGUOUS', summary: string, fix: string): null {
+function complain({ report }: Evaluation, { range, role, deployment }: WantQuestion, code: 'WANT_UNMET' | 'WANT_AMBIGUOUS', summary: string, fix: string): Json {
   const bound = rangeOf(deployment.document.source, ['roles', role.role.name], 'key')
   report(error(code, range, summary, { fix, related: [{ message: `${role.role.name} is bound here`, range: bound }] }))
-  return null
+  return FAILED
 }

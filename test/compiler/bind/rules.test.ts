@@ -22,7 +22,10 @@ test('the first rule that sets a field wins, and tags add up', () => {
 test('the lock keeps the operating system that rules chose', () => {
   const { lock } = compiled({ 'a.yaml': NODE, 'r.yaml': RULES, ...machine('m1', { serial: 'S', product: 'Big' }) })
   expect(lock.nodes['a']?.os).toBe('debian-13')
-  expect(compiled({ 'a.yaml': NODE, 'r.yaml': RULES, ...lockFile(lock), ...machine('m1', { serial: 'S', product: 'Small' }) }).plan.nodes['a']?.os).toBe('debian-13')
+  const again = compiled({ 'a.yaml': NODE, 'r.yaml': RULES, ...lockFile(lock), ...machine('m1', { serial: 'S', product: 'Small' }) })
+  expect(again.plan.nodes['a']?.os).toBe('debian-13')
+  expect(codes(again)).toEqual(['RULE_STALE r.yaml:4:12'])
+  expect(again.plan.warnings).toEqual(['r.yaml:4:12: RULE_STALE: a keeps debian-13, which a rule chose for it before, and not debian-11.'])
 })
 
 test('a claimed machine without an operating system is an error', () => {

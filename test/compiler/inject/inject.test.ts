@@ -217,3 +217,16 @@ test('a mistake that many nodes share is told once', () => {
   expect(codes(compileTexts({ ...files, ...deployment('roles: { r: { nodes: ["n[01-40]"] } }\n') }))).toEqual(['ROLE_OS d.yaml:3:23'])
   expect(codes(compileTexts({ ...files, 'n.yaml': 'kind: nodes\nname: "n[01-40]"\nos: debian-12\n' }))).toHaveLength(1)
 })
+
+test('what hangs on a mistake is not complained about again', () => {
+  const files = { 'n.yaml': NODES, ...barclamp('roles:\n  x: { wants: { y: { from: y, provide: u } }, provides: { u: { type: string, value: "${wants.y}x" } } }\n  y: { wants: { x: { from: x, provide: u } }, provides: { u: { type: string, value: "${wants.x}y" } } }\n') }
+  expect(codes(compileTexts({ ...files, ...deployment('roles: { x: { nodes: [n1] }, y: { nodes: [n2] } }\n') }))).toEqual(['ATTRIBUTE_CYCLE barclamps/b/barclamp.yaml:5:20'])
+})
+
+test('a want that the role does not have is an error, with a suggestion', () => {
+  const files = { 'n.yaml': NODES, ...barclamp('attributes: { type: object }\nroles:\n  x: { wants: { token: { secret: a } } }\n') }
+  const result = compileTexts({ ...files, ...deployment('roles: { x: { nodes: [n1] } }\nattributes: { b: { v: "${wants.tokn}" } }\n') })
+  expect(codes(result)).toEqual(['EXPRESSION_INVALID d.yaml:4:26'])
+  expect(compileTexts({ ...files, ...deployment('roles: { x: { nodes: [n1] } }\nattributes: { b: { v: "${has(wants.tokn) ? wants.tokn : 0}" } }\n') }).diagnostics).toEqual([])
+  expect(result.diagnostics[0]).toMatchObject({ summary: 'The role x wants nothing called tokn.', fix: 'Did you mean token?' })
+})
