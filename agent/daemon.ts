@@ -33,6 +33,7 @@ import { openStore } from './stage/store.ts'
 import { carryOutHere } from './stager/carry-out.ts'
 import { carryOutThere } from './stager/remote.ts'
 import { openStager } from './stager/stager.ts'
+import type { StagedDiscovery } from './stager/stager.ts'
 import { openLedger } from './state/open-ledger.ts'
 import { openState } from './state/open-state.ts'
 
@@ -108,7 +109,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   }))
 
   // Booting: what machines are told when they ask the network.
-  let image: { readonly kernel: string; readonly initrd: string } | null = null
+  let image: StagedDiscovery | null = null
   let imageProblem = 'the discovery image is being made'
   const boot = parts.use(keepBoot({
     node: settings.node,
@@ -125,7 +126,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       }, client),
     },
     artifact: sha256 => objects.path(`sha256:${sha256}`),
-    file: () => undefined,
+    file: name => (image !== null && name === 'local-x86_64.efi' ? objects.path(image.local as `sha256:${string}`) : undefined),
     routes: fileRoutes(objects, now),
     clock: now,
     report: event => appendSoon([{ type: 'boot.seen', data: { mac: 'mac' in event ? (event.mac ?? null) : null, kind: event.type, data: JSON.parse(JSON.stringify(event)) as Record<string, never> } }]),

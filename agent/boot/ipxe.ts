@@ -8,6 +8,9 @@ export interface IpxeScriptOptions {
   readonly self: string
 }
 
+/** Name, below `/boot/files/`, of the UEFI program that boots the local disk; iPXE fills in its own architecture. */
+export const LOCAL_BOOT_FILE = 'local-${buildarch}.efi'
+
 /** Seconds until a machine asks again: after a failure, and while it is on hold. */
 const retrySeconds = 5
 const holdSeconds = 20
@@ -46,11 +49,14 @@ export function ipxeScript(answer: BootAnswer, { base, self }: IpxeScriptOptions
       return lines(
         '#!ipxe',
         'echo Booting from the local disk',
-        'iseq ${platform} efi && goto firmware ||',
+        'iseq ${platform} efi && goto efi ||',
         'sanboot --no-describe --drive 0x80 ||',
-        ':firmware',
-        // A failure, so that the firmware goes on to its next device; after success UEFI would open its menu.
         'exit 1',
+        ':efi',
+        // iPXE cannot start what is on a disk there, and its way back to the firmware is not to be relied on.
+        `chain --replace --autofree ${base}/boot/files/${LOCAL_BOOT_FILE} ||`,
+        `sleep ${retrySeconds}`,
+        `${again} || goto efi`,
       )
     case 'hold':
       return lines(

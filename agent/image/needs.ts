@@ -1,11 +1,12 @@
 import { access } from 'node:fs/promises'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import type { Progress } from '../stage/progress.ts'
 import { runProgram } from '../stage/run-program.ts'
 import { ImageError } from './image-error.ts'
 
-/** A program of the machine that builds images, and the Debian package that has it. */
+/** A program or file of the machine that builds images, and the Debian package that has it. */
 export interface HostNeed {
+  /** On the path, or an absolute path of any file. */
   readonly program: string
   readonly package: string
   readonly because: string
@@ -19,6 +20,8 @@ export const IMAGE_NEEDS: readonly HostNeed[] = [
   { program: 'unshare', package: 'util-linux', because: 'keeps mounts of a build out of this machine' },
   { program: 'mmdebstrap', package: 'mmdebstrap', because: 'builds root filesystems' },
   { program: 'depmod', package: 'kmod', because: 'indexes the kernel modules of the discovery image' },
+  { program: 'grub-mkstandalone', package: 'grub-common', because: 'makes the loader that hands a UEFI machine to its disk' },
+  { program: '/usr/lib/grub/x86_64-efi/moddep.lst', package: 'grub-efi-amd64-bin', because: 'has the modules of that loader' },
   { program: 'strip', package: 'binutils', because: 'makes the runtime in the discovery image smaller' },
 ]
 
@@ -34,7 +37,8 @@ export async function missingHostPackages(needs: readonly HostNeed[] = IMAGE_NEE
   const folders = path.split(':').filter(folder => folder !== '')
   const missing = new Set<string>()
   for (const need of needs) {
-    const found = await Promise.all(folders.map(folder => access(join(folder, need.program)).then(() => true, () => false)))
+    const places = isAbsolute(need.program) ? [need.program] : folders.map(folder => join(folder, need.program))
+    const found = await Promise.all(places.map(place => access(place).then(() => true, () => false)))
     if (!found.includes(true)) missing.add(need.package)
   }
   return [...missing].toSorted()

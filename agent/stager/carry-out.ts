@@ -1,5 +1,6 @@
 import { bundleNodeAgent } from '../image/bundle.ts'
 import { buildDiscoveryImage } from '../image/discovery/discovery.ts'
+import { buildLocalBoot } from '../image/local-boot.ts'
 import { provideHostNeeds } from '../image/needs.ts'
 import { buildRootfs } from '../image/rootfs/rootfs.ts'
 import { stageDebianPackages } from '../stage/debian-packages.ts'
@@ -45,7 +46,7 @@ export async function readResult(order: StageOrder, store: Store): Promise<Stage
   const hash = await store.resolve(orderReference(order))
   if (hash === undefined) return undefined
   const result = JSON.parse((await store.read(hash)).toString('utf8')) as StageResult
-  const parts = result.kind === 'discovery' ? [result.kernel, result.initrd] : result.kind === 'rootfs' ? [result.archive, result.status] : [result.manifest]
+  const parts = result.kind === 'discovery' ? [result.kernel, result.initrd, result.local] : result.kind === 'rootfs' ? [result.archive, result.status] : [result.manifest]
   const there = await Promise.all(parts.map(part => store.has(part as `sha256:${string}`)))
   return there.every(Boolean) ? result : undefined
 }
@@ -54,7 +55,7 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
   switch (order.kind) {
     case 'discovery': {
       const image = await buildDiscoveryImage({ os: order.os, runtime: process.execPath, agentBundle: await bundleNodeAgent(), store, ...options })
-      return { kind: 'discovery', kernel: image.kernel, initrd: image.initrd }
+      return { kind: 'discovery', kernel: image.kernel, initrd: image.initrd, local: await buildLocalBoot({ store, ...options }) }
     }
     case 'rootfs': {
       const rootfs = await buildRootfs({ os: order.os, flavour: order.flavour, packages: order.packages, store, ...options })

@@ -12,7 +12,7 @@ export type StageOrder =
 
 /** Objects of the store, by what they are for. */
 export type StageResult =
-  | { readonly kind: 'discovery'; readonly kernel: string; readonly initrd: string }
+  | { readonly kind: 'discovery'; readonly kernel: string; readonly initrd: string; readonly local: string }
   | { readonly kind: 'rootfs'; readonly archive: string; readonly bytes: number; readonly status: string }
   | { readonly kind: 'packages'; readonly manifest: string }
 

@@ -5,10 +5,13 @@ import type { CarryOut, StageOptions } from './carry-out.ts'
 import { discoveryOrder, orderReference, stageOrder } from './order.ts'
 import type { StageResult } from './order.ts'
 
-/** Paths, on the boot server, of what a machine in discovery boots. */
+/** What machines boot before they have a system, and what takes a UEFI machine to the system that it has. */
 export interface StagedDiscovery {
+  /** Paths on the boot server. */
   readonly kernel: string
   readonly initrd: string
+  /** Object of the store: a UEFI program that boots the local disk. */
+  readonly local: string
 }
 
 /** A stager of artifact sets, and of the image that machines boot before they have a system. */
@@ -49,7 +52,7 @@ export function openStager(options: { readonly store: Store; readonly carryOut: 
     async discovery(stage) {
       const result = await carryOut(discoveryOrder(), stage)
       if (result.kind !== 'discovery') throw new TypeError(`${orderReference(discoveryOrder())} is not a discovery image`)
-      return { kernel: new URL(object(result.kernel)).pathname, initrd: new URL(object(result.initrd)).pathname }
+      return { kernel: new URL(object(result.kernel)).pathname, initrd: new URL(object(result.initrd)).pathname, local: result.local }
     },
   }
 }

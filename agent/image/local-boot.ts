@@ -1,0 +1,50 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Progress } from '../stage/progress.ts'
+import { runProgram } from '../stage/run-program.ts'
+import type { ObjectHash, Store } from '../stage/store.ts'
+
+/** What the loader can read: a GPT or MBR disk with a FAT system partition. */
+const MODULES = 'boot chain echo fat ls normal part_gpt part_msdos search search_fs_file sleep test'
+
+/** Where operating systems put their first loader, the fallback that firmware itself looks for first. */
+const LOADERS = ['/EFI/BOOT/BOOTX64.EFI', '/EFI/debian/shimx64.efi', '/EFI/debian/grubx64.efi', '/EFI/Microsoft/Boot/bootmgfw.efi'] as const
+
+/** A failed search ends the program with an error, so that the firmware goes on to its next device. */
+const CONFIGURATION = `set timeout=0
+for loader in ${LOADERS.join(' ')}; do
+  if search --no-floppy --file --set=root $loader; then
+    echo "Booting $loader from the local disk"
+    chainloader $loader
+    boot
+  fi
+done
+echo "No disk has a boot loader"
+sleep 5
+exit 1
+`
+
+/**
+ * Builds a UEFI program that starts the operating system of the local disk, and stores it.
+ *
+ * Leaving the network boot is not enough on UEFI: the iPXE of Debian 12 does not return to the firmware after a script
+ * that ends with an error, and firmware that does go on tries every other way to boot from the network first, for
+ * minutes. So the machine is handed a loader that looks for the disk itself.
+ *
+ * Needs `grub-mkstandalone` and GRUB's modules for x86_64-efi. Not signed: Secure Boot refuses it, as it does iPXE.
+ *
+ * @throws {StageError} PROGRAM_MISSING, PROGRAM_FAILED.
+ */
+export async function buildLocalBoot(options: { readonly store: Store; readonly signal: AbortSignal; readonly onProgress: Progress }): Promise<ObjectHash> {
+  const { store, signal, onProgress } = options
+  await using work = await store.temporaryFolder('local-boot')
+  const configuration = join(work.path, 'grub.cfg')
+  const program = join(work.path, 'local.efi')
+  await mkdir(work.path, { recursive: true })
+  await writeFile(configuration, CONFIGURATION)
+  onProgress('building the loader for local disks')
+  await runProgram([
+    'grub-mkstandalone', '--format=x86_64-efi', `--install-modules=${MODULES}`, '--locales=', '--themes=', '--fonts=', `--output=${program}`, `boot/grub/grub.cfg=${configuration}`,
+  ], { signal, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', SOURCE_DATE_EPOCH: '0', TMPDIR: work.path } })
+  return (await store.put({ file: program })).hash
+}
