@@ -44,6 +44,8 @@ const PATH = '/node'
 const HELLO_MS = 20_000
 const SILENCE_MS = 60_000
 const SWEEP_MS = 10_000
+/** How long the one that is connected has to answer when another one says that it is the same machine. */
+const HOLDER_MS = 3_000
 /** A hello carries journal and facts, a result what a role provides. */
 const MAX_PAYLOAD = 16 * 1024 * 1024
 /** Connections that have not said who they are. */
@@ -189,9 +191,13 @@ class Room implements NodeSessions {
   async #greet(hello: Extract<NodeFrame, { type: 'hello' }>, { wire, nonce, address }: { readonly wire: Wire; readonly nonce: string; readonly address: string | null }): Promise<Session> {
     const { epoch, report } = this.#options
     const { candidate, admission, first } = await greet(hello, { ...this.#options, nonce })
+    const { machine, node } = admission
+    const holder = this.#sessions.get(machine)
+    if (holder !== undefined && holder.key !== hello.key && (await holder.wire.answers(HOLDER_MS))) {
+      throw new Refusal('MACHINE_TWICE', `${machine} is connected already, with another key, and answers`)
+    }
     if (this.#closed || wire.socket.readyState !== wire.socket.OPEN) throw new Refusal('PROTOCOL', 'the connection ended before it was answered')
     this.#know(wire)
-    const { machine, node } = admission
     const session = new Session({ machine, hello, candidate, wire, epoch })
     const older = this.#sessions.get(machine)
     if (older !== undefined) {

@@ -16,6 +16,8 @@ export type RefusalCode =
   | 'SUBJECT_MISMATCH'
   /** The node has obeyed an agent of a higher epoch: this agent's memory is old. */
   | 'EPOCH_BEHIND'
+  /** Another one, with another key, is connected as this machine and answers: a copy, or somebody who pretends. Alarmed. */
+  | 'MACHINE_TWICE'
   | 'NOT_ADMITTED'
 
 /** A refusal as it goes to the node. */
@@ -30,4 +32,4 @@ export class Refusal extends Error {
 }
 
 /** Refusals that are no mistake of the node's own: somebody should look. */
-export const ALARMING: ReadonlySet<RefusalCode> = new Set(['TOKEN_SPENT', 'SUBJECT_MISMATCH', 'PROOF_INVALID', 'EPOCH_BEHIND'])
+export const ALARMING: ReadonlySet<RefusalCode> = new Set(['TOKEN_SPENT', 'SUBJECT_MISMATCH', 'PROOF_INVALID', 'EPOCH_BEHIND', 'MACHINE_TWICE'])

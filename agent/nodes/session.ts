@@ -46,6 +46,23 @@ export class Wire {
     this.heard = performance.now()
   }
 
+  /** Whether the other end answers within so many milliseconds. A machine that was switched off does not, though its connection stands. */
+  answers(withinMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const settle = (answer: boolean) => (): void => {
+      clearTimeout(timer)
+      this.socket.off('pong', alive).off('close', dead)
+      resolve(answer)
+    }
+    const alive = settle(true)
+    const dead = settle(false)
+    const timer = setTimeout(dead, withinMs)
+    this.socket.once('pong', alive).once('close', dead)
+    if (this.socket.readyState === this.socket.OPEN) this.socket.ping()
+    else dead()
+    return promise
+  }
+
   acknowledgeIfDue(): void {
     if (this.#received - this.#acknowledged >= ACK_EVERY) this.send({ type: 'pong' })
   }
@@ -63,6 +80,7 @@ export class Session implements NodeSession {
   readonly node: string | null
   readonly incarnation: string | null
   readonly boot: string
+  readonly key: string
   readonly candidate: Candidate
   readonly wire: Wire
   /** Whether the engine sees it. */
@@ -78,6 +96,7 @@ export class Session implements NodeSession {
     this.node = hello.node
     this.incarnation = hello.incarnation
     this.boot = hello.boot
+    this.key = hello.key
     this.disks = hello.disks
     this.candidate = candidate
     this.wire = wire

@@ -31,6 +31,8 @@ export async function installPackages(
     ['Dpkg::Options::', '--force-confdef'], ['Dpkg::Options::', '--force-confold'], ['Acquire::Retries', '5'], ['Dpkg::Use-Pty', 'false'],
     // The folder of a private work folder is closed to apt's own user.
     ['APT::Sandbox::User', 'root'],
+    // A proxy of the site for its own packages does not lead to the admin node.
+    ...(repository === null || !URL.canParse(repository) ? [] : [[`Acquire::http::Proxy::${new URL(repository).hostname}`, 'DIRECT'] as const]),
   ].flatMap(([name, value]) => ['-o', `${name}=${value}`])
   if (repository !== null) await apt(['apt-get', ...options, 'update'], context)
   await apt(['apt-get', ...options, 'install', '--', ...packages], context)

@@ -171,6 +171,19 @@ test('another key with a token that was redeemed is refused and alarmed; the fir
   expect(second.state).not.toBe(first.state)
 })
 
+test('a copy of a machine that is connected and answers is refused and alarmed; once the first is gone it is let in', async () => {
+  await using loopback = await openLoopback()
+  await using first = await startAgent(loopback)
+  await loopback.untilType('connected')
+  await using _copy = await startAgent(loopback, { incarnation: 'i2' })
+  expect(await loopback.untilType('refused')).toMatchObject({ code: 'MACHINE_TWICE', alarm: true })
+  expect(session(loopback).incarnation).toBe('i1')
+  const from = loopback.events.length
+  await first.kill()
+  await loopback.until((event): event is typeof event => event.type === 'connected' && 'session' in event, from)
+  expect(session(loopback).incarnation).toBe('i2')
+})
+
 test('a node does not talk to a server of another certificate authority', async () => {
   await using loopback = await openLoopback()
   await using agent = await startAgent(loopback, { ca: 'ab'.repeat(32) })
