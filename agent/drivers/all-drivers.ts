@@ -4,6 +4,7 @@ import { barrierDriver } from './barrier.ts'
 import { discoverDriver } from './discover.ts'
 import type { Driver } from './driver.ts'
 import { installDriver } from './install.ts'
+import { releaseDriver } from './release.ts'
 import { roleDriver } from './role.ts'
 import type { NodeSessions } from './sessions.ts'
 import { stageDriver } from './stage.ts'
@@ -27,5 +28,6 @@ export function allDrivers({ sessions, stager, key, enrolment }: DriverOptions):
     installDriver({ sessions, stager, stamp: value => key.stamp(value), enrolment }),
     roleDriver({ sessions, stager, jigs: JIGS, reference: value => key.reference(value) }),
     barrierDriver(),
+    releaseDriver(),
   ]
 }

@@ -82,10 +82,12 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
   const { context, sessions, stager, restarts } = options
   const { install, machine, node } = subject
   const session = sessions.session(machine)
-  if (session === undefined) return { kind: 'waiting', reason: `machine ${machine} is not connected`, afterMs: LOOK, on: 'machine' }
+  const notConnected: StepOutcome = { kind: 'waiting', reason: `machine ${machine} is not connected`, afterMs: LOOK, on: 'machine' }
 
   // What a machine that runs from its disk has on it was seen before it booted, and again before anything is written.
-  const disks = session.disks.length > 0 ? session.disks : (context.state.machines.get(machine)?.disks ?? [])
+  // So a person can be asked while it is away, and until then it goes on booting the system that it has.
+  const disks = session !== undefined && session.disks.length > 0 ? session.disks : (context.state.machines.get(machine)?.disks ?? [])
+  if (disks.length === 0 && session === undefined) return notConnected
   const decision = chooseDisks({
     step,
     machine,
@@ -102,6 +104,7 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
       return { kind: 'waiting', reason: decision.reason, afterMs: Infinity, on: 'person', approval: decision.approval, ...(decision.voids === null ? {} : { voids: decision.voids }) }
     case 'write':
   }
+  if (session === undefined) return notConnected
   if (session.environment !== 'discovery') {
     const restarted = restarts.get(machine) ?? 0
     if (restarted >= MAX_RESTARTS) return { kind: 'waiting', reason: `machine ${machine} comes up from its disk; have it boot from the network`, afterMs: Infinity, on: 'person' }
