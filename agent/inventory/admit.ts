@@ -28,22 +28,33 @@ export interface Admitted {
  * A machine in the discovery image may be given work unless it is quarantined; an installed one only when it is what its
  * node should be: the machine that the node claims, and the installation that the agent put there (or, joined, none).
  *
- * @throws {Error} when it cannot be told from others: a person has to say which it is.
+ * One that cannot be told from others is quarantined under an id of its own; admitted by a person, it is a machine of its
+ * own from then on.
  */
 export function admit(candidate: Candidate, { state, plan, committed }: AdmitSources): Admitted {
   const known = new Map(committed)
   for (const machine of state.machines.values()) if (machine.facts !== null) known.set(machine.id, machine.facts)
   const identity = identify(candidate.facts, [...known].map(([id, facts]) => ({ id, facts })))
-  if (identity.kind === 'tie') throw new Error(`this machine could be any of ${identity.ids.join(', ')}: ${identity.because}`)
   const machine = identity.id
   const record = state.machines.get(machine)
   const events: NewEvent[] = []
+  if (identity.kind === 'tie' && (record === undefined || record.quarantined !== null)) return quarantine(candidate, { machine, reason: identity.because, known: record !== undefined })
   const macs = candidate.facts.nics.map(nic => nic.mac)
   if (record === undefined || !macs.every(mac => record.macs.includes(mac))) events.push({ type: 'machine.seen', data: { machine, macs, firmware: candidate.facts.firmware.kind } })
   if (record?.facts === undefined || record.facts === null || !same(record.facts, candidate.facts)) events.push({ type: 'machine.facts', data: { machine, facts: candidate.facts } })
   events.push({ type: 'machine.disks', data: { machine, disks: candidate.disks } })
   const node = Object.entries(plan?.nodes ?? {}).find(([, one]) => one.machine === machine)?.[0] ?? null
   return { admission: judge(candidate, { machine, node, state, plan }), events }
+}
+
+/** Its facts stay out of the inventory: they would make the next one like it a tie with this one. */
+function quarantine(candidate: Candidate, { machine, reason, known }: { readonly machine: string; readonly reason: string; readonly known: boolean }): Admitted {
+  const code = 'IDENTITY_TIE'
+  const macs = candidate.facts.nics.map(nic => nic.mac)
+  return {
+    admission: { machine, node: null, work: false, code, reason },
+    events: known ? [] : [{ type: 'machine.seen', data: { machine, macs, firmware: candidate.facts.firmware.kind } }, { type: 'machine.quarantined', data: { machine, code, reason } }],
+  }
 }
 
 function judge(candidate: Candidate, { machine, node, state, plan }: { readonly machine: string; readonly node: string | null; readonly state: State; readonly plan: Plan | null }): Admission {

@@ -14,8 +14,8 @@ export interface KnownMachine {
 export type Identity =
   | { readonly kind: 'same'; readonly id: string; readonly because: string }
   | { readonly kind: 'new'; readonly id: string; readonly because: string }
-  /** It could be any of these, or another one: to be quarantined until a person says. */
-  | { readonly kind: 'tie'; readonly ids: readonly string[]; readonly because: string }
+  /** It could be any of these, or another one: to be quarantined, under an id of its own, until a person says. */
+  | { readonly kind: 'tie'; readonly id: string; readonly ids: readonly string[]; readonly because: string }
 
 /** What tells one machine from another, junk left out. Disks count by WWN or serial, never by their place. */
 interface Marks {
@@ -61,14 +61,15 @@ export function identify(facts: Facts, known: readonly KnownMachine[]): Identity
     .filter((one) => one.support >= WORTH_A_THOUGHT && one.net > -DOUBT)
     .toSorted((a, b) => b.net - a.net || byCodePoint(a.id, b.id))
   const [best, next] = scored
+  const ownId = (): string => newId(facts, seen, new Set(known.map(({ id }) => id)))
   if (best === undefined) {
-    return { kind: 'new', id: newId(facts, seen, new Set(known.map(({ id }) => id))), because: 'it shares too little with any known machine' }
+    return { kind: 'new', id: ownId(), because: 'it shares too little with any known machine' }
   }
   if (next !== undefined && best.net - next.net < LEAD) {
     const ids = scored.filter((one) => best.net - one.net < LEAD).map(({ id }) => id)
-    return { kind: 'tie', ids, because: `it looks as much like ${ids.join(' as like ')}` }
+    return { kind: 'tie', id: ownId(), ids, because: `it looks as much like ${ids.join(' as like ')}` }
   }
-  if (best.net < 0) return { kind: 'tie', ids: [best.id], because: `it has ${best.shared.join(', ')} of ${best.id}, but not its ${best.differs.join(', ')}` }
+  if (best.net < 0) return { kind: 'tie', id: ownId(), ids: [best.id], because: `it has ${best.shared.join(', ')} of ${best.id}, but not its ${best.differs.join(', ')}` }
   return { kind: 'same', id: best.id, because: `the same ${best.shared.join(', ')}` }
 }
 
