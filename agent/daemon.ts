@@ -4,15 +4,14 @@ import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Facts, InventoryDocument } from '../schemas/inventory.ts'
-import { readLedger } from '../schemas/ledger-tree.ts'
-import { LEDGER_REF } from '../schemas/ledger.ts'
-import type { Ledger } from '../schemas/ledger.ts'
+import type { Plan } from '../schemas/plan.ts'
 import { decideBoot } from './boot/decide-boot.ts'
 import { keepBoot } from './boot/keep-boot.ts'
 import type { Settings } from './config/read-config.ts'
 import { operations } from './control/operations.ts'
 import { serveControl } from './control/serve-control.ts'
 import { allDrivers } from './drivers/all-drivers.ts'
+import type { Engine } from './engine/engine.ts'
 import { openEngine } from './engine/open-engine.ts'
 import { systemTimers } from './engine/timers.ts'
 import { admit } from './inventory/admit.ts'
@@ -25,7 +24,10 @@ import { reportNodes } from './nodes/report-nodes.ts'
 import { openServerIdentity } from './nodes/tls.ts'
 import { keepSite } from './reconcile/keep-site.ts'
 import type { SiteKeeper } from './reconcile/keep-site.ts'
+import type { Compiled } from './reconcile/reconcile.ts'
+import { EngineError } from './engine/engine-error.ts'
 import { INVENTORY } from './reconcile/inventory-files.ts'
+import { adoptLedger } from './reconcile/ledger-branch.ts'
 import { openSite } from './site/repository.ts'
 import type { SiteRepository } from './site/repository.ts'
 import { fileRoutes } from './stage/file-routes.ts'
@@ -64,7 +66,10 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const epoch = await store.raiseEpoch()
   const state = parts.use(await openState(store))
   const site = await openSite({ repository: settings.repository, branch: settings.branch, folder: join(settings.data, 'site.git'), now, signal })
-  const published = await readPublishedLedger(site, log, signal)
+  const objects = await openStore(settings.store)
+  await objects.sweep({ now: now(), olderThanMs: 24 * 60 * 60_000 })
+  await site.fetch(signal).catch((error: unknown) => log('the site repository cannot be reached yet', { error: String(error) }))
+  const published = await adoptLedger(site, objects, signal)
   const ledger = parts.use(await openLedger(store, documents, published === null ? {} : { initial: published }))
   const append = async (events: readonly NewEvent[]): Promise<void> => {
     if (events.length > 0) await store.append(events, { epoch })
@@ -74,10 +79,10 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   }
   await append([{ type: 'agent.started', data: { version: packageJson.version, node: settings.node } }])
 
-  // Content: what is staged, and who stages it.
-  const objects = await openStore(settings.store)
+  // Content: what is staged, and who stages it. Until the branch has compiled, the plan is that of the last run.
   let keeper: SiteKeeper | undefined
-  const plan = (): NonNullable<SiteKeeper['current']>['plan'] | null => keeper?.current?.plan ?? null
+  let lastPlan = (): Plan | null => null
+  const plan = (): Plan | null => keeper?.current?.plan ?? lastPlan()
   const admin = (): string => plan()?.site.admin.address ?? '127.0.0.1'
   const base = (): string => `http://${admin()}:${settings.ports.http}`
   const stager = openStager({ store: objects, base, carryOut: settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager) })
@@ -107,6 +112,9 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     limits: one => ({ ...DEFAULT_LIMITS, install: one.agents[settings.node]?.limits?.install ?? DEFAULT_LIMITS.install }),
     drivers: allDrivers({ sessions: nodes.sessions, stager, key: store.key, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) }),
   }))
+  lastPlan = () => engine.work?.plan ?? null
+  if (settings.frozen && state.current.frozen === null) await engine.freeze({ by: 'the configuration', reason: 'frozen: true' })
+  await engine.resume()
 
   // Booting: what machines are told when they ask the network.
   let image: StagedDiscovery | null = null
@@ -143,16 +151,12 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       await readInventory(site, compiled.commit, committed, signal)
       await boot.follow(compiled.plan, signal)
       await Promise.all(nodes.held().map(machine => nodes.reconsider(machine)))
-      const run = state.current.run
-      const isRunsOwn = run !== null && run.work.commit === head && (run.ended === null || run.ended.state === 'partial')
-      if (own.length > 0 && isRunsOwn) await engine.extend(compiled, { reason: 'machines were seen' })
-      else if (compiled.plan.site.automation.apply === 'automatic' && run?.ended !== null && compiled.changes.changes.length > 0 && run?.work.commit !== compiled.commit) {
-        await engine.start(compiled, { reason: 'automation.apply: automatic' })
-      }
+      await carryOn(engine, { compiled, head, isOwn: own.length > 0 }).catch((error: unknown) => {
+        if (!(error instanceof EngineError)) throw error
+        log('the plan is not carried out', { code: error.code, message: error.message })
+      })
     },
   }))
-  if (settings.frozen && state.current.frozen === null) await engine.freeze({ by: 'the configuration', reason: 'frozen: true' })
-  await engine.resume()
   const discovery = stager.discovery({ signal, onProgress: message => log('discovery image', { message }) }).then(
     made => {
       image = made
@@ -178,14 +182,18 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   await discovery
 }
 
-/** The ledger that the site repository has, for a data folder that has none of its own. */
-async function readPublishedLedger(site: SiteRepository, log: DaemonOptions['log'], signal: AbortSignal): Promise<Ledger | null> {
-  await site.fetch(signal).catch((error: unknown) => log('the site repository cannot be reached yet', { error: String(error) }))
-  const commit = await site.readRef(LEDGER_REF, signal)
-  if (commit === null) return null
-  const read = readLedger(await site.readFiles(commit, '', signal))
-  if (!('ledger' in read)) throw Object.assign(new Error(`${LEDGER_REF} cannot be read: ${JSON.stringify(read)}`), { code: 'LEDGER_UNREADABLE' })
-  return read.ledger
+/**
+ * What a new plan means for the run: a commit of the agent's own, which only adds what was seen, extends the run of the
+ * commit before it; any other starts one where the site says that commits are applied by themselves.
+ */
+async function carryOn(engine: Engine, { compiled, head, isOwn }: { readonly compiled: Compiled; readonly head: string; readonly isOwn: boolean }): Promise<void> {
+  const run = engine.state.run
+  const isOver = run === null || run.ended !== null
+  if (isOwn && run !== null && run.work.commit === head && run.ended?.state !== 'complete' && run.cancelled === null) {
+    await engine.extend(compiled, { reason: 'machines were seen' })
+  } else if (compiled.plan.site.automation.apply === 'automatic' && isOver && compiled.changes.changes.length > 0 && run?.work.commit !== compiled.commit) {
+    await engine.start(compiled, { reason: 'automation.apply: automatic' })
+  }
 }
 
 async function readInventory(site: SiteRepository, commit: string, committed: Map<string, Facts>, signal: AbortSignal): Promise<void> {

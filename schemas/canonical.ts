@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Json } from './shape.ts'
 
 /**
@@ -16,11 +16,19 @@ export function canonical(value: Json): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonical(item as Json)).join(',')}]`
   if (typeof value !== 'object') throw new TypeError(`not a JSON value: ${typeof value}`)
   const object = value as { readonly [key: string]: Json }
-  const parts = Object.keys(object)
-    .toSorted(byCodePoint)
-    .map((key) => `${JSON.stringify(key)}:${canonical(object[key] as Json)}`)
-  return `{${parts.join(',')}}`
+  let text = ''
+  for (const key of sortedKeys(object)) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonical(object[key] as Json)}`
+  return `{${text}}`
 }
+
+/** Native order is by UTF-16 unit; it differs from code points only where some key has a unit at or above the surrogates. */
+function sortedKeys(object: { readonly [key: string]: Json }): string[] {
+  const keys = Object.keys(object)
+  if (keys.length < 2) return keys
+  return keys.some((key) => BEYOND_SURROGATES.test(key)) ? keys.sort(byCodePoint) : keys.sort()
+}
+
+const BEYOND_SURROGATES = /[\ud800-\uffff]/
 
 /** `sha256:<64 hex digits>` over the canonical bytes of a value. */
 export function digest(value: Json): Digest {
@@ -29,7 +37,7 @@ export function digest(value: Json): Digest {
 
 /** `sha256:<64 hex digits>` over bytes, or over a string's UTF-8. */
 export function digestBytes(bytes: string | Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+  return `sha256:${hash('sha256', bytes, 'hex')}`
 }
 
 /** A content address. */

@@ -1,6 +1,5 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeLedger } from '../../schemas/ledger-tree.ts'
 import { compileSite } from '../compile/compile.ts'
 import type { CompiledSite } from '../compile/compile.ts'
 import type { NewEvent } from '../log/event-types.ts'
@@ -9,6 +8,7 @@ import { follow } from '../site/follow.ts'
 import type { Store } from '../stage/store.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import type { State } from '../state/state.ts'
+import { ledgerFiles } from './ledger-branch.ts'
 import { reconcile } from './reconcile.ts'
 import type { Compiled, Reconciled } from './reconcile.ts'
 
@@ -75,7 +75,7 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
     const ledger = options.ledger.current
     if (Object.keys(ledger.nodes).length === 0 && Object.keys(ledger.machines).length === 0 && ledger.run === null) return
     const upTo = options.state().seq
-    const published = await site.publishLedger(writeLedger(ledger), `run ${ledger.run?.run ?? 0}: ${ledger.run?.state ?? 'nothing applied yet'}`, signal)
+    const published = await site.publishLedger(await ledgerFiles(ledger, store), `run ${ledger.run?.run ?? 0}: ${ledger.run?.state ?? 'nothing applied yet'}`, signal)
     if (published.outcome.kind === 'pushed') await append([{ type: 'ledger.published', data: { commit: published.commit, run: ledger.run?.run ?? null, upTo } }])
   }
   const once = async (signal: AbortSignal): Promise<Reconciled> => {

@@ -60,6 +60,8 @@ export interface SiteRepository {
   readRef(ref: string, signal: AbortSignal): Promise<string | null>
   /** The text files of a commit below a folder (with a slash at its end, or empty for all), by path. */
   readFiles(commit: string, folder: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /** The same, as bytes. */
+  readBytes(commit: string, folder: string, signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>>
 }
 
 /** Where the clone keeps what the remote was last seen to have. */
@@ -136,7 +138,8 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
       return { commit, outcome }
     },
 
-    readFiles: (commit, below, stop) => readFiles(git, { commit, folder: below }, stop),
+    readFiles: async (commit, below, stop) => new Map([...(await readBytes(git, { commit, folder: below }, stop))].map(([path, bytes]) => [path, bytes.toString('utf8')])),
+    readBytes: (commit, below, stop) => readBytes(git, { commit, folder: below }, stop),
   }
   return site
 }
@@ -167,7 +170,7 @@ async function adoptLedger(git: Git, seen: string, signal: AbortSignal): Promise
   if (behind) await must(git, ['update-ref', LEDGER_REF, seen], { signal })
 }
 
-async function readFiles(git: Git, { commit, folder }: { readonly commit: string; readonly folder: string }, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+async function readBytes(git: Git, { commit, folder }: { readonly commit: string; readonly folder: string }, signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>> {
   const listing = (await must(git, ['ls-tree', '-r', '-z', '--full-tree', commit, ...(folder === '' ? [] : ['--', folder])], { signal })).toString('utf8')
   const entries = listing.split('\0').flatMap((line) => {
     const found = /^100(?:644|755) blob ([0-9a-f]+)\t(.*)$/s.exec(line)
@@ -175,12 +178,12 @@ async function readFiles(git: Git, { commit, folder }: { readonly commit: string
   })
   if (entries.length === 0) return new Map()
   const output = await must(git, ['cat-file', '--batch', '--buffer'], { input: `${entries.map(({ id }) => id).join('\n')}\n`, signal })
-  const files = new Map<string, string>()
+  const files = new Map<string, Buffer>()
   let at = 0
   for (const { path } of entries) {
     const line = output.indexOf(10, at)
     const size = Number(output.toString('latin1', at, line).split(' ')[2])
-    files.set(path, output.toString('utf8', line + 1, line + 1 + size))
+    files.set(path, output.subarray(line + 1, line + 1 + size))
     at = line + 2 + size
   }
   return files

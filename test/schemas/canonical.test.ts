@@ -1,0 +1,40 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { byCodePoint, canonical, digest, digestBytes } from '../../schemas/canonical.ts'
+import type { Json } from '../../schemas/shape.ts'
+
+test('keys are sorted by code point, also beyond the surrogates', () => {
+  expect(canonical({ '\u{1F600}': 1, '\uFF5E': 2, b: 3, a: 4 })).toBe('{"a":4,"b":3,"\uFF5E":2,"\u{1F600}":1}')
+})
+
+test('the order of keys in memory does not matter, and reading back gives the same value', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()), value => {
+      const reversed = Object.fromEntries(Object.entries(value).toReversed())
+      expect(canonical(reversed as Json)).toBe(canonical(value as Json))
+      expect(canonical(JSON.parse(canonical(value as Json)) as Json)).toBe(canonical(value as Json))
+    }),
+  )
+})
+
+test('byCodePoint orders as the code points do', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
+      const points = (text: string): number[] => [...text].map(char => char.codePointAt(0) ?? 0)
+      const [x, y] = [points(a), points(b)]
+      const at = x.findIndex((point, index) => point !== y[index])
+      const expected = at === -1 ? x.length - y.length : (x[at] ?? 0) - (y[at] ?? -1)
+      expect(Math.sign(byCodePoint(a, b))).toBe(Math.sign(expected))
+    }),
+  )
+})
+
+test('what JSON cannot say is a bug of ours', () => {
+  expect(() => canonical(Number.NaN)).toThrow(TypeError)
+  expect(() => canonical(undefined as unknown as Json)).toThrow(TypeError)
+})
+
+test('a digest is SHA-256 over the canonical bytes', () => {
+  expect(digestBytes('')).toBe('sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
+  expect(digest({ b: 1, a: 'ä' })).toBe(digestBytes('{"a":"ä","b":1}'))
+})
