@@ -53,7 +53,10 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
       accepted: (attempt) => say({ type: 'accepted', attempt }),
       output: (attempt, stream, line) => say({ type: 'output', attempt, stream, text: `${line}\n` }),
       disks: (disks) => say({ type: 'disks', disks }),
-      result: (result) => say({ type: 'result', result }),
+      result: (result) => {
+        log('task ended', { attempt: result.attempt, outcome: result.outcome, code: result.code, seconds: result.seconds })
+        say({ type: 'result', result })
+      },
     },
   })
   const { firstMs, mostMs } = options.backoff ?? { firstMs: 500, mostMs: 30_000 }
