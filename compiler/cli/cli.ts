@@ -1,10 +1,6 @@
 import type { Command } from 'commander'
-
-/** Options that every command with a site has. */
-export interface SiteArguments {
-  readonly site: string
-  readonly ref?: string
-}
+import type { SiteArguments } from './compile-site.ts'
+import type { DiffArguments } from './diff.ts'
 
 /**
  * Adds the compiler's commands to the program. Each loads its own code only when it is called. Every action resolves to
@@ -93,13 +89,4 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .argument('[kind]', 'site, node, network, …, lock, machine-facts, plan, changes, diagnostic; default: any document')
     .addHelpText('after', '\nExample:\n  crowbar schema > .vscode/crowbar.schema.json')
     .action(async (kind: string | undefined) => finish((await import('./schema.ts')).schemaCommand(kind)))
-}
-
-export interface DiffArguments {
-  readonly site: string
-  readonly target?: readonly string[]
-  readonly exclude?: readonly string[]
-  readonly full?: true
-  readonly maxBytes?: string
-  readonly format: string
 }

@@ -9,6 +9,12 @@ import { TreeError } from '../tree/tree-error.ts'
 import type { Tree } from '../tree/tree.ts'
 import { collector, readBuiltin, readSite } from './session.ts'
 
+/** Options that every command with a site has: its folder, and a revision; without one the folder as it is now. */
+export interface SiteArguments {
+  readonly site: string
+  readonly ref?: string | undefined
+}
+
 /** A site that compiled. */
 export type GoodSite = Exclude<Compiled, { readonly plan: null }>
 
@@ -21,7 +27,7 @@ export interface CompiledSite {
 }
 
 /** Reads a site, of a folder or a revision, and compiles it. */
-export async function compileSite(options: { readonly site: string; readonly ref?: string | undefined }): Promise<CompiledSite> {
+export async function compileSite(options: SiteArguments): Promise<CompiledSite> {
   const { found, report } = collector()
   const tree = await readSite(options, report)
   if (tree === undefined) return { tree, compiled: undefined, diagnostics: settle(found) }

@@ -7,12 +7,21 @@ import { change } from '../change/change.ts'
 import type { ChangeOptions } from '../change/change.ts'
 import type { DiffOptions } from '../print/diff-options.ts'
 import { findLedger } from './base.ts'
-import type { DiffArguments } from './cli.ts'
 import { readSide } from './diff-side.ts'
 import type { Side } from './diff-side.ts'
 import { filterChanges } from './filter-changes.ts'
 import { placesOf } from './places.ts'
 import { EXIT, formatOf, misused, wantsColour } from './session.ts'
+
+/** Options of `crowbar diff`. */
+export interface DiffArguments {
+  readonly site: string
+  readonly target?: readonly string[]
+  readonly exclude?: readonly string[]
+  readonly full?: true
+  readonly maxBytes?: string
+  readonly format: string
+}
 
 /** `crowbar diff [BASE] [HEAD]`: what leads from one state to another, and what that does. */
 export async function diffCommand(base: string | undefined, head: string | undefined, options: DiffArguments): Promise<number> {

@@ -1,6 +1,6 @@
 import type { Code } from '../diagnostics/codes.ts'
 import { CODES } from '../diagnostics/codes.ts'
-import type { SiteArguments } from './cli.ts'
+import type { SiteArguments } from './compile-site.ts'
 import { EXIT, formatOf, misused, tell } from './session.ts'
 
 /** `crowbar explain CODE` and `crowbar explain NODE[/ROLE] [PATH]`. */

@@ -4,8 +4,8 @@ import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { LOCK_PATH } from '../parse/choose.ts'
 import { rangeOfFile } from '../tree/listing.ts'
-import type { SiteArguments } from './cli.ts'
 import { compileSite } from './compile-site.ts'
+import type { SiteArguments } from './compile-site.ts'
 import { EXIT, formatOf, tell } from './session.ts'
 
 /** `crowbar plan`: the desired state on stdout. Writes nothing but --out. */

@@ -2,7 +2,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { hasErrors } from '../diagnostics/diagnostic.ts'
 import { countOf, renderText } from '../diagnostics/render-text.ts'
 import { compileSite } from './compile-site.ts'
-import type { SiteArguments } from './cli.ts'
+import type { SiteArguments } from './compile-site.ts'
 import { EXIT, formatOf, linesOfTree, wantsColour } from './session.ts'
 
 /** `crowbar validate`: here the diagnostics are the result, so they go to stdout. */
