@@ -33,12 +33,13 @@ export interface ChangeOptions {
  * Policies are judged over the result by whoever has them; `violations` is empty here.
  */
 export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): Changes {
-  const verdicts = standing(base, plan)
+  const supposed = options.base?.kind === 'plan' || options.base?.kind === 'commit'
+  const verdicts = standing(base, plan, { supposed })
   const undone = removals(base, plan, verdicts)
   const released = releases(base, plan)
   const extra = addedNeeds(undone, released, plan)
   const sides = { base, plan, holders: holdersOf(base) }
-  const bare: BareChange[] = [...undone.map(removalChange), ...released.map(releaseChange)]
+  const bare: BareChange[] = [...undone.map(removalChange), ...released.map((release) => releaseChange(release, supposed))]
   for (const step of plan.steps) {
     const verdict = verdicts.get(step.id)
     if (verdict !== undefined) bare.push(stepChange(withNeeds(step, extra(step)), verdict, sides))
@@ -76,8 +77,8 @@ function removalChange({ step, unfinished }: Removal): BareChange {
   return { step, consequence, certain: true, causes, disks: [] }
 }
 
-function releaseChange({ step, node }: { readonly step: Step; readonly node: LedgerNode }): BareChange {
-  const held = node.machine !== null || Object.keys(node.steps).length > 0 || Object.keys(node.attempted).length > 0
+function releaseChange({ step, node }: { readonly step: Step; readonly node: LedgerNode }, supposed: boolean): BareChange {
+  const held = node.machine !== null || (!supposed && (Object.keys(node.steps).length > 0 || Object.keys(node.attempted).length > 0))
   const causes: Omit<Cause, 'at'>[] = [{ kind: 'removed', path: null, before: node.machine, after: null }]
   return { step, consequence: held ? 'release' : 'none', certain: true, causes, disks: [] }
 }

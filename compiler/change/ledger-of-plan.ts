@@ -6,8 +6,8 @@ import type { Plan, Step } from '../../schemas/plan.ts'
 import type { ChangeOptions } from './change.ts'
 
 /**
- * The ledger as it would be if a plan had been carried out, so that two commits or saved plans can be compared; nodes
- * without a machine have run nothing. Times are empty and `inputs` are the steps' digests: it is a base to compare
+ * The ledger as it would be if a plan had been carried out, so that two commits or saved plans can be compared. Nodes
+ * without a machine count as carried out too: what a commit means to do with them is what a comparison is about. Times are empty and `inputs` are the steps' digests: it is a base to compare
  * with, and never written to a branch.
  *
  * @param machines what is known of the disks, from the applied ledger; without it every install is a wipe.
@@ -19,7 +19,7 @@ export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { r
     const name = step.node ?? LEDGER_ADMIN
     let node = nodes.get(name)
     if (node === undefined) nodes.set(name, (node = { steps: [] }))
-    if (couldRun(step, plan)) node.steps.push([step.id, entryOf(step, plan)])
+    node.steps.push([step.id, entryOf(step, plan)])
   }
   const ledgerNodes = [...nodes].map(([name, node]): [string, LedgerNode] => {
     const planned = plan.nodes[name]
@@ -35,12 +35,6 @@ export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { r
     return node?.protect === true ? node.at : null
   }
   return { ledger, options: { base, protectedBefore } }
-}
-
-function couldRun(step: Step, plan: Plan): boolean {
-  if (step.node === null) return true
-  const node = plan.nodes[step.node]
-  return node !== undefined && (node.admin || node.machine !== null)
 }
 
 function entryOf(step: Step, plan: Plan): LedgerEntry {

@@ -26,9 +26,11 @@ export interface Verdict {
  * A step with a once-key runs only when that key differs. Any other runs when its digest differs, when its node is
  * installed anew, when it was sent and did not succeed, and perhaps when a step that it takes a run-time value from
  * runs. A barrier runs when something that it waits for does.
+ *
+ * @param options.supposed the base is a plan, not what has run: where neither side knows the machine, equal steps stand.
  */
-export function standing(base: Ledger, plan: Plan): ReadonlyMap<string, Verdict> {
-  const anew = nodesInstalledAnew(base, plan)
+export function standing(base: Ledger, plan: Plan, options: StandingOptions): ReadonlyMap<string, Verdict> {
+  const anew = nodesInstalledAnew(base, plan, options)
   const untoldOfPart = untoldInputs(plan)
   const verdicts = new Map<string, Verdict>()
   for (const step of plan.steps) {
@@ -37,29 +39,35 @@ export function standing(base: Ledger, plan: Plan): ReadonlyMap<string, Verdict>
     const attempted = own(node?.attempted, step.id)
     const reinstalled = step.node !== null && anew.has(step.node) && step.kind !== 'install' && !outlivesInstallation(step.kind)
     const untold = step.kind === 'role' && step.once === null ? untoldOfPart(step, verdicts) : []
-    const differs = step.kind === 'install' && step.node !== null ? anew.has(step.node) : stepDiffers(step, entry, verdicts)
+    const differs = step.kind === 'install' && step.node !== null ? anew.has(step.node) : stepDiffers(step, entry, { verdicts, ...options })
     const must = differs || reinstalled || attempted !== null
     if (must || untold.length > 0) verdicts.set(step.id, { entry, attempted, reinstalled, untold, onlyIfToldOtherwise: !must })
   }
   return verdicts
 }
 
-function stepDiffers(step: Step, entry: LedgerEntry | null, verdicts: ReadonlyMap<string, Verdict>): boolean {
+export interface StandingOptions {
+  readonly supposed: boolean
+}
+
+function stepDiffers(step: Step, entry: LedgerEntry | null, { verdicts, supposed }: StandingOptions & { readonly verdicts: ReadonlyMap<string, Verdict> }): boolean {
   if (entry === null) return true
   if (step.once !== null) return entry.once !== step.once
-  // A destructive step whose key is not known yet may come to differ: it counts as one that does.
-  if (step.destructive || entry.digest !== step.digest) return true
+  // A destructive step whose key is not known yet may come to differ from what ran: it counts as one that does.
+  if (step.destructive && !(supposed && entry.once === null)) return true
+  if (entry.digest !== step.digest) return true
   return (step.kind === 'barrier' || step.kind === 'gate') && step.needs.some((need) => verdicts.has(need.step))
 }
 
-function nodesInstalledAnew(base: Ledger, plan: Plan): ReadonlySet<string> {
+function nodesInstalledAnew(base: Ledger, plan: Plan, { supposed }: StandingOptions): ReadonlySet<string> {
   const anew = new Set<string>()
+  const alone = { verdicts: new Map<string, Verdict>(), supposed }
   for (const step of plan.steps) {
     if (step.node === null) continue
     const node = base.nodes[step.node]
     if (step.kind === 'hardware' && step.destructive) {
       // Arranging the disks of an installed node anew takes its installation with it.
-      if (own(node?.attempted, step.id) !== null || stepDiffers(step, own(node?.steps, step.id), new Map())) anew.add(step.node)
+      if (own(node?.attempted, step.id) !== null || stepDiffers(step, own(node?.steps, step.id), alone)) anew.add(step.node)
       continue
     }
     if (step.kind !== 'install') continue
@@ -69,10 +77,9 @@ function nodesInstalledAnew(base: Ledger, plan: Plan): ReadonlySet<string> {
     const stands =
       node !== undefined &&
       planned !== undefined &&
-      machine !== null &&
       own(node.attempted, step.id) === null &&
-      !stepDiffers(step, entry, new Map()) &&
-      node.incarnation === incarnation({ node: step.node, machine, generation: planned.generation })
+      !stepDiffers(step, entry, alone) &&
+      (machine === null ? supposed && node.machine === null : node.incarnation === incarnation({ node: step.node, machine, generation: planned.generation }))
     if (!stands) anew.add(step.node)
   }
   return anew

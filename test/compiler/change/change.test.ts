@@ -241,10 +241,28 @@ describe('a plan as the base', () => {
     expect(changes.base).toStrictEqual({ kind: 'commit', commit: 'c0ffee00', run: null, state: null })
   })
 
-  it('has run nothing on nodes without a machine', () => {
-    const waiting: PlanSketch = { nodes: { n1: { machine: null } }, roles: [web] }
-    const { ledger: base, options } = ledgerOfPlan(buildPlan(waiting))
-    expect(ids(change(base, buildPlan(waiting), options))).toStrictEqual(['discover@n1', 'install@n1', 'base/web@n1'])
+  const waiting: PlanSketch = { nodes: { n1: { machine: null }, n2: { machine: null } }, roles: [{ ...web, on: ['n1', 'n2'] }, { role: 'wipe', on: ['n1'], destructive: true }] }
+  const between = (before: PlanSketch, after: PlanSketch): Changes => {
+    const { ledger: base, options } = ledgerOfPlan(buildPlan(before))
+    return change(base, buildPlan(after), options)
+  }
+
+  it('has nothing to do to become itself, also where no machine is known', () => {
+    expect(between(waiting, waiting).changes).toStrictEqual([])
+    expect(ids(change(EMPTY_LEDGER, buildPlan(waiting)))).toContain('install@n1')
+  })
+
+  it('differs on a node without a machine by what is meant for it', () => {
+    const renamed = { ...waiting, nodes: { ...waiting.nodes, n1: { machine: null, os: 'debian-13' } } }
+    const changes = between(waiting, renamed)
+    expect(ids(changes)).toStrictEqual(['stage/rootfs-debian-13', 'install@n1', 'base/web@n1', 'base/wipe@n1'])
+    expect(of(changes, 'install@n1')).toMatchObject({ consequence: 'wipe', certain: false })
+    expect(ids(between(waiting, { ...waiting, roles: waiting.roles?.slice(0, 1) ?? [] }))).toStrictEqual(['base/wipe@n1#remove'])
+  })
+
+  it('installs a node whose machine has become known, and holds nothing of one that had none', () => {
+    expect(of(between(waiting, { ...waiting, nodes: { ...waiting.nodes, n1: {} } }), 'install@n1').causes.map(({ kind }) => kind)).toContain('other')
+    expect(of(between(waiting, { nodes: { n2: { machine: null } } }), 'release@n1').consequence).toBe('none')
   })
 })
 

@@ -61,7 +61,8 @@ function edit(path: string, old: string, text: string): void {
 async function apply(): Promise<void> {
   const plan = JSON.parse((await crowbar(['plan', '--format', 'json', '--ref', 'HEAD'])).stdout) as Plan
   // No machine is claimed, so nothing but staging could have run; that is enough for a base.
-  const files = writeLedger({ ...ledgerOfPlan(plan).ledger, run: { version: 1, run: 1, commit: git('rev-parse', 'HEAD'), plan: plan.id, state: 'complete', time: '2026-01-02T03:04:05.000Z', epoch: 1, seq: 1 } })
+  const { ledger } = ledgerOfPlan(plan)
+  const files = writeLedger({ ...ledger, nodes: Object.fromEntries(Object.entries(ledger.nodes).filter(([name]) => name === '_admin')), run: { version: 1, run: 1, commit: git('rev-parse', 'HEAD'), plan: plan.id, state: 'complete', time: '2026-01-02T03:04:05.000Z', epoch: 1, seq: 1 } })
   const stream = ['commit refs/crowbar/applied', 'committer t <t@example.com> 0 +0000', 'data 1', 'x', ...[...files].flatMap(([path, text]) => [`M 100644 inline ${path}`, `data ${Buffer.byteLength(text)}`, text]), 'done', ''].join('\n')
   execFileSync('git', ['fast-import', '--quiet'], { cwd: site, input: stream })
 }
@@ -196,6 +197,7 @@ describe('diff', () => {
     edit('nodes.yaml', 'os: debian-12', 'os: debian-13')
     const second = commit('second')
     expect((await crowbar(['diff', first, second, '--format', 'json'])).status).toBe(2)
+    for (const same of [first, join(folder, 'first.json')]) expect(await crowbar(['diff', same, first])).toMatchObject({ status: 0, stdout: expect.stringContaining('Nothing to do'), stderr: '' })
     const steps = async (...args: string[]): Promise<unknown> => (JSON.parse((await crowbar(['diff', ...args, '--format', 'json'])).stdout) as { changes: unknown }).changes
     expect(await steps(join(folder, 'first.json'), second)).toEqual(await steps(first, second))
     expect((await crowbar(['diff', join(folder, 'first.json')])).status).toBe(2)
