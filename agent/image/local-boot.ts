@@ -5,7 +5,7 @@ import { runProgram } from '../stage/run-program.ts'
 import type { ObjectHash, Store } from '../stage/store.ts'
 
 /** What the loader can read: a GPT or MBR disk with a FAT system partition. */
-const MODULES = 'boot chain echo fat ls normal part_gpt part_msdos search search_fs_file sleep test'
+const MODULES = 'boot chain echo fat minicmd normal part_gpt part_msdos search search_fs_file sleep test'
 
 /** Where operating systems put their first loader, the fallback that firmware itself looks for first. */
 const LOADERS = ['/EFI/BOOT/BOOTX64.EFI', '/EFI/debian/shimx64.efi', '/EFI/debian/grubx64.efi', '/EFI/Microsoft/Boot/bootmgfw.efi'] as const
@@ -44,7 +44,7 @@ export async function buildLocalBoot(options: { readonly store: Store; readonly 
   await writeFile(configuration, CONFIGURATION)
   onProgress('building the loader for local disks')
   await runProgram([
-    'grub-mkstandalone', '--format=x86_64-efi', `--install-modules=${MODULES}`, '--locales=', '--themes=', '--fonts=', `--output=${program}`, `boot/grub/grub.cfg=${configuration}`,
+    'grub-mkstandalone', '--format=x86_64-efi', `--modules=${MODULES}`, `--install-modules=${MODULES}`, '--locales=', '--themes=', '--fonts=', `--output=${program}`, `boot/grub/grub.cfg=${configuration}`,
   ], { signal, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', SOURCE_DATE_EPOCH: '0', TMPDIR: work.path } })
   return (await store.put({ file: program })).hash
 }
