@@ -5,7 +5,8 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
-import type { ResolvedNetwork } from '../resolve/resolved-site.ts'
+import type { Address, AddressRange } from '../resolve/address.ts'
+import type { ResolvedNetwork, ResolvedSubnet } from '../resolve/resolved-site.ts'
 import { rangeOfField } from '../validate/site.ts'
 import { AddressBook, unusable } from './address-book.ts'
 
@@ -31,6 +32,8 @@ interface Seeker {
   readonly rangeName: string
   /** The range was asked for, so a kept address has to lie in it. */
   readonly rangeAsked: boolean
+  /** Ranges that a written address has to lie in one of, as far as its subnet has them. */
+  readonly within: readonly string[]
   /** Whether it may have the admin address. */
   readonly admin: boolean
   readonly at: Range
@@ -118,6 +121,7 @@ function* nodeSeekers({ resolved, nodes }: BoundSite, found: Map<string, Map<str
         name: node.name, key: lockKey(`${name}/${node.name}`, version), network, version, rangeName, at, admin: node.admin,
         explicit: explicit !== undefined && parseAddress(explicit)?.version !== (version === 4 ? 6 : 4) ? explicit : undefined,
         rangeAsked: wish?.range !== undefined,
+        within: wish?.range !== undefined ? [wish.range] : wish?.address === undefined ? [] : node.admin ? ['admin', 'host'] : ['host'],
         give: (address) => (version === 4 ? addresses.unshift(address) : addresses.push(address)),
       }))
     }
@@ -138,7 +142,7 @@ function* virtualSeekers({ resolved }: BoundSite, found: Map<string, Record<stri
       if (wish.range !== undefined) checkRange({ network, range: wish.range, at }, report)
       yield* versions({ network, explicit: wish.address, rangeName, at, report }).slice(0, 1).map((version): Seeker => ({
         name: `${deployment.name}:${name}`, key: lockKey(`${wish.network}/${deployment.name}:${name}`, version), network, version, rangeName, at, admin: false,
-        explicit: wish.address, rangeAsked: wish.range !== undefined, give: (address) => (given[name] = address),
+        explicit: wish.address, rangeAsked: wish.range !== undefined, within: wish.range === undefined ? [] : [wish.range], give: (address) => (given[name] = address),
       }))
     }
   }
@@ -193,17 +197,32 @@ function checkExplicit(seeker: Seeker, { book, reserved, report }: Given & { rea
     report(error('ADDRESS_OUTSIDE_RANGE', seeker.at, `${text} is not in the network ${book.network.name}${subnets === '' ? ', which has no subnet' : `, which is ${subnets}`}.`))
     return undefined
   }
-  const range = seeker.rangeAsked ? subnet.ranges.get(seeker.rangeName) : undefined
-  if (range !== undefined && !contains(range, parsed)) report(error('ADDRESS_OUTSIDE_RANGE', seeker.at, `${text} is not in the range ${seeker.rangeName}, which ${seeker.name} asks for as well.`))
   const why = unusable(subnet, parsed) ?? (reserved.has(text) && !seeker.admin ? 'the address of the admin node' : undefined)
   if (why !== undefined) {
     report(error('ADDRESS_RESERVED', seeker.at, `${seeker.name} cannot have ${text}: it is ${why}.`))
     return undefined
   }
+  checkWithin(seeker, { subnet, address: parsed, report })
   const other = book.take(text, { name: seeker.name, range: seeker.at })
   if (other === undefined) return text
   report(error('ADDRESS_CONFLICT', seeker.at, `${other.name} and ${seeker.name} both ask for ${text}.`, { related: [{ message: `${other.name} asks for it here`, range: other.range }], fix: 'Give one of them another address.' }))
   return undefined
+}
+
+/** An address that is written down lies in a range that is meant for whoever has it, so that nobody else is given it meanwhile. */
+function checkWithin({ name, within, rangeAsked, network, at }: Seeker, { subnet, address, report }: { readonly subnet: ResolvedSubnet; readonly address: Address; readonly report: Report }): void {
+  const declared = within.filter((range) => subnet.ranges.has(range))
+  if (declared.length === 0 || declared.some((range) => contains(subnet.ranges.get(range) as AddressRange, address))) return
+  const text = formatAddress(address)
+  const other = [...subnet.ranges].find(([range, addresses]) => range !== 'dhcp' && contains(addresses, address))?.[0]
+  const why = rangeAsked ? `which ${name} asks for as well` : 'which an address comes from unless another one is named'
+  const ranges = declared.map((range) => `${range} (${rangeText(subnet.ranges.get(range) as AddressRange)})`).join(' or ')
+  const fix = `Take an address of ${ranges}${other === undefined ? '' : `, or say \`range: ${other}\``}.`
+  report(error('ADDRESS_OUTSIDE_RANGE', at, `${text} is not in the range ${declared.join(' or ')} of the network ${network.name}, ${why}.`, { related: [{ message: 'the network', range: rangeOf(network.document.source, ['subnets']) }], fix }))
+}
+
+function rangeText({ first, last }: AddressRange): string {
+  return `${formatAddress(first)}-${formatAddress(last)}`
 }
 
 /** What was given stays, unless the network moved away from under it or another range is asked for. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { codes, compiled, compileTexts, lockFile, SITE } from '../compiling.ts'
+import type { Texts } from '../compiling.ts'
 
 const NODE = (name: string, more = '') => `kind: node\nname: ${name}\nos: debian-12\nmachine: { serial: ${name} }\n${more}`
 
@@ -32,6 +33,20 @@ describe('addresses', () => {
     ['10.0.0.300', 'ADDRESS_INVALID'],
   ])('%s cannot be asked for: %s', (address, code) => {
     expect(codes(compileTexts({ 'n.yaml': NODE('a', `networks: { admin: { address: ${address} } }\n`) }))).toEqual([`${code} n.yaml:5:31`])
+  })
+
+  test('an address written down lies in the range `host` unless another one is named', () => {
+    const asked = (name: string, wish: string, more = ''): Texts => ({ 'n.yaml': `kind: node\nname: ${name}\n${more === '' ? 'os: debian-12\nmachine: { serial: a }\n' : more}networks: { admin: { ${wish} } }\n` })
+    const result = compileTexts(asked('a', 'address: 10.0.0.105'))
+    expect(codes(result)).toEqual(['ADDRESS_OUTSIDE_RANGE n.yaml:5:31'])
+    expect(result.diagnostics[0]?.fix).toBe('Take an address of host (10.0.0.50-10.0.0.99), or say `range: vip`.')
+    expect(codes(compileTexts(asked('a', 'address: 10.0.0.105, range: vip')))).toEqual([])
+    expect(codes(compileTexts(asked('a', 'address: 10.0.0.105, range: host')))).toEqual(['ADDRESS_OUTSIDE_RANGE n.yaml:5:31'])
+    expect(codes(compileTexts(asked('adm2', 'address: 10.0.0.9', 'admin: true\n')))).toEqual([])
+    expect(codes(compileTexts(asked('adm2', 'address: 10.0.0.60', 'admin: true\n')))).toEqual([])
+    expect(codes(compileTexts(asked('adm2', 'address: 10.0.0.200', 'admin: true\n')))).toEqual(['ADDRESS_OUTSIDE_RANGE n.yaml:4:31'])
+    const without = { 'site.yaml': SITE.replace(/ {4}ranges: .*\n/, '').replace('admin: true', 'admin: true\nnetworks: { admin: { address: 10.0.0.2 } }') }
+    expect(codes(compileTexts({ ...without, ...asked('a', 'address: 10.0.0.200') }))).toEqual([])
   })
 
   test('one address for two is an error with both places', () => {
