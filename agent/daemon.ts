@@ -172,6 +172,11 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     agent: { node: settings.node, version: packageJson.version }, site: { repository: settings.repository, branch: settings.branch },
     store, engine, keeper, now, signal,
     notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : image === null ? imageProblem : boot.serving ? null : 'no interface is served'),
+    async admit(machine, by) {
+      await append([{ type: 'machine.admitted', data: { machine, by } }])
+      await nodes.reconsider(machine)
+      keeper?.look()
+    },
     joining: node => ({ ...enrolInstalled(node, null), time: `${base()}/time` }),
   })))
   // The published ledger follows the log.

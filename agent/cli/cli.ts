@@ -77,6 +77,14 @@ export function agentCommands(program: Command, finish: (code: number) => void):
   }
 
   program
+    .command('admit')
+    .description('let a machine out of quarantine')
+    .argument('<machine>', 'a machine id, as status shows it')
+    .option(...socketOption)
+    .addHelpText('after', '\nExample:\n  crowbar admit m-e95bc41b47')
+    .action(async (machine: string, options: { socket: string }) => finish(await (await import('./admit.ts')).admitCommand(machine, options)))
+
+  program
     .command('join')
     .description('print /etc/crowbar/agent.json for a machine that is installed already and is to be this node')
     .argument('<node>', 'a node whose os has install: joined')
@@ -91,7 +99,9 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .option('--nodes <kind>', 'qemu: machines that boot as hardware does; container: installed nodes, quicker', 'qemu')
     .option('--out <folder>', 'for event log, plan, changes and consoles; default: a new folder below ./rehearsals')
     .option('--keep-going <minutes>', 'give up after this many minutes', '30')
-    .addHelpText('after', '\nExample:\n  crowbar rehearse site-examples/first-light')
+    .option('--disturb <what>', 'kill-agent@STEP+DELAY or power-cut:MACHINE@STEP+DELAY: goes wrong so long after the step began; may be repeated', (one: string, all: readonly string[]) => [...all, one], [] as readonly string[])
+    .option('--hold', 'leave the rack up after the run, until Ctrl-C')
+    .addHelpText('after', '\nExample:\n  crowbar rehearse site-examples/first-light --disturb kill-agent@install@web+20s')
     .action(async (site: string, options: RehearseOptions) => finish(await (await import('./rehearse.ts')).rehearseCommand(site, options)))
 
   program

@@ -10,6 +10,7 @@ export function tell(event: LogEvent): string | undefined {
     case 'site.unreachable': return `the site repository cannot be reached: ${event.data.message}`
     case 'machine.seen': return `machine ${event.data.machine} seen: ${event.data.macs.join(' ')}, ${event.data.firmware}`
     case 'machine.quarantined': return `machine ${event.data.machine} is in quarantine: ${event.data.reason}`
+    case 'machine.alarmed': return `ALARM: ${event.data.node ?? (event.data.macs.join(' ') || 'a machine')} at ${event.data.address ?? 'an unknown address'} was turned away: ${event.data.message}`
     case 'machine.admitted': return `machine ${event.data.machine} admitted by ${event.data.by}`
     case 'node.connected': return `${event.data.node ?? event.data.machine} connected (${event.data.environment})`
     case 'node.disconnected': return `${event.data.node ?? event.data.machine} disconnected: ${event.data.reason}`

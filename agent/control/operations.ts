@@ -19,6 +19,8 @@ export interface OperationsOptions {
   readonly keeper: SiteKeeper
   /** Null when machines can boot; else what is still missing. */
   readonly notReady: () => string | null
+  /** Lets a machine out of quarantine, and looks at it again. */
+  readonly admit: (machine: string, by: string) => Promise<void>
   /** `agent.json` for a machine that is installed already and is to be this node. */
   readonly joining: (node: string) => unknown
   /** Milliseconds since 1970. */
@@ -53,6 +55,13 @@ export function operations(options: OperationsOptions): ControlOperations {
       return approve(steps, work, engine)
     },
     freeze: frozen => (frozen ? engine.freeze({ by: BY, reason: 'asked for' }) : engine.thaw({ by: BY })),
+    async admit(machine) {
+      const record = engine.state.machines.get(machine)
+      if (record === undefined) return `no machine ${machine} was ever seen; what was: ${[...engine.state.machines.keys()].join(', ') || 'none'}`
+      if (record.quarantined === null) return `machine ${machine} is not in quarantine`
+      await options.admit(machine, BY)
+      return `machine ${machine} is admitted`
+    },
     cancel: () => engine.cancel({ by: BY }),
     join: node => Promise.resolve(options.joining(node)),
     sequence: () => Promise.resolve(store.last),

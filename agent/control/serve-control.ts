@@ -13,6 +13,8 @@ export interface ControlOperations {
   approve(request: ApproveRequest): Promise<ApproveAnswer>
   /** Starts nothing more and lets every machine boot its own disk, until thawed; survives a restart. */
   freeze(frozen: boolean): Promise<void>
+  /** Lets a machine out of quarantine. @returns what came of it, in words. */
+  admit(machine: string): Promise<string>
   /** Lets running steps end, starts no more, ends the run. */
   cancel(): Promise<void>
   /** `/etc/crowbar/agent.json` for a machine that is installed already and is to be this node. */
@@ -94,6 +96,11 @@ async function route(request: IncomingMessage, response: ServerResponse, operati
     case 'POST /thaw':
       await operations.freeze(url.pathname === '/freeze')
       return sendJson(response, 200, {})
+    case 'POST /admit': {
+      const machine = url.searchParams.get('machine')
+      if (machine === null) throw new RequestError('which machine?')
+      return sendJson(response, 200, { message: await operations.admit(machine) })
+    }
     case 'POST /cancel':
       await operations.cancel()
       return sendJson(response, 200, {})

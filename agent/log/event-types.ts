@@ -92,6 +92,8 @@ export type EventData = {
   'machine.disks': { readonly machine: string; readonly disks: readonly DiskState[] }
   /** Not to be claimed: it looks like two machines, redeemed another one's token, or a person said so. */
   'machine.quarantined': { readonly machine: string; readonly code: string; readonly reason: string }
+  /** Turned away for what is not a mistake of its own: a spent token, a second machine under one identity. Somebody should look. */
+  'machine.alarmed': { readonly code: string; readonly message: string; readonly address: string | null; readonly macs: readonly string[]; readonly node: string | null }
   'machine.admitted': { readonly machine: string; readonly by: string }
 
   /** A session began. `node` is null for a machine that no node has claimed; then the stream is the machine's. */
@@ -165,6 +167,7 @@ export const EVENT_VERSIONS: { readonly [T in EventType]: number } = {
   'machine.facts': 1,
   'machine.disks': 1,
   'machine.quarantined': 1,
+  'machine.alarmed': 1,
   'machine.admitted': 1,
   'node.connected': 1,
   'node.disconnected': 1,

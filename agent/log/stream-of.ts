@@ -7,6 +7,7 @@ export function streamOf(event: NewEvent): string {
     case 'agent.stopped':
     case 'freeze.on':
     case 'freeze.off':
+    case 'machine.alarmed':
       return 'agent'
     case 'site.compiled':
     case 'site.refused':

@@ -21,7 +21,8 @@ export function reportNodes({ append, log }: ReportNodesOptions): ReportNodeEven
       case 'held':
         return log('machine is held', { machine: event.machine, code: event.code, reason: event.reason })
       case 'refused':
-        return log(event.alarm ? 'ALARM: machine turned away' : 'machine turned away', { code: event.code, message: event.message, address: event.address, macs: event.macs, node: event.node })
+        if (event.alarm) append([{ type: 'machine.alarmed', data: { code: event.code, message: event.message, address: event.address, macs: event.macs, node: event.node } }])
+        return log('machine turned away', { code: event.code, message: event.message, address: event.address, macs: event.macs, node: event.node })
     }
   }
 }

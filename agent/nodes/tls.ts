@@ -1,4 +1,5 @@
-import './reflect-metadata.ts'
+// The dependency container inside @peculiar/x509 looks for it when it is loaded.
+import 'reflect-metadata'
 import { createHash, randomBytes, webcrypto } from 'node:crypto'
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { isIP } from 'node:net'

@@ -21,6 +21,7 @@ export function applyEvent(state: GrowingState, event: LogEvent): void {
       for (const machine of state.machines.values()) changeMachine(state, machine.id, machine.seen, { session: null })
       return
     case 'agent.stopped':
+    case 'machine.alarmed':
     case 'boot.seen':
     case 'inventory.committed':
     case 'run.refused':
