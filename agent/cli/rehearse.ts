@@ -1,7 +1,9 @@
-import { join, resolve, basename } from 'node:path'
+import { basename, join, relative, resolve } from 'node:path'
+import { parseDisturbance } from '../rack/disturbance.ts'
 import { RackError } from '../rack/rack-error.ts'
 import type { RehearsalReport } from '../rack/rack-order.ts'
 import { rehearse } from '../rack/rehearse.ts'
+import type { HeldRack } from '../rack/run-enclosed.ts'
 import { liveLine } from './live.ts'
 import { table } from './table.ts'
 
@@ -9,30 +11,31 @@ export interface RehearseOptions {
   readonly nodes: string
   readonly out?: string
   readonly keepGoing: string
+  readonly disturb?: readonly string[]
+  readonly hold?: boolean
 }
+
+const MISUSED = 64
 
 /** `crowbar rehearse`. @returns 0 when every step succeeded and every canary is unchanged, else 1; 64 for wrong usage. */
 export async function rehearseCommand(site: string, options: RehearseOptions): Promise<number> {
-  if (options.nodes !== 'qemu' && options.nodes !== 'container') {
-    process.stderr.write(`crowbar: --nodes is qemu or container, not ${options.nodes}\n`)
-    return 64
-  }
+  const { nodes } = options
+  if (nodes !== 'qemu' && nodes !== 'container') return misused(`--nodes is qemu or container, not ${nodes}`)
   const minutes = Number(options.keepGoing)
-  if (!(minutes > 0)) {
-    process.stderr.write(`crowbar: --keep-going is a number of minutes, not ${options.keepGoing}\n`)
-    return 64
-  }
+  if (!(minutes > 0)) return misused(`--keep-going is a number of minutes, not ${options.keepGoing}`)
   const stop = new AbortController()
-  const interrupt = (): void => stop.abort(new RackError('RACK_MACHINE_DIED', 'interrupted'))
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
-  const out = resolve(options.out ?? join('rehearsals', `${basename(resolve(site))}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`))
+  const interrupt = (): void => stop.abort(new RackError('RACK_MACHINE_DIED', 'interrupted; nothing of the rack is left'))
+  const out = resolve(options.out ?? join('rehearsals', `${basename(resolve(site))}-${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}`))
   const started = performance.now()
   const live = liveLine()
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of signals) process.on(name, interrupt)
   try {
     const outcome = await rehearse({
-      site, nodes: options.nodes, out, store: null, deadlineMs: minutes * 60_000, signal: stop.signal,
+      site, nodes, out, store: null, deadlineMs: minutes * 60_000, signal: stop.signal,
+      disturbances: (options.disturb ?? []).map(text => parseDisturbance(text)),
       onProgress: message => live.say(`${clock(performance.now() - started)} ${message}`),
+      ...(options.hold === true ? { onHeld: (rack: HeldRack) => hold(rack, { signals, interrupt }) } : {}),
     })
     live.clear()
     if (outcome.kind === 'refused') {
@@ -43,13 +46,27 @@ export async function rehearseCommand(site: string, options: RehearseOptions): P
     return succeeded(outcome.report) ? 0 : 1
   } catch (error) {
     live.clear()
+    if (error instanceof RackError && error.code === 'RACK_BAD_DISTURBANCE') return misused(error.message)
     if (!(error instanceof RackError) && (error as { code?: unknown }).code === undefined) throw error
     process.stderr.write(`crowbar: ${(error as Error).message}\n`)
     return 1
   } finally {
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', interrupt)
+    for (const name of signals) process.off(name, interrupt)
   }
+}
+
+/** Leaves the rack up until somebody interrupts; that ends it in order. */
+async function hold({ socket, repository }: HeldRack, { signals, interrupt }: { readonly signals: readonly NodeJS.Signals[]; readonly interrupt: () => void }): Promise<void> {
+  process.stderr.write(`\nThe rack stays up; Ctrl-C ends it. Push a commit to ${repository}, then:\n  crowbar apply --socket ${socket}\n  crowbar status --socket ${socket}\n`)
+  for (const name of signals) process.off(name, interrupt)
+  await new Promise<void>(settle => {
+    for (const name of signals) process.once(name, () => settle())
+  })
+}
+
+function misused(message: string): number {
+  process.stderr.write(`crowbar: ${message}\n`)
+  return MISUSED
 }
 
 function succeeded(report: RehearsalReport): boolean {
@@ -58,16 +75,27 @@ function succeeded(report: RehearsalReport): boolean {
 
 /** The end of a rehearsal: what each step did and took, what was seen, and where everything is. */
 export function printReport(report: RehearsalReport, options: { readonly seconds: number; readonly out: string }): string {
+  const repeated = report.steps.some(step => step.attempts > 1)
+  const out = relative('', options.out).startsWith('..') ? options.out : relative('', options.out)
   const lines = [
     '',
-    ...table(['step', 'node', 'state', 'seconds', ''], report.steps.map(step => [step.id, step.node ?? '-', step.state, step.seconds === null ? '-' : String(step.seconds), step.reason ?? ''])),
+    ...table(['node', 'os', 'address', 'machine'], report.nodes.map(node => [node.name, node.os ?? '-', node.address ?? '-', node.machine ?? 'none'])),
     '',
-    ...Object.entries(report.reported).map(([step, provides]) => `${step} reported ${JSON.stringify(provides)}`),
-    ...report.canaries.map(canary => `disk ${canary.serial} of ${canary.machine}: ${canary.unchanged ? 'byte for byte as it was' : 'CHANGED'}`),
+    ...table(['step', 'state', 'seconds', ...(repeated ? ['attempts'] : [])], report.steps.map(step => [step.id, step.state, step.seconds === null ? '-' : String(step.seconds), ...(repeated ? [String(step.attempts)] : [])])),
+    '',
   ]
+  for (const step of report.steps) if (step.reason !== null) lines.push(`${step.id} ${step.state}: ${step.reason}`)
+  for (const [step, provides] of Object.entries(report.reported)) lines.push(`${step} reported ${Object.entries(provides as Record<string, unknown>).map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')}`)
+  for (const canary of report.canaries) lines.push(`disk ${canary.serial} of ${canary.machine}: ${canary.unchanged ? 'byte for byte as it was' : 'CHANGED'}`)
+  for (const { text, seconds, during } of report.disturbances) if (seconds !== null) lines.push(`disturbance ${text}: after ${seconds} s, ${during === 'running' ? 'while the step ran' : 'when the step was over'}`)
   if (report.secondApply !== null) lines.push(`second apply: ${report.secondApply}`)
   for (const problem of report.problems) lines.push(`PROBLEM: ${problem}`)
-  lines.push(`${report.outcome} in ${options.seconds} s (${report.seconds} s of it in the rack, ${report.accelerator})`, `event log, plan, changes and consoles: ${options.out}`)
+  lines.push(
+    '',
+    `${report.outcome} in ${clock(options.seconds * 1000)}, ${clock(report.seconds * 1000)} of it in the rack (${report.accelerator === null ? 'containers' : `QEMU, ${report.accelerator}`})`,
+    `Event log, plan, changes, consoles: ${out}`,
+    `What would another commit change?   crowbar diff --site ${join(out, 'site.git')}`,
+  )
   return `${lines.join('\n')}\n`
 }
 

@@ -1,30 +1,37 @@
-import { spawn } from 'node:child_process'
 import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { ApplyAnswer, Status } from '../../schemas/control.ts'
-import { controlClient } from '../control/control-client.ts'
 import type { ControlClient } from '../control/control-client.ts'
 import type { LogEvent } from '../log/event-types.ts'
+import { buildMachines } from './build-machines.ts'
 import { hashDiskFile } from './disk-file.ts'
-import { makeBridge, makeTap } from './network.ts'
-import { RackError } from './rack-error.ts'
-import type { RackOrder, RehearsalReport } from './rack-order.ts'
-import { makeVirtualMachine } from './virtual-machine.ts'
-import type { VirtualMachine } from './virtual-machine.ts'
+import { openDisturber } from './disturbance.ts'
+import type { Disturbance } from './disturbance.ts'
+import { followRun } from './follow-run.ts'
+import { makeBridge } from './network.ts'
+import { openRackAgent } from './rack-agent.ts'
+import type { RackAgent } from './rack-agent.ts'
+import type { RackMachine } from './rack-machine.ts'
+import type { HeldRequest, RackOrder, RehearsalReport } from './rack-order.ts'
 
-const LAUNCHER = fileURLToPath(new URL('../../bin/crowbar', import.meta.url))
+/** Between a cut and the return of power, and between the end of an agent and its next start, milliseconds. */
+const AWAY_MS = 1500
 
 export interface InsideOptions {
   readonly signal: AbortSignal
   /** Told each event, and the status about once a second. */
   readonly onEvent: (event: LogEvent) => void
   readonly onStatus: (status: Status) => void
+  /** Told what is done on purpose. */
+  readonly onDisturbance: (text: string) => void
+  /** The run is over and reported, and the order says to stay: called once; the rack ends when it settles. */
+  readonly onHeld: (obey: (request: HeldRequest) => Promise<void>) => Promise<void>
 }
 
 /**
- * Carries a rehearsal out as process 1 of a rack: bridge, admin agent, machines, apply, second apply, canaries, report.
+ * Carries a rehearsal out as process 1 of a rack: bridge, admin agent, machines, apply, disturbances, second apply,
+ * canaries, report.
  *
  * The report is written to `report.json` whatever happened; machines and agent are gone when this settles.
  */
@@ -32,120 +39,106 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
   const started = performance.now()
   const problems: string[] = []
   const deadline = AbortSignal.timeout(order.deadlineMs)
-  const signal = AbortSignal.any([options.signal, deadline])
-  await makeBridge(order.network, signal)
-  await using agent = await startAgent(order, signal)
-  const client = controlClient(join(order.work, 'data', 'control.sock'))
+  await makeBridge(order.network, options.signal)
+  await using parts = new AsyncDisposableStack()
+  const agent = parts.use(await openRackAgent(order))
+  const { client } = agent
+  const asked = AbortSignal.any([options.signal, deadline])
+  const signal = AbortSignal.any([asked, agent.died])
+  const machines: RackMachine[] = []
+  const obey = (request: HeldRequest): Promise<void> => carryOutRequest(request, { agent, machines, image: order.containers === null, signal: options.signal })
+  const disturber = parts.use(openDisturber(order.disturbances, {
+    signal,
+    elapsedMs: () => performance.now() - started,
+    onError: error => problems.push(`a disturbance could not be carried out: ${error.message}`),
+    carryOut: disturbance => disturb(disturbance, { obey, say: options.onDisturbance, signal }),
+  }))
   let outcome: RehearsalReport['outcome'] = 'failed'
   let secondApply: string | null = null
-  let machines: readonly VirtualMachine[] = []
   try {
-    await ready(client, agent, signal)
-    machines = await makeMachines(order, error => problems.push(error.message), signal)
-    for (const machine of machines) machine.powerOn()
-    const answer = await client.post<ApplyAnswer>('/apply', { ref: null, approve: [], dryRun: false })
+    await agent.ready({ image: order.containers === null, signal })
+    machines.push(...await buildMachines(order, { client, owner: parts, onDeath: error => problems.push(error.message), signal }))
+    for (const machine of machines) await machine.powerOn()
+    const answer = await apply(client)
     if (answer.outcome === 'refused') problems.push(answer.message, ...answer.diagnostics.map(one => `${one.code}: ${one.summary}`))
-    else outcome = await follow(client, options, signal)
-    if (outcome === 'complete') secondApply = (await client.post<ApplyAnswer>('/apply', { ref: null, approve: [], dryRun: false })).message
+    else outcome = await followRun(client, {
+      signal, onStatus: options.onStatus, unsettled: () => disturber.pending,
+      onEvent(event) {
+        options.onEvent(event)
+        disturber.heard(event)
+      },
+    })
+    if (outcome === 'complete') secondApply = (await apply(client)).message
   } catch (error) {
     outcome = options.signal.aborted ? 'interrupted' : deadline.aborted ? 'timeout' : 'failed'
-    if (!signal.aborted) problems.push((error as Error).message)
+    if (agent.died.aborted) problems.push((agent.died.reason as Error).message)
+    else if (!asked.aborted) problems.push((error as Error).message)
   }
+  await disturber[Symbol.asyncDispose]()
+  for (const { text, seconds } of disturber.reports) if (seconds === null) problems.push(`the disturbance ${text} never came: its step was not sent`)
   const status = await client.get<Status>('/status').catch(() => undefined)
   await keepDocuments(client, order.out)
-  for (const machine of machines) await machine[Symbol.asyncDispose]()
+  if (!order.hold) for (const machine of machines) await machine.powerOff()
   const report: RehearsalReport = {
     outcome,
     seconds: Math.round((performance.now() - started) / 1000),
-    accelerator: order.accelerator,
-    commit: status?.site.commit ?? null,
-    steps: (status?.steps ?? []).map(({ id, node, state, seconds, reason }) => ({ id, node, state, seconds, reason })),
+    accelerator: order.containers === null ? order.accelerator : null,
+    commit: status?.run?.commit ?? null,
+    nodes: (status?.nodes ?? []).map(({ name, os, address, machine }) => ({ name, os, address, machine })),
+    steps: (status?.steps ?? []).map(({ id, node, state, seconds, attempts, reason }) => ({ id, node, state, seconds, attempts, reason })),
+    disturbances: disturber.reports,
     canaries: await checkCanaries(machines),
     secondApply,
     reported: await reportedValues(join(order.out, 'events.jsonl')),
     problems,
   }
   await writeFile(join(order.out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
+  if (order.hold && !options.signal.aborted) await options.onHeld(obey)
   return report
 }
 
-async function startAgent(order: RackOrder, signal: AbortSignal): Promise<AsyncDisposable & { readonly exited: Promise<string> }> {
-  const config = join(order.work, 'agent.json')
-  await writeFile(config, JSON.stringify({
-    site: { repository: order.repository, branch: 'main' },
-    node: order.network.adminNode,
-    data: join(order.work, 'data'),
-    store: order.store,
-    stager: order.stager,
-    followSeconds: 1,
-  }))
-  const log = await open(join(order.out, 'agent.log'), 'a')
-  const child = spawn(LAUNCHER, ['agent', '--config', config], { stdio: ['ignore', log.fd, log.fd] })
-  const exited = new Promise<string>(resolve => {
-    child.once('error', error => resolve(error.message))
-    child.once('exit', (code, killedBy) => resolve(String(code ?? killedBy)))
-  })
-  signal.throwIfAborted()
-  return {
-    exited,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM')
-      const killer = setTimeout(() => child.kill('SIGKILL'), 10_000)
-      await exited
-      clearTimeout(killer)
-      await log.close()
-    },
-  }
+function apply(client: ControlClient): Promise<ApplyAnswer> {
+  return client.post<ApplyAnswer>('/apply', { ref: null, approve: [], dryRun: false })
 }
 
-async function ready(client: ControlClient, agent: { readonly exited: Promise<string> }, signal: AbortSignal): Promise<void> {
-  let exit: string | undefined
-  void agent.exited.then(how => {
-    exit = how
-  })
-  for (;;) {
-    if (exit !== undefined) throw new RackError('RACK_MACHINE_DIED', `the agent ended with ${exit}; see agent.log`)
-    const status = await client.get<Status>('/status').catch(() => undefined)
-    if (status?.agent.ready === true) return
-    if (status?.site.state === 'refused') throw new RackError('RACK_BAD_DOCUMENT', `the agent refused the site: ${status.site.reason ?? ''}`)
-    await sleep(200, undefined, { signal })
-  }
+interface Hands {
+  readonly agent: RackAgent
+  readonly machines: readonly RackMachine[]
+  readonly image: boolean
+  readonly signal: AbortSignal
 }
 
-async function makeMachines(order: RackOrder, onDeath: (error: RackError) => void, signal: AbortSignal): Promise<VirtualMachine[]> {
-  let taps = 0
-  const machines: VirtualMachine[] = []
-  for (const spec of order.machines) {
-    const names: string[] = []
-    for (const _ of spec.nics) {
-      const name = `tap${taps++}`
-      await makeTap(name, order.network, signal)
-      names.push(name)
+/** An agent that is started has answered when this settles. */
+async function carryOutRequest(request: HeldRequest, { agent, machines, image, signal }: Hands): Promise<void> {
+  switch (request.act) {
+    case 'kill-agent':
+      return agent.kill()
+    case 'start-agent':
+      agent.start()
+      return agent.ready({ image, signal })
+    case 'power-off':
+    case 'power-on': {
+      const machine = machines.find(one => one.name === request.machine)
+      if (machine === undefined) throw new TypeError(`the rack has no machine ${request.machine}`)
+      return request.act === 'power-off' ? machine.powerOff() : machine.powerOn()
     }
-    machines.push(await makeVirtualMachine(spec, { folder: order.work, consoleFolder: order.out, accelerator: order.accelerator, taps: names, onDeath }))
   }
-  return machines
 }
 
-/** Follows the run until it ends and nothing more is to come: a `partial` run goes on when a machine turns up. */
-async function follow(client: ControlClient, options: InsideOptions, signal: AbortSignal): Promise<RehearsalReport['outcome']> {
-  const events = new AbortController()
-  const following = AbortSignal.any([signal, events.signal])
-  const told = (async () => {
-    for await (const event of client.lines<LogEvent>('/events?after=0&follow', following)) options.onEvent(event)
-  })()
-  try {
-    for (;;) {
-      const status = await client.get<Status>('/status')
-      options.onStatus(status)
-      const state = status.run?.state
-      // Nobody approves anything here: what waits for a person waits for ever.
-      if (state === 'complete' || state === 'failed' || (state === 'partial' && status.approvals.length > 0)) return state
-      await sleep(1000, undefined, { signal })
-    }
-  } finally {
-    events.abort()
-    await told
+async function disturb({ what, machine }: Disturbance, { obey, say, signal }: { readonly obey: (request: HeldRequest) => Promise<void>; readonly say: (text: string) => void; readonly signal: AbortSignal }): Promise<void> {
+  if (what === 'kill-agent') {
+    say('DISTURBANCE: kill -9 of the admin agent')
+    await obey({ id: 0, act: 'kill-agent' })
+    await sleep(AWAY_MS, undefined, { signal })
+    await obey({ id: 0, act: 'start-agent' })
+    say('the admin agent was started again')
+  } else {
+    const name = machine ?? ''
+    say(`DISTURBANCE: ${name} loses power`)
+    await obey({ id: 0, act: 'power-off', machine: name })
+    await sleep(AWAY_MS, undefined, { signal })
+    await obey({ id: 0, act: 'power-on', machine: name })
+    say(`${name} has power again`)
   }
 }
 
@@ -164,11 +157,11 @@ async function keepDocuments(client: ControlClient, out: string): Promise<void> 
   await writeFile(join(out, 'events.jsonl'), lines.map(line => `${line}\n`).join(''))
 }
 
-async function checkCanaries(machines: readonly VirtualMachine[]): Promise<RehearsalReport['canaries']> {
+async function checkCanaries(machines: readonly RackMachine[]): Promise<RehearsalReport['canaries']> {
   const checked: { machine: string; serial: string; unchanged: boolean }[] = []
   for (const machine of machines) {
     for (const { file, serial, sha256 } of machine.canaries) {
-      checked.push({ machine: machine.spec.name, serial, unchanged: (await hashDiskFile(file)) === sha256 })
+      checked.push({ machine: machine.name, serial, unchanged: (await hashDiskFile(file)) === sha256 })
     }
   }
   return checked
@@ -183,4 +176,3 @@ async function reportedValues(events: string): Promise<Record<string, unknown>> 
   }
   return reported
 }
-

@@ -1,13 +1,30 @@
 import type { Accelerator } from './accelerator.ts'
+import type { Disturbance, DisturbanceReport } from './disturbance.ts'
 import type { MachineSpec } from './machines.ts'
 import type { RackNetwork } from './network.ts'
 
+/** The nodes of a rack as containers. */
+export interface ContainerOrder {
+  /** Archives of root filesystems, by operating system. */
+  readonly bases: Readonly<Record<string, string>>
+  readonly nodes: readonly { readonly node: string; readonly os: string; readonly spec: MachineSpec }[]
+  /** The Node executable and the file with the node agent's bundle; containers read them where they are. */
+  readonly runtime: string
+  readonly bundle: string
+}
+
 /** All that the inside of a rack has to know: it asks the outside for nothing but staged content. */
 export interface RackOrder {
-  readonly nodes: 'qemu' | 'container'
+  /** Different for each rack that is up; part of the names of what the kernel does not take down with it. */
+  readonly id: string
   readonly network: RackNetwork
+  /** Virtual machines; none when the nodes are containers. */
   readonly machines: readonly MachineSpec[]
   readonly accelerator: Accelerator
+  readonly containers: ContainerOrder | null
+  readonly disturbances: readonly Disturbance[]
+  /** Stay up after the run, until told to end. */
+  readonly hold: boolean
   /** Bare repository of the site. */
   readonly repository: string
   readonly store: string
@@ -19,12 +36,21 @@ export interface RackOrder {
   readonly deadlineMs: number
 }
 
+/** What the outside asks of a rack that is held. */
+export type HeldRequest =
+  | { readonly id: number; readonly act: 'kill-agent' | 'start-agent' }
+  | { readonly id: number; readonly act: 'power-off' | 'power-on'; readonly machine: string }
+
+/** What the inside says to the outside: it is held; a request was carried out, or why not. */
+export type RackMessage = { readonly held: true } | { readonly done: number; readonly error: string | null }
+
 /** One step as it ended. */
 export interface ReportedStep {
   readonly id: string
   readonly node: string | null
   readonly state: string
   readonly seconds: number | null
+  readonly attempts: number
   readonly reason: string | null
 }
 
@@ -32,9 +58,13 @@ export interface ReportedStep {
 export interface RehearsalReport {
   readonly outcome: 'complete' | 'partial' | 'failed' | 'timeout' | 'interrupted'
   readonly seconds: number
-  readonly accelerator: Accelerator
+  /** How virtual machines ran; null when the nodes were containers. */
+  readonly accelerator: Accelerator | null
   readonly commit: string | null
+  readonly nodes: readonly { readonly name: string; readonly os: string | null; readonly address: string | null; readonly machine: string | null }[]
   readonly steps: readonly ReportedStep[]
+  /** What went wrong on purpose. */
+  readonly disturbances: readonly DisturbanceReport[]
   /** Canary disks, by machine and serial: whether every byte is as it was. */
   readonly canaries: readonly { readonly machine: string; readonly serial: string; readonly unchanged: boolean }[]
   /** What a second apply of the same commit said. */

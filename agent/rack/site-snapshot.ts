@@ -16,20 +16,29 @@ export interface SiteSnapshot {
 
 const IDENTITY = { GIT_AUTHOR_NAME: 'crowbar rehearsal', GIT_AUTHOR_EMAIL: 'rehearsal@example.com', GIT_COMMITTER_NAME: 'crowbar rehearsal', GIT_COMMITTER_EMAIL: 'rehearsal@example.com' }
 
+/** Left out of the copy, wherever it is: what git and npm keep; and at the top: real machines, and what is no source. */
+const NEVER: ReadonlySet<string> = new Set(['.git', 'node_modules'])
+const NOT_AT_THE_TOP: ReadonlySet<string> = new Set(['golden', 'inventory', 'rehearsals'])
+
 /**
  * Copies a site's working folder into a bare repository of its own, uncommitted edits included, so that the rehearsal
  * commits there and never here. What binds the site to real machines stays out: `inventory/` and the claims of the lock.
  *
- * @param folder for `site/` and `site.git`.
+ * @param options.folder for `site/`, which is removed again, and `site.git`.
+ * @param options.leaveOut a folder that may lie in the site and is no part of it.
  * @throws {RackError} RACK_BAD_DOCUMENT for a `rack` document that is not understood.
  */
-export async function snapshotSite(site: string, folder: string, signal: AbortSignal): Promise<SiteSnapshot> {
+export async function snapshotSite(site: string, { folder, leaveOut, signal }: { readonly folder: string; readonly leaveOut: string; readonly signal: AbortSignal }): Promise<SiteSnapshot> {
   const source = resolve(site)
   if (!(await stat(source).then(one => one.isDirectory(), () => false))) throw new RackError('RACK_BAD_DOCUMENT', `${site} is not a folder`)
   const work = join(folder, 'site')
+  await mkdir(work, { recursive: true })
   const repository = join(folder, 'site.git')
-  await mkdir(folder, { recursive: true })
-  await cp(source, work, { recursive: true, verbatimSymlinks: true, filter: path => !['.git', 'node_modules', 'golden', 'inventory'].includes(basename(path)) || path === source })
+  // Entry by entry, since that folder may lie in the site itself.
+  const wanted = (path: string): boolean => !NEVER.has(basename(path)) && path !== leaveOut
+  for (const entry of await readdir(source)) {
+    if (!NOT_AT_THE_TOP.has(entry) && wanted(join(source, entry))) await cp(join(source, entry), join(work, entry), { recursive: true, verbatimSymlinks: true, filter: wanted })
+  }
   await releaseClaims(join(work, 'site.lock.json'))
   const racks = await readRacks(work)
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HOME: folder, LC_ALL: 'C.UTF-8', GIT_CONFIG_NOSYSTEM: '1', ...IDENTITY }
@@ -38,7 +47,7 @@ export async function snapshotSite(site: string, folder: string, signal: AbortSi
   await git('add', '--all', '--force')
   await git('commit', '--quiet', '--allow-empty', '--message', 'The site as it is rehearsed')
   await git('clone', '--quiet', '--bare', work, repository)
-  await rm(join(work, '.git'), { recursive: true, force: true })
+  await rm(work, { recursive: true, force: true })
   return { repository, racks }
 }
 

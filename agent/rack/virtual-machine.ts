@@ -6,23 +6,10 @@ import type { Accelerator } from './accelerator.ts'
 import { makeDiskFile } from './disk-file.ts'
 import type { MachineSpec, VirtualDisk } from './machines.ts'
 import { RackError } from './rack-error.ts'
+import type { RackMachine } from './rack-machine.ts'
 
 const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd'
-
-/** A machine that boots as hardware does: from the network first, then from its first disk. */
-export interface VirtualMachine extends AsyncDisposable {
-  readonly spec: MachineSpec
-  /** What it printed on its serial port since it was made, over all its boots. */
-  readonly consoleFile: string
-  /** The canary disks, with the SHA-256 of their bytes before the first boot, hex. */
-  readonly canaries: readonly { readonly file: string; readonly serial: string; readonly sha256: string }[]
-  /** True from `powerOn` until the process ends, also by itself. */
-  readonly running: boolean
-  powerOn(): void
-  /** Pulls the plug: nothing is flushed, memory is gone, disks and firmware variables stay. Settles when it is off. */
-  powerOff(): Promise<void>
-}
 
 export interface VirtualMachineOptions {
   /** For disks and firmware variables. */
@@ -36,8 +23,11 @@ export interface VirtualMachineOptions {
   readonly onDeath: (error: RackError) => void
 }
 
-/** Makes a machine, switched off, with its disks. */
-export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMachineOptions): Promise<VirtualMachine> {
+/**
+ * Makes a virtual machine, switched off, with its disks. It boots as hardware does: from the network first, then from its
+ * first disk. Disks and firmware variables outlive a power cut.
+ */
+export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMachineOptions): Promise<RackMachine> {
   const canaries: { file: string; serial: string; sha256: string }[] = []
   for (const [index, disk] of spec.disks.entries()) {
     const file = diskPath(options.folder, spec, index)
@@ -55,8 +45,8 @@ export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMach
   let process: ChildProcess | undefined
   let ended: Promise<void> = Promise.resolve()
 
-  const powerOn = (): void => {
-    if (process !== undefined) return
+  const powerOn = (): Promise<void> => {
+    if (process !== undefined) return Promise.resolve()
     const child = spawn('qemu-system-x86_64', argv, { stdio: ['ignore', 'ignore', 'pipe'] })
     process = child
     let said = ''
@@ -74,6 +64,7 @@ export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMach
       child.once('error', error => end(error.message))
       child.once('exit', (code, signal) => end(String(code ?? signal)))
     })
+    return Promise.resolve()
   }
   const powerOff = async (): Promise<void> => {
     const child = process
@@ -82,7 +73,7 @@ export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMach
     await ended
   }
   return {
-    spec,
+    name: spec.name,
     consoleFile,
     canaries,
     get running() {

@@ -42,17 +42,33 @@ export function discoveryOrder(): StageOrder {
  */
 export function stageOrder(name: string, plan: Plan): StageOrder {
   const set = plan.artifacts[name]
-  const system = set?.os === undefined || set.os === null ? undefined : plan.systems[set.os]
-  if (set === undefined || system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${name}`, { retryable: false })
-  const suite = system.source === null ? undefined : plan.sources[system.source]?.suites[0]
-  if (system.family !== 'debian' || suite === undefined || set.kind === 'content') {
-    throw new StagerError('SET_UNSUPPORTED', `${name}: only Debian systems with an apt source that names a suite can be staged, and ${set.os ?? ''} is not one`, { retryable: false })
-  }
-  const os: DebianRelease = { family: 'debian', version: system.version, suite, architecture: system.architecture }
+  if (set === undefined || set.os === null) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${name}`, { retryable: false })
+  const { os, system } = debianRelease(set.os, plan)
+  if (set.kind === 'content') throw new StagerError('SET_UNSUPPORTED', `${name}: this agent stages root filesystems and packages only`, { retryable: false })
   // Of a system that somebody else installed only the least is known to be there.
   const flavour = system.install === 'joined' ? 'container' : 'machine'
   if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages }
   return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages }
+}
+
+/**
+ * The least that a machine with an operating system of the plan has: what somebody else installed, for a machine that joins.
+ *
+ * @throws {StagerError} SET_UNKNOWN, SET_UNSUPPORTED when it is not Debian's.
+ */
+export function joinedSystemOrder(name: string, plan: Plan): StageOrder {
+  const { os, system } = debianRelease(name, plan)
+  return { kind: 'rootfs', os, flavour: 'container', packages: system.packages }
+}
+
+function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; readonly system: Plan['systems'][string] } {
+  const system = plan.systems[name]
+  if (system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no operating system ${name}`, { retryable: false })
+  const suite = system.source === null ? undefined : plan.sources[system.source]?.suites[0]
+  if (system.family !== 'debian' || suite === undefined) {
+    throw new StagerError('SET_UNSUPPORTED', `only Debian systems with an apt source that names a suite can be staged, and ${name} is not one`, { retryable: false })
+  }
+  return { os: { family: 'debian', version: system.version, suite, architecture: system.architecture }, system }
 }
 
 /** The store's reference for an order: what was had for it once is found again by it. */
