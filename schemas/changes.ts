@@ -33,7 +33,7 @@ const change = object({
   causes: list(cause),
   disks: list(disk),
   needsApproval: boolean(),
-  protectedBy: nullable(string({}, 'file:line:column of the `protect` that refuses it.')),
+  protectedBy: nullable(string({}, 'file:line:column of the node, now or at the base, whose `protect` refuses it.')),
 })
 export type Change = TypeOf<typeof change>
 

@@ -19,7 +19,7 @@ const REFUSED = 3
 /**
  * `crowbar apply`: hands over a commit and follows the run to its end.
  *
- * @returns 0 complete or nothing to do, 1 failed or the site is at fault, 3 something waits for an approval.
+ * @returns 0 complete or nothing to do, 1 failed or the site is at fault, 3 something waits for an approval or is refused by `protect`.
  */
 export async function applyCommand(options: ApplyOptions): Promise<number> {
   const client = controlClient(options.socket)
@@ -36,7 +36,7 @@ export async function applyCommand(options: ApplyOptions): Promise<number> {
     if (state === 'complete') return 0
     const status = await client.get<Status>('/status')
     process.stderr.write(printStatus(status))
-    return state === 'partial' && status.approvals.length > 0 ? REFUSED : state === 'partial' ? 0 : 1
+    return state === 'partial' && (status.approvals.length > 0 || status.refusals.length > 0) ? REFUSED : state === 'partial' ? 0 : 1
   } catch (error) {
     return sayControlError(error)
   }

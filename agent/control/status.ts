@@ -44,6 +44,7 @@ export function describeStatus(sources: StatusSources): Status {
     })),
     machines: [...state.machines.values()].map(machine => ({ id: machine.id, node: nodeOf(machine, plan), summary: summarise(machine) })),
     steps,
+    refusals: (state.run === null ? [] : (sources.changes?.changes ?? [])).flatMap(({ step, protectedBy }) => (protectedBy === null ? [] : [{ step: step.id, node: step.node, at: protectedBy }])),
     approvals: approvalsOf(sources),
   }
 }

@@ -4,7 +4,7 @@ import type { Work, WorkItem } from './work.ts'
 
 /** Why a step may not start now. `code` is for programs, `message` for people. */
 export interface BlockReason {
-  readonly code: 'NEEDS' | 'NODE_BUSY' | 'NODE_DEFERRED' | 'REMOVAL_FIRST' | 'FROZEN' | 'LIMIT' | 'MEMBERS' | 'WAITING' | 'RETRY' | 'UNKNOWN' | 'EXCLUDED' | 'CANCELLED'
+  readonly code: 'NEEDS' | 'NODE_BUSY' | 'NODE_DEFERRED' | 'REMOVAL_FIRST' | 'FROZEN' | 'LIMIT' | 'MEMBERS' | 'WAITING' | 'RETRY' | 'UNKNOWN' | 'EXCLUDED' | 'CANCELLED' | 'PROTECTED'
   readonly message: string
   /** The step that it waits for, when it is one. */
   readonly step?: string
@@ -58,7 +58,7 @@ type Standing = 'done' | 'failed' | 'running' | 'open'
  *
  * A step starts when everything in the run that it needs is done and its node is free. A failed step fences its node:
  * what needs it and whatever else is left on its node is skipped, and all other branches go on. A node of which a step
- * waits for a person does nothing else but what that step needs.
+ * waits for a person does nothing else but what that step needs; one of which `protect` refuses a step does nothing.
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { work } = input
@@ -117,6 +117,13 @@ export function schedule(input: ScheduleInput): Schedule {
   return { start, skip, blocked, done, ...(wakeAt === undefined ? {} : { wakeAt }) }
 }
 
+interface Deferral {
+  readonly step: string
+  /** What may run meanwhile: all that the step needs. */
+  readonly allowed: ReadonlySet<string>
+  readonly unknown: boolean
+}
+
 interface View {
   readonly standing: ReadonlyMap<string, Standing>
   /** Node → the step that runs on it, of whatever version of the plan. */
@@ -124,7 +131,9 @@ interface View {
   /** Node → the failed step that fences it. */
   readonly fenced: ReadonlyMap<string, string>
   /** Node → the step that waits for a person, and what may still run for it. */
-  readonly deferred: ReadonlyMap<string, { readonly step: string; readonly allowed: ReadonlySet<string>; readonly unknown: boolean }>
+  readonly deferred: ReadonlyMap<string, Deferral>
+  /** Node → the step that its `protect` refuses, and where that is. */
+  readonly refused: ReadonlyMap<string, { readonly step: string; readonly at: string }>
   /** Node → a removal that comes first. */
   readonly removing: ReadonlyMap<string, string>
   readonly running: number
@@ -157,17 +166,20 @@ function look(input: ScheduleInput): View {
   for (const [id, step] of steps) if (step.status === 'running' && !active.has(id)) occupy(id, step.node, work.items.get(id)?.step.kind)
   for (const id of active) occupy(id, work.items.get(id)?.step.node ?? steps.get(id)?.node ?? null, work.items.get(id)?.step.kind)
 
-  const deferred = new Map<string, { step: string; allowed: ReadonlySet<string>; unknown: boolean }>()
+  const deferred = new Map<string, Deferral>()
+  const refused = new Map<string, { readonly step: string; readonly at: string }>()
   const removing = new Map<string, string>()
   for (const item of work.order) {
     const node = item.step.node
     if (node === null || standing.get(item.id) !== 'open') continue
+    const at = item.change?.protectedBy ?? null
+    if (at !== null && !refused.has(node)) refused.set(node, { step: item.id, at })
     if (!deferred.has(node) && waitsForPerson(item, input)) {
       deferred.set(node, { step: item.id, allowed: ancestors(item.id, work.items), unknown: current(item, steps)?.status === 'unknown' })
     }
     if (!removing.has(node) && work.leading.has(item.id)) removing.set(node, item.id)
   }
-  return { standing, busy, fenced, deferred, removing, running, installing, failed }
+  return { standing, busy, fenced, deferred, refused, removing, running, installing, failed }
 }
 
 /** What the log says of this version of a step; nothing, when it is about another version. */
@@ -217,6 +229,12 @@ function reasonsAgainst(item: WorkItem, input: ScheduleInput, view: View): Block
   for (const need of item.needs) {
     if (view.standing.get(need) === 'done' || isMissingMember(item, need, input)) continue
     reasons.push({ code: 'NEEDS', message: `it needs ${need}`, step: need })
+  }
+  const refused = step.node === null ? undefined : view.refused.get(step.node)
+  if (refused !== undefined) {
+    // Whole, so that no success of another step tells the ledger that the protection is over.
+    const message = refused.step === item.id ? `${step.node} is protected at ${refused.at}: take \`protect\` away in a commit of its own and apply that first` : `${step.node} is protected, which refuses ${refused.step}`
+    reasons.push({ code: 'PROTECTED', message, step: refused.step })
   }
   const deferred = step.node === null ? undefined : view.deferred.get(step.node)
   if (deferred !== undefined && deferred.step !== item.id && !deferred.allowed.has(item.id)) {

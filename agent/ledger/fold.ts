@@ -21,7 +21,8 @@ export function foldLedger(ledger: Ledger, event: LedgerEvent): Ledger {
  * Sending a step records it as attempted until it succeeds, so that nothing half done is taken for done. Sending one
  * that destroys also drops what it destroys: an install or a change of hardware all that the node's installation
  * carries, a destructive role its own entry. A removal is recorded under the step that it undoes, and drops that
- * step's entry when it is done; a done release drops the node.
+ * step's entry when it is done; a done release drops the node. Whether a node is protected is what the plan said at the
+ * last success of one of its steps.
  */
 export function foldInto(draft: LedgerDraft, event: LedgerEvent): void {
   switch (event.type) {
@@ -110,15 +111,20 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
   if (step.kind === 'install' && step.node !== null && event.machine !== null) {
     const started = incarnation({ node: step.node, machine: event.machine, generation: event.generation })
     const kept = Object.fromEntries(Object.entries(attempted).filter(([id]) => before.steps[id] !== undefined && outlives(before.steps[id])))
-    put(draft, { ...before, machine: event.machine, incarnation: started, attempted: kept, steps: { ...outliving(before, step.id), [step.id]: entry } })
+    put(draft, protectedAs(event.protect, { ...before, machine: event.machine, incarnation: started, attempted: kept, steps: { ...outliving(before, step.id), [step.id]: entry } }))
     forgetLostRoles(draft, before)
     return
   }
   // The machine that a node is installed on stays its machine until an install on another one is sent.
   const machine = before.incarnation === null ? (event.machine ?? before.machine) : before.machine
-  put(draft, { ...before, machine, attempted, steps: { ...before.steps, [step.id]: entry } })
+  put(draft, protectedAs(event.protect, { ...before, machine, attempted, steps: { ...before.steps, [step.id]: entry } }))
   const role = boundRole(step)
   if (role !== null && (event.founder === null || event.founder === step.node)) draft.roles[role] = { bootstrapped: true }
+}
+
+function protectedAs(protect: string | null, node: LedgerNode): LedgerNode {
+  const { version, node: name, machine, incarnation: started, attempted, steps } = node
+  return { version, node: name, machine, incarnation: started, ...(protect === null ? {} : { protect }), attempted, steps }
 }
 
 function drop(draft: LedgerDraft, name: string, step: string): void {

@@ -20,6 +20,8 @@ export interface StepSucceeded {
   readonly machine: string | null
   /** Of the node in the plan. */
   readonly generation: number
+  /** file:line:column of the node in the plan when that protects it; null when it does not, and of admin nodes. */
+  readonly protect: string | null
   /** Node of the founder of the step's role, from the plan; null when the role has none, or for other kinds. */
   readonly founder: string | null
   /** The commit whose plan the step was part of. */

@@ -17,8 +17,6 @@ export interface ChangeOptions {
   readonly base?: Changes['base']
   /** file:line:column of what set a value of a step (dotted path, part first; null: the step itself); null when unknown. */
   readonly at?: (step: string, path: string | null) => string | null
-  /** file:line:column of the `protect` that a node had at the base; null when it had none. Counts like the plan's own. */
-  readonly protectedBefore?: (node: string) => string | null
 }
 
 /**
@@ -29,6 +27,10 @@ export interface ChangeOptions {
  * removals, and an install waits for the release of the node that had the machine. A step whose only difference may be
  * a value that another changed step will tell is in the list with `certain: false`: when its document, resolved at
  * dispatch, has the digest that the ledger has as `inputs`, it stands and must not run.
+ *
+ * `protect` counts when the plan has it or the base had it: the ledger keeps it until a step of the node has succeeded
+ * under a plan without it, and its discover step, whose document says it, is one. So what protects a node is taken away
+ * by one change and the node is wiped by another.
  *
  * Policies are judged over the result by whoever has them; `violations` is empty here.
  */
@@ -49,7 +51,7 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
     base: options.base ?? baseOf(base),
     plan: plan.id,
     commit: plan.source.commit,
-    changes: bare.map((one) => finished(one, plan, options)),
+    changes: bare.map((one) => finished(one, { base, plan, options })),
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
     violations: [],
@@ -85,7 +87,7 @@ function releaseChange({ step, node }: { readonly step: Step; readonly node: Led
 
 const PROTECTED: ReadonlySet<Consequence> = new Set(['wipe', 'reinstall', 'release', 'remove'])
 
-function finished(one: BareChange, plan: Plan, options: ChangeOptions): Change {
+function finished(one: BareChange, { base, plan, options }: { readonly base: Ledger; readonly plan: Plan; readonly options: ChangeOptions }): Change {
   const { step } = one
   const node = step.node !== null && Object.hasOwn(plan.nodes, step.node) ? plan.nodes[step.node] : undefined
   const causes = one.causes.map((cause) => {
@@ -95,7 +97,7 @@ function finished(one: BareChange, plan: Plan, options: ChangeOptions): Change {
   })
   let protectedBy: string | null = null
   if (PROTECTED.has(one.consequence) && step.node !== null) {
-    protectedBy = node?.protect === true ? node.at : (options.protectedBefore?.(step.node) ?? null)
+    protectedBy = node?.protect === true ? node.at : (base.nodes[step.node]?.protect ?? null)
   }
   return { ...one, causes, needsApproval: one.consequence === 'wipe', protectedBy }
 }

@@ -26,15 +26,12 @@ export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { r
     const machine = planned?.machine ?? null
     const installed = machine !== null && node.steps.some(([id]) => id === `install@${name}`)
     const started = installed ? incarnation({ node: name, machine, generation: planned?.generation ?? 0 }) : null
-    return [name, { version: 1, node: name, machine, incarnation: started, attempted: {}, steps: Object.fromEntries(node.steps) }]
+    const protect = planned?.protect === true ? { protect: planned.at } : {}
+    return [name, { version: 1, node: name, machine, incarnation: started, ...protect, attempted: {}, steps: Object.fromEntries(node.steps) }]
   })
   const ledger: Ledger = { nodes: Object.fromEntries(ledgerNodes), machines, values: { ...plan.values, ...plan.contents }, run: null }
   const base: Changes['base'] = { kind: plan.source.commit === null ? 'plan' : 'commit', commit: plan.source.commit, run: null, state: null }
-  const protectedBefore = (name: string): string | null => {
-    const node = Object.hasOwn(plan.nodes, name) ? plan.nodes[name] : undefined
-    return node?.protect === true ? node.at : null
-  }
-  return { ledger, options: { base, protectedBefore } }
+  return { ledger, options: { base } }
 }
 
 function entryOf(step: Step, plan: Plan): LedgerEntry {

@@ -33,7 +33,7 @@ function unsignedStep(step: OrderedStep, parts: StepParts): Unsigned {
   const node = step.node === null ? undefined : parts.ordered.injected.allocated.bound.nodes.get(step.node)
   switch (step.kind) {
     case 'discover':
-      return { ...bare, attributes: parts.values.addDocument({ machine: { machine: node?.machine?.id ?? null, selector: node?.selector ?? '' } }), timeout: 86_400 }
+      return { ...bare, attributes: parts.values.addDocument(discoverDocument(node)), timeout: 86_400 }
     case 'install':
       return installStep(bare, node as BoundNode, parts)
     case 'stage':
@@ -51,6 +51,12 @@ function bareStep({ id, kind, node, deployment, role, needs, cohort }: OrderedSt
     barclamp: null, content: null, jig: null, entry: null, attributes: null, artifacts: [], packages: [], provides: {}, needs,
     once: null, destructive: false, timeout: 1800, retries: { max: 0, backoff: 0 }, onChange: {}, removal: null, entries: {}, cohort,
   }
+}
+
+/** Names `protect` so that a change of it is a change of this step, and reaches the ledger although nothing else runs. */
+function discoverDocument(node: BoundNode | undefined): { readonly [part: string]: Json } {
+  const machine = { machine: node?.machine?.id ?? null, selector: node?.selector ?? '' }
+  return node?.protect === true ? { machine, protect: true } : { machine }
 }
 
 function installStep(bare: Unsigned, node: BoundNode, { ordered, values }: StepParts): Unsigned {

@@ -46,6 +46,7 @@ export function ran(step: Step, plan: Plan): readonly Without<LedgerEvent, 'seq'
       step,
       machine: machineOf(step, plan),
       generation: node?.generation ?? 0,
+      protect: node?.protect === true && !node.admin ? node.at : null,
       founder: null,
       commit: plan.source.commit ?? '',
       time: '2026-03-01T10:05:00.000Z',

@@ -65,7 +65,7 @@ export function buildPlan(sketch: PlanSketch): Plan {
     if (node.admin === true) continue
     const machine = machineOf(name, node)
     const joined = node.method === 'joined'
-    steps.push(blankStep({ id: `discover@${name}`, kind: 'discover', node: name, runsOn: 'admin', attributes: document({ machine: { machine, selector: `mac of ${name}` } }) }))
+    steps.push(blankStep({ id: `discover@${name}`, kind: 'discover', node: name, runsOn: 'admin', attributes: document({ machine: { machine, selector: `mac of ${name}` }, ...(node.protect === true ? { protect: true } : {}) }) }))
     const install = machine === null ? null : installOf(name, machine, node)
     steps.push(
       blankStep({

@@ -97,6 +97,20 @@ test('a node that waits for a person is deferred whole, but for what the waiting
   expect(approved.start).toEqual(['d/old@n1#remove', 'd/c@n2'])
 })
 
+test('nothing runs on a node of which `protect` refuses a step, and the run ends partial', () => {
+  const discover = step({ id: 'discover@n1' })
+  const install = step({ id: 'install@n1', needs: ['discover@n1'], destructive: true, once: 'k' })
+  const elsewhere = step({ id: 'd/c@n2' })
+  const whole = planOf([discover, install, elsewhere])
+  const changes = changesOf(whole)
+  const work = prepareWork({ commit: 'c', plan: whole, changes: { ...changes, changes: changes.changes.map((one) => (one.step.id === 'install@n1' ? { ...one, protectedBy: 'db.yaml:3:1' } : one)) } }, null)
+  const now = ask(whole, { work, approved: new Set(['install@n1']) })
+  expect(now.start).toEqual(['d/c@n2'])
+  expect(reasons(now, 'discover@n1')).toEqual([['PROTECTED', 'install@n1']])
+  expect(now.blocked.get('install@n1')).toContainEqual({ code: 'PROTECTED', message: 'n1 is protected at db.yaml:3:1: take `protect` away in a commit of its own and apply that first', step: 'install@n1' })
+  expect(ask(whole, { work, steps: [state(elsewhere, 'succeeded')] }).done).toBe('partial')
+})
+
 test('removals go before the roles of their node', () => {
   const removal = step({ id: 'd/old@n1#remove' })
   const late = step({ id: 'd/older@n1#remove', needs: ['d/old@n2#remove'] })

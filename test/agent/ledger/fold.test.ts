@@ -89,6 +89,15 @@ describe('folding the ledger', () => {
     expect(foldLedger(all, { type: 'machine.seen', machine: machine('m1', []), seq: 7777 }).run?.seq).toBe(7777)
   })
 
+  it('keeps where a node is protected until a step of it succeeds under a plan without that, and never of an admin node', () => {
+    const sketch = (protect: boolean) => buildPlan({ nodes: { db1: { protect, at: 'db1.yaml:3:1' }, adm: { admin: true, protect } }, roles: [{ role: 'clock', on: ['adm', 'db1'] }] })
+    const shielded = folded(EMPTY_LEDGER, sketch(true).steps.flatMap((step) => ran(step, sketch(true))))
+    expect([shielded.nodes['db1']?.protect, shielded.nodes['adm']?.protect]).toStrictEqual(['db1.yaml:3:1', undefined])
+    const discover = stepOf(sketch(false), 'discover@db1')
+    expect(folded(shielded, [wasSent(discover, sketch(false))]).nodes['db1']?.protect).toBe('db1.yaml:3:1')
+    expect(Object.keys(folded(shielded, ran(discover, sketch(false))).nodes['db1'] ?? {})).not.toContain('protect')
+  })
+
   it('never changes the ledger that it was given', () => {
     const event = fc.constantFrom(...plan.steps).chain((step) => fc.constantFrom(wasSent(step, plan), ...ran(step, plan)))
     fc.assert(

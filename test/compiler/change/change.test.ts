@@ -226,6 +226,18 @@ describe('protect', () => {
     expect(of(change(applied(removable), buildPlan(shielded({ ...SITE, roles: [] }))), 'base/web@n1#remove').protectedBy).toBe('n1.yaml:3:1')
   })
 
+  it('is taken away by one change before another wipes: the ledger keeps it', () => {
+    const kept = applied(buildPlan(shielded(SITE)))
+    const both = change(kept, buildPlan({ nodes: { n1: { os: 'debian-13' } }, roles: [web] }))
+    expect([of(both, 'install@n1').protectedBy, of(both, 'discover@n1').protectedBy]).toStrictEqual(['n1.yaml:3:1', null])
+    expect(of(change(kept, buildPlan({ nodes: {} })), 'release@n1').protectedBy).toBe('n1.yaml:3:1')
+    const only = change(kept, plan)
+    expect(only.changes.map(({ step, consequence }) => [step.id, consequence])).toStrictEqual([['discover@n1', 'none']])
+    expect(causes(only, 'discover@n1')).toStrictEqual([['attribute', 'protect', true, null]])
+    const let_go = applied(plan, { onto: kept, only: (step) => step.kind === 'discover' })
+    expect(of(change(let_go, buildPlan({ nodes: { n1: { os: 'debian-13' } }, roles: [web] })), 'install@n1').protectedBy).toBe(null)
+  })
+
   it('counts when only the base had it, also for a node that left', () => {
     const old = ledgerOfPlan(buildPlan(shielded(SITE)))
     expect(of(change(old.ledger, buildPlan({ nodes: { n1: { os: 'debian-13' } }, roles: [web] }), old.options), 'install@n1').protectedBy).toBe('n1.yaml:3:1')

@@ -99,6 +99,13 @@ describe('a plan', () => {
     )
   })
 
+  test('makes another discover step of a node that is protected or no longer is', () => {
+    const node = (more: string) => compiled({ 'a.yaml': `kind: node\nname: a\nos: debian-12\nmachine: { serial: a }\n${more}` }).plan
+    expect(documentOf(node('protect: true\n'), 'discover@a')).toEqual({ machine: { machine: null, selector: 'serial a' }, protect: true })
+    expect(documentOf(node('protect: false\n'), 'discover@a')).toEqual({ machine: { machine: null, selector: 'serial a' } })
+    expect(stepOf(node('protect: false\n'), 'discover@a').digest).toBe(stepOf(node(''), 'discover@a').digest)
+  })
+
   test('moves nothing that stands when unrelated nodes come and go', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f'] as const
     const site = (chosen: readonly string[]) => ({
