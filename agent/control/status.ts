@@ -49,16 +49,24 @@ export function describeStatus(sources: StatusSources): Status {
   }
 }
 
-function stepsOf({ state, changes, schedule, now }: StatusSources): StepStatus[] {
+/** Every step of the last run in plan order, those included that were done before it was last extended. */
+function stepsOf({ state, plan, changes, schedule, now }: StatusSources): StepStatus[] {
   const run = state.run
   if (run === null || changes === null) return []
-  return changes.changes.map(({ step }) => {
-    const known = run.steps.get(step.id)
-    const blocked = schedule?.blocked.get(step.id)
+  const nodes = new Map([...run.steps].map(([id, step]) => [id, step.node]))
+  for (const { step } of changes.changes) nodes.set(step.id, step.node)
+  const planned = (plan?.steps ?? []).map(step => step.id).filter(id => nodes.has(id))
+  // Removals are in no plan.
+  const isPlanned = new Set(planned)
+  const ids = [...[...nodes.keys()].filter(id => !isPlanned.has(id)), ...planned]
+  return ids.map(id => {
+    const node = nodes.get(id) ?? null
+    const known = run.steps.get(id)
+    const blocked = schedule?.blocked.get(id)
     if (known === undefined) {
-      return { id: step.id, node: step.node, state: blocked === undefined ? 'ready' : 'blocked', reason: blocked?.map(one => one.message).join('; ') ?? null, seconds: null, attempts: 0 }
+      return { id, node, state: blocked === undefined ? 'ready' : 'blocked', reason: blocked?.map(one => one.message).join('; ') ?? null, seconds: null, attempts: 0 }
     }
-    return { id: step.id, node: step.node, state: word(known), reason: known.reason, seconds: secondsOf(known, now), attempts: known.n }
+    return { id, node, state: word(known), reason: known.reason, seconds: secondsOf(known, now), attempts: known.n }
   })
 }
 
