@@ -76,6 +76,9 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
     if (Object.keys(ledger.nodes).length === 0 && Object.keys(ledger.machines).length === 0 && ledger.run === null) return
     const upTo = options.state().seq
     const published = await site.publishLedger(await ledgerFiles(ledger, store), `run ${ledger.run?.run ?? 0}: ${ledger.run?.state ?? 'nothing applied yet'}`, signal)
+    if (published.outcome.kind !== 'pushed' && published.outcome.kind !== 'unchanged') {
+      options.onError(new Error(`the ledger was not published (${published.outcome.kind}): ${published.outcome.message}`))
+    }
     if (published.outcome.kind === 'pushed') await append([{ type: 'ledger.published', data: { commit: published.commit, run: ledger.run?.run ?? null, upTo } }])
   }
   const once = async (signal: AbortSignal): Promise<Reconciled> => {

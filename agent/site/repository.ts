@@ -82,6 +82,14 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
   const seenHead = `${SEEN}/heads`
   const seenLedger = `${SEEN}/applied`
 
+  // What moves refs takes turns: a fetch that looked before a push must not write what it saw after it.
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work)
+    last = next.catch(() => undefined)
+    return next
+  }
+
   const site: SiteRepository = {
     folder,
     branch,
@@ -89,7 +97,7 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
     readRef: (ref, stop) => readRef(git, ref, stop),
     isAncestor: async (older, newer, stop) => (await git(['merge-base', '--is-ancestor', older, newer], { signal: stop })).status === 0,
 
-    async fetch(stop) {
+    fetch: (stop) => inTurn(async () => {
       const remote = await listRemote(git, repository, [heads, LEDGER_REF], stop)
       const head = remote.get(heads)
       if (head === undefined) throw new SiteError('SITE_BRANCH_MISSING', `${repository} has no branch ${branch}`)
@@ -103,17 +111,17 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
       if (ledger === undefined) await git(['update-ref', '-d', seenLedger], { signal: stop })
       else await adoptLedger(git, seenLedger, stop)
       return (await readRef(git, seenHead, stop)) ?? head
-    },
+    }),
 
     commitFiles: ({ base, files, message }, stop) => writeCommit(git, { parent: base, files, message, replaceAll: false, at: now() }, stop),
 
-    async push(commit, base, stop) {
+    push: (commit, base, stop) => inTurn(async () => {
       if (commit === base) return { kind: 'pushed' }
       if (!(await site.isAncestor(base, commit, stop))) throw new SiteError('SITE_GIT_FAILED', `${commit} does not come after ${base}, so pushing it would lose commits`)
       const pushed = await pushTo(git, { repository, commit, ref: heads, expected: base }, stop)
       if (pushed.kind === 'pushed') await must(git, ['update-ref', seenHead, commit], { signal: stop })
       return pushed
-    },
+    }),
 
     async propose(commit, stop, own = 'crowbar/inventory') {
       const ref = `refs/heads/${own}`
@@ -124,7 +132,7 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
       return before === commit ? { kind: 'pushed' } : pushTo(git, { repository, commit, ref, expected: before }, stop)
     },
 
-    async publishLedger(files, message, stop) {
+    publishLedger: (files, message, stop) => inTurn(async () => {
       const parent = await readRef(git, LEDGER_REF, stop)
       const commit = await writeCommit(git, { parent, files, message, replaceAll: true, at: now() }, stop)
       const seen = await readRef(git, seenLedger, stop)
@@ -136,7 +144,7 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
       const outcome = await pushTo(git, { repository, commit, ref: LEDGER_REF, expected: seen }, stop)
       if (outcome.kind === 'pushed') await must(git, ['update-ref', seenLedger, commit], { signal: stop })
       return { commit, outcome }
-    },
+    }),
 
     readFiles: async (commit, below, stop) => new Map([...(await readBytes(git, { commit, folder: below }, stop))].map(([path, bytes]) => [path, bytes.toString('utf8')])),
     readBytes: (commit, below, stop) => readBytes(git, { commit, folder: below }, stop),

@@ -227,3 +227,19 @@ describe('follow', () => {
     expect(await waiting).toEqual({ done: true, value: undefined })
   })
 })
+
+test('a ledger that is published while the branch is followed stays what was published last', async () => {
+  const site = await open()
+  await site.fetch(signal)
+  const stop = new AbortController()
+  const fetching = (async () => {
+    while (!stop.signal.aborted) await site.fetch(signal)
+  })()
+  const outcomes: string[] = []
+  for (let i = 0; i < 12; i++) outcomes.push((await site.publishLedger(new Map([['run.json', `${i}\n`]]), `run ${i}`, signal)).outcome.kind)
+  stop.abort()
+  await fetching
+  expect(outcomes).toEqual(Array.from({ length: 12 }, () => 'pushed'))
+  expect(git(remote, 'show', `${LEDGER_REF}:run.json`)).toBe('11')
+  expect(git(remote, 'rev-list', '--count', LEDGER_REF)).toBe('12')
+})
