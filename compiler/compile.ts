@@ -77,7 +77,7 @@ export function compile({ tree, builtin, crowbar }: CompileInput): Compiled {
   return {
     plan: plan(ordered, { crowbar, commit: tree.commit, tree: siteDigest({ tree, documents, resolved }), warnings }),
     lock,
-    lockChanged: canonical(lock as unknown as Json) !== canonical((site.lock?.value ?? EMPTY_LOCK) as unknown as Json),
+    lockChanged: canonical(lock as unknown as Json) !== canonical({ ...EMPTY_LOCK, ...site.lock?.value } as unknown as Json),
     diagnostics: settled,
     ordered,
     blobs: blobsOf(resolved),

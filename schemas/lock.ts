@@ -1,4 +1,4 @@
-import { integer, literal, map, object, optional, string } from './shape.ts'
+import { integer, list, literal, map, object, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
 
 /**
@@ -16,6 +16,8 @@ export const lockShape = object({
   bindings: map(object({ members: map(integer({ min: 0 })), next: integer({ min: 0 }), founder: optional(string()) })),
   /** `network/node`, or `network/deployment:name` for virtual addresses → address. */
   addresses: map(string()),
+  /** `node/entry` → ids of the disks that the entry of its hardware document has; without such a document `node/system`. */
+  disks: optional(map(list(string()))),
   /** git barclamp URL → commit. */
   barclamps: map(string()),
   /** source → artifact set hash. */
@@ -24,4 +26,4 @@ export const lockShape = object({
 export type Lock = TypeOf<typeof lockShape>
 
 /** The lock of a site that has none yet. */
-export const EMPTY_LOCK: Lock = { kind: 'lock', version: 1, claims: {}, nodes: {}, bindings: {}, addresses: {}, barclamps: {}, artifacts: {} }
+export const EMPTY_LOCK: Lock = { kind: 'lock', version: 1, claims: {}, nodes: {}, bindings: {}, addresses: {}, disks: {}, barclamps: {}, artifacts: {} }

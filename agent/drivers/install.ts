@@ -45,7 +45,7 @@ export function installDriver(options: InstallDriverOptions): Driver {
     },
     async run(step, context) {
       const subject = subjectOf(step, context)
-      if (subject === undefined) return { kind: 'waiting', reason: `${step.node} has no machine yet`, afterMs: LOOK, on: 'machine' }
+      if (subject === undefined) return { kind: 'waiting', reason: context.plan.missing.find((one) => one.for === `node/${step.node}`)?.because ?? `${step.node} has no machine yet`, afterMs: LOOK, on: 'machine' }
       return subject.install.method === 'joined' ? join(subject, sessions) : image(step, subject, { ...options, context, restarts })
     },
     async settle(step, sent, context) {

@@ -1,5 +1,6 @@
 import type { Report } from '../../schemas/diagnostic.ts'
 import { EMPTY_LOCK } from '../../schemas/lock.ts'
+import type { Lock } from '../../schemas/lock.ts'
 import type { Attachment } from '../../schemas/plan.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
 import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
@@ -8,6 +9,7 @@ import type { ResolvedNetwork, ResolvedSubnet } from '../resolve/resolved-site.t
 import { allocateAddresses, networksOf } from './addresses.ts'
 import type { AllocatedSite } from './allocated-site.ts'
 import { chooseDisks } from './disks.ts'
+import type { DisksByEntry } from './disks.ts'
 import { PortFinder } from './ports.ts'
 
 /** Gives nodes their addresses, ports and disks, and writes the new lock. */
@@ -21,13 +23,35 @@ export function allocate(bound: BoundSite, report: Report): AllocatedSite {
       return network === undefined ? [] : [attachment({ network, addresses: nodes.get(node.name)?.get(name) ?? [], ports: finder.find(node, network) })]
     })
   const old = resolved.site.lock?.value ?? EMPTY_LOCK
+  const locked = lockedDisks(old)
+  const chosen = new Map([...bound.nodes].map(([name, node]) => {
+    // On another machine none of them is there.
+    const kept = old.claims[name] !== undefined && old.claims[name] === bound.lock.claims[name]
+    return [name, chooseDisks(node, { locked: (kept ? locked.get(name) : undefined) ?? new Map(), report })]
+  }))
   return {
     bound,
     attachments: new Map([...bound.nodes].map(([name, node]) => [name, attach(node)])),
-    targets: new Map([...bound.nodes].map(([name, node]) => [name, chooseDisks(node, report)])),
+    targets: new Map([...chosen].map(([name, { targets }]) => [name, targets])),
     virtual,
-    lock: { ...EMPTY_LOCK, ...bound.lock, addresses: lock, barclamps: old.barclamps, artifacts: old.artifacts },
+    missing: [...chosen.values()].flatMap(({ missing }) => missing),
+    lock: { ...EMPTY_LOCK, ...bound.lock, addresses: lock, disks: disksOf(chosen), barclamps: old.barclamps, artifacts: old.artifacts },
   }
+}
+
+/** Node → entry → disks. */
+function lockedDisks({ disks }: Lock): ReadonlyMap<string, DisksByEntry> {
+  const found = new Map<string, Map<string, readonly string[]>>()
+  for (const [key, ids] of Object.entries(disks ?? {})) {
+    const slash = key.indexOf('/')
+    const node = key.slice(0, slash)
+    found.set(node, (found.get(node) ?? new Map<string, readonly string[]>()).set(key.slice(slash + 1), ids))
+  }
+  return found
+}
+
+function disksOf(chosen: ReadonlyMap<string, { readonly disks: DisksByEntry }>): NonNullable<Lock['disks']> {
+  return Object.fromEntries([...chosen].flatMap(([node, { disks }]) => [...disks].map(([entry, ids]) => [`${node}/${entry}`, ids] as const)))
 }
 
 function attachment({ network, addresses, ports }: { readonly network: ResolvedNetwork; readonly addresses: readonly string[]; readonly ports: Pick<Attachment, 'ports' | 'bond'> }): Attachment {

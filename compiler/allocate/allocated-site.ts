@@ -1,6 +1,6 @@
 import type { InstallTarget } from '../../schemas/install.ts'
 import type { Lock } from '../../schemas/lock.ts'
-import type { Attachment } from '../../schemas/plan.ts'
+import type { Attachment, Missing } from '../../schemas/plan.ts'
 import type { BoundSite } from '../bind/bound-site.ts'
 
 /** The addresses of one node on one network, IPv4 first. */
@@ -15,5 +15,6 @@ export interface AllocatedSite {
   readonly targets: ReadonlyMap<string, readonly InstallTarget[] | null>
   /** Deployment → name → virtual address. */
   readonly virtual: ReadonlyMap<string, Readonly<Record<string, string>>>
+  readonly missing: readonly Missing[]
   readonly lock: Lock
 }

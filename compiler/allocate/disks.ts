@@ -3,61 +3,113 @@ import type { HardwareDocument } from '../../schemas/documents/rule.ts'
 import type { InstallTarget } from '../../schemas/install.ts'
 import { diskId } from '../../schemas/inventory.ts'
 import type { DiskFact } from '../../schemas/inventory.ts'
+import type { Missing } from '../../schemas/plan.ts'
 import type { BoundMachine, BoundNode } from '../bind/bound-site.ts'
-import { error } from '../diagnostics/diagnostic.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { rangeOfField } from '../validate/site.ts'
 import type { Located } from '../validate/site.ts'
 
 type Choice = NonNullable<HardwareDocument['disks']>[string]['choose']
 
+/** Entry of a hardware document → ids of its disks. */
+export type DisksByEntry = ReadonlyMap<string, readonly string[]>
+
+export interface ChosenDisks {
+  /** What an install writes; null when that is not known, or nothing is written. */
+  readonly targets: readonly InstallTarget[] | null
+  /** For the lock: kept disks too, so that none of them is chosen for something else. */
+  readonly disks: DisksByEntry
+  readonly missing: readonly Missing[]
+}
+
+export interface DiskQuestion {
+  /** What the lock has for this node on this machine. */
+  readonly locked: DisksByEntry
+  readonly report: Report
+}
+
+const NONE: ChosenDisks = { targets: null, disks: new Map(), missing: [] }
+
 /**
- * The disks that an install of a node writes; null when none is known or needed. Without a hardware document only a
- * machine with exactly one disk has an answer: which of several disks is somebody's data is never guessed.
+ * The disks that an install of a node writes. Without a hardware document only a machine with exactly one disk has an
+ * answer: which of several disks is somebody's data is never guessed. What was chosen once stays chosen, whatever disks
+ * come, as long as the document still means it; a chosen disk that went away is missed, and no other one stands in for it.
  */
-export function chooseDisks(node: BoundNode, report: Report): readonly InstallTarget[] | null {
+export function chooseDisks(node: BoundNode, { locked, report }: DiskQuestion): ChosenDisks {
   const { machine, hardware, os } = node
-  if (node.admin || machine === null || os === null || os.value.install === 'joined') return null
-  if (hardware !== null && hardware.value.disks !== undefined) return chooseDeclared({ node, machine, hardware, report })
+  if (node.admin || os?.value.install === 'joined') return NONE
+  if (machine === null || os === null) return { ...NONE, disks: locked }
+  if (hardware !== null && hardware.value.disks !== undefined) return chooseDeclared({ node, machine, hardware, locked, report })
   const { disks } = machine.facts
-  const only = disks[0]
-  if (only !== undefined && disks.length === 1) return [target('system', only)]
-  if (only === undefined) {
+  const system = locked.get('system')
+  const kept = disks.find((disk) => diskId(disk) === system?.[0])
+  const only = kept ?? (disks.length === 1 && system === undefined ? disks[0] : undefined)
+  if (only !== undefined) return { targets: [target('system', only)], disks: new Map([['system', [diskId(only)]]]), missing: [] }
+  if (system !== undefined) return { targets: null, disks: new Map([['system', system]]), missing: lost({ node, machine, report }, 'system', system) }
+  if (disks.length === 0) {
     report(error('DISKS_TOO_FEW', node.site.at, `Machine ${machine.id}, which ${node.name} has, has no disk.`))
   } else {
     report(error('HARDWARE_UNDECLARED', rangeOfField(node.site, ['hardware']), `Machine ${machine.id}, which ${node.name} has, has ${disks.length} disks, and nothing says which one the system goes on.`, { detail: `Its disks: ${listDisks(disks)}.`, fix: 'Add a `hardware` document that chooses the disk `system`, and name it in the node or in a rule.' }))
   }
-  return null
+  return NONE
 }
 
-interface DeclaredChoice {
+interface OnMachine {
   readonly node: BoundNode
   readonly machine: BoundMachine
-  readonly hardware: Located<HardwareDocument>
   readonly report: Report
 }
 
-function chooseDeclared({ node, machine, hardware, report }: DeclaredChoice): readonly InstallTarget[] | null {
-  const free = new Set(machine.facts.disks)
-  const targets: InstallTarget[] = []
+interface DeclaredChoice extends OnMachine, DiskQuestion {
+  readonly hardware: Located<HardwareDocument>
+}
+
+function chooseDeclared({ node, machine, hardware, locked, report }: DeclaredChoice): ChosenDisks {
   const entries = Object.entries(hardware.value.disks ?? {})
+  const there = new Map(machine.facts.disks.map((disk) => [diskId(disk), disk]))
+  const free = new Map(there)
+  const kept = new Map<string, readonly string[]>()
+  for (const [entry, { choose }] of entries) {
+    const ids = (locked.get(entry) ?? []).filter((id) => !there.has(id) || matches(choose, there.get(id) as DiskFact)).slice(0, choose.count ?? 1)
+    for (const id of ids) free.delete(id)
+    kept.set(entry, ids)
+  }
+  const targets: InstallTarget[] = []
+  const disks = new Map<string, readonly string[]>()
+  const missing: Missing[] = []
   let complete = true
   for (const [entry, { choose, onInstall }] of entries) {
-    const at = ['disks', entry] as const
     const wanted = choose.count ?? 1
-    const chosen = [...free].filter((disk) => matches(choose, disk)).slice(0, wanted)
-    for (const disk of chosen) free.delete(disk)
+    const before = kept.get(entry) ?? []
+    const added = [...free].filter(([, disk]) => matches(choose, disk)).slice(0, wanted - before.length).map(([id]) => id)
+    for (const id of added) free.delete(id)
+    const chosen = [...before, ...added]
+    disks.set(entry, chosen)
     if (chosen.length < wanted) {
       complete = false
-      report(error('DISKS_TOO_FEW', rangeOf(hardware.source, [...at, 'choose']), `Machine ${machine.id}, which ${node.name} has, has ${chosen.length} of the ${wanted} disk${wanted === 1 ? '' : 's'} that ${hardware.value.name} chooses for ${entry}.`, { detail: `Its disks: ${listDisks(machine.facts.disks)}.` }))
+      report(error('DISKS_TOO_FEW', rangeOf(hardware.source, ['disks', entry, 'choose']), `Machine ${machine.id}, which ${node.name} has, has ${chosen.length} of the ${wanted} disk${wanted === 1 ? '' : 's'} that ${hardware.value.name} chooses for ${entry}.`, { detail: `Its disks: ${listDisks(machine.facts.disks)}.` }))
     }
-    if (onInstall === 'wipe') targets.push(...chosen.map((disk) => target(entry, disk)))
+    const gone = chosen.filter((id) => !there.has(id))
+    missing.push(...lost({ node, machine, report }, entry, gone))
+    if (onInstall !== 'wipe') continue
+    if (gone.length > 0) complete = false
+    targets.push(...chosen.flatMap((id) => (there.has(id) ? [target(entry, there.get(id) as DiskFact)] : [])))
   }
   if (complete && !targets.some(({ entry }) => entry === 'system')) {
     report(error('HARDWARE_UNDECLARED', rangeOf(hardware.source, ['disks'], 'key'), `${hardware.value.name} chooses no disk for the system that an install may write.`, { fix: 'Add an entry `system` with `onInstall: wipe`.' }))
-    return null
+    complete = false
   }
-  return complete ? targets : null
+  return { targets: complete ? targets : null, disks, missing }
+}
+
+/** Says which chosen disks are not in the machine any more. */
+function lost({ node, machine, report }: OnMachine, entry: string, ids: readonly string[]): readonly Missing[] {
+  return ids.map((id) => {
+    const because = `disk ${id}, which ${node.name} has as ${entry}, is not in machine ${machine.id} any more`
+    report(warning('DISK_MISSING', rangeOfField(node.site, ['hardware']), `Disk ${because.slice('disk '.length)}.`, { detail: `Its disks: ${listDisks(machine.facts.disks)}.`, fix: `Put it back, or take ${JSON.stringify(`${node.name}/${entry}`)} out of \`disks\` in site.lock.json, so that another one is chosen.` }))
+    return { what: 'disk', for: `node/${node.name}`, because }
+  })
 }
 
 function matches(choice: Choice, disk: DiskFact): boolean {
@@ -72,5 +124,5 @@ function target(entry: string, disk: DiskFact): InstallTarget {
 }
 
 function listDisks(disks: readonly DiskFact[]): string {
-  return disks.map((disk) => `${disk.bus} ${disk.model === '' ? '' : `${disk.model} `}${disk.serial === '' ? diskId(disk) : `serial ${disk.serial}`}, ${disk.bytes} bytes`).join('; ')
+  return disks.length === 0 ? 'none' : disks.map((disk) => `${disk.bus} ${disk.model === '' ? '' : `${disk.model} `}${disk.serial === '' ? diskId(disk) : `serial ${disk.serial}`}, ${disk.bytes} bytes`).join('; ')
 }

@@ -22,6 +22,15 @@ export function checkLock(lock: Located<Lock> | null, report: Report): void {
   }
   once('claims', (_, machine) => machine, 'machine')
   once('addresses', (key, address) => `${key.slice(0, key.indexOf('/'))}/${address}`, 'address')
+  const disks = new Map<string, string>()
+  for (const [key, ids] of Object.entries(value.disks ?? {})) {
+    for (const [i, id] of ids.entries()) {
+      const identity = `${key.slice(0, key.indexOf('/'))} ${id}`
+      const other = disks.get(identity)
+      if (other === undefined) disks.set(identity, key)
+      else report(error('LOCK_CONFLICT', rangeOf(source, ['disks', key, i]), `${other} and ${key} both have disk ${id}.`, { related: [{ message: `${other} has it here`, range: rangeOf(source, ['disks', other]) }], fix: 'Take away the line that is wrong.' }))
+    }
+  }
   for (const [key, { members }] of Object.entries(value.bindings)) {
     const seen = new Map<number, string>()
     for (const [node, index] of Object.entries(members)) {

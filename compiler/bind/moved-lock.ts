@@ -18,6 +18,8 @@ export function movedLock(lock: Lock, nodes: Site['nodes']): Lock {
     bindings: Object.fromEntries(
       Object.entries(lock.bindings).map(([key, { members, next, founder }]) => [key, { members: keys(members, rename), next, ...(founder === undefined ? {} : { founder: rename(founder) }) }]),
     ),
+    // `node/entry`.
+    disks: keys(lock.disks ?? {}, (key) => key.split('/').map((part, i) => (i === 0 ? rename(part) : part)).join('/')),
     // `network/node`, and `network/node/6`.
     addresses: keys(lock.addresses, (key) => key.split('/').map((part, i) => (i === 1 ? rename(part) : part)).join('/')),
   }

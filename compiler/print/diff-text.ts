@@ -36,6 +36,8 @@ export function quietLines(grouped: Grouped): readonly string[] {
   const words = grouped.quiet.map(({ kind, names }) => {
     if (kind === 'stage') return `stages ${names.length > 4 ? count(names.length, 'artifact set') : names.join(', ')}`
     if (kind === 'discover') return `looks for ${cut(foldNames(names), 60)}`
+    if (kind === 'protect') return `protects ${cut(foldNames(names), 60)}`
+    if (kind === 'unprotect') return `ends the protection of ${cut(foldNames(names), 50)}`
     return `passes ${count(names.length, kind)}`
   })
   return words.length === 0 ? [] : wrap(`Also ${words.join('; ')}.`, WIDTH - 2).map((line) => `  ${line}`)

@@ -37,20 +37,25 @@ export interface Grouped {
   /** Node → how many roles run again only because it is installed anew. */
   readonly following: ReadonlyMap<string, number>
   /** Work on no node, or that leaves no trace there: what, and how often. */
-  readonly quiet: readonly { readonly kind: 'stage' | 'discover' | 'barrier' | 'gate'; readonly names: readonly string[] }[]
+  readonly quiet: readonly { readonly kind: QuietKind; readonly names: readonly string[] }[]
 }
+
+type QuietKind = 'stage' | 'discover' | 'barrier' | 'gate' | 'protect' | 'unprotect'
 
 /** Groups changes for printing: removals, releases, installs, roles; what an install brings along is counted with it. */
 export function groupChanges(changes: Changes): Grouped {
   const anew = new Set(changes.changes.filter((one) => one.step.kind === 'install').map((one) => one.step.node ?? ''))
   const following = new Map<string, number>()
   const brought = new Map<string, string[]>()
-  const quiet = new Map<'stage' | 'discover' | 'barrier' | 'gate', string[]>()
+  const quiet = new Map<QuietKind, string[]>()
   const groups = new Map<string, { readonly head: Omit<ChangeGroup, 'variants'>; readonly changes: Change[] }>()
   for (const one of changes.changes) {
     const { step } = one
     if (step.kind === 'stage' || step.kind === 'discover' || step.kind === 'barrier' || step.kind === 'gate') {
-      quiet.set(step.kind, [...(quiet.get(step.kind) ?? []), step.node ?? step.id.slice(step.id.indexOf('/') + 1)])
+      const kind = quietKind(step.kind, one)
+      const names = quiet.get(kind) ?? []
+      quiet.set(kind, names)
+      names.push(step.node ?? step.id.slice(step.id.indexOf('/') + 1))
       continue
     }
     if (one.consequence !== 'wipe' && anew.has(step.node ?? '') && one.causes.some((cause) => cause.kind === 'reinstalled')) {
@@ -67,6 +72,13 @@ export function groupChanges(changes: Changes): Grouped {
   }
   const list = [...groups.values()].map((group): ChangeGroup => ({ ...group.head, variants: variantsOf(group.changes, brought) }))
   return { groups: list.toSorted(worstFirst), following, quiet: [...quiet].map(([kind, names]) => ({ kind, names })) }
+}
+
+/** A node that is discovered again only because of its `protect` is found already. */
+function quietKind(kind: 'stage' | 'discover' | 'barrier' | 'gate', { causes }: Change): QuietKind {
+  const [cause] = causes
+  if (kind !== 'discover' || causes.length !== 1 || cause?.path !== 'protect') return kind
+  return cause.after === true ? 'protect' : 'unprotect'
 }
 
 /** The nodes of a group, in its order. */

@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { codes, compiled, compileTexts, documentOf, machine, stepOf } from '../compiling.ts'
+import { codes, compiled, compileTexts, documentOf, lockFile, machine, stepOf } from '../compiling.ts'
+import type { MachineWish, Texts } from '../compiling.ts'
 
 const NODE = 'kind: node\nname: a\nos: debian-12\nmachine: { serial: S }\n'
 const HARDWARE = 'kind: hardware\nname: h\ndisks:\n  system: { choose: { rotational: false, minBytes: 100 }, onInstall: wipe }\n  data: { choose: {}, onInstall: keep }\n'
@@ -44,6 +46,66 @@ describe('disks', () => {
     const { plan } = compiled({ 'a.yaml': NODE.replace('debian-12', 'there'), 'o.yaml': os, ...machine('m1', { serial: 'S', disks: [{ serial: '1' }, { serial: '2' }] }) })
     expect(stepOf(plan, 'install@a')).toMatchObject({ destructive: false, artifacts: [], needs: [{ step: 'discover@a' }] })
     expect(documentOf(plan, 'install@a')['install']).toMatchObject({ method: 'joined', rootfs: null, targets: [] })
+  })
+})
+
+describe('chosen disks', () => {
+  const HARD = 'kind: hardware\nname: h\ndisks:\n  system: { choose: { rotational: false }, onInstall: wipe }\n  logs: { choose: {}, onInstall: wipe }\n  data: { choose: { rotational: true }, onInstall: keep }\n'
+  const site = (disks: MachineWish['disks'], hard = HARD): Texts => ({ 'a.yaml': `${NODE}hardware: h\n`, 'h.yaml': hard, ...machine('m1', { serial: 'S', disks: disks ?? [] }) })
+  const targets = (files: Texts) => (documentOf(compiled(files).plan, 'install@a')['install'] as unknown as { targets: { entry: string; serial: string }[] }).targets.map(({ entry, serial }) => `${entry} ${serial}`)
+  const R = { serial: 'R', rotational: true }
+  const first = compiled(site([{ serial: 'B' }, { serial: 'C' }, R]))
+
+  test('stay chosen when another one comes that would have been chosen first', () => {
+    expect(first.lock.disks).toEqual({ 'a/system': ['serial:B'], 'a/logs': ['serial:C'], 'a/data': ['serial:R'] })
+    const more = site([{ serial: 'A' }, { serial: 'Q', rotational: true }, { serial: 'C' }, R, { serial: 'B' }])
+    expect(targets(more)).toEqual(['system A', 'logs Q'])
+    expect(targets({ ...more, ...lockFile(first.lock) })).toEqual(['system B', 'logs C'])
+    const alone = compiled({ 'a.yaml': NODE, ...machine('m1', { serial: 'S', disks: [{ serial: 'D' }] }) })
+    expect(targets({ 'a.yaml': NODE, ...machine('m1', { serial: 'S', disks: [{ serial: 'A' }, { serial: 'D' }] }), ...lockFile(alone.lock) })).toEqual(['system D'])
+  })
+
+  test('that went away are missed by name, and no other one stands in', () => {
+    const result = compiled({ ...site([{ serial: 'A' }, { serial: 'C' }, R]), ...lockFile(first.lock) })
+    expect(result.plan.missing).toEqual([{ what: 'disk', for: 'node/a', because: 'disk serial:B, which a has as system, is not in machine m1 any more' }])
+    expect(codes(result)).toEqual(['DISK_MISSING a.yaml:5:11'])
+    expect(stepOf(result.plan, 'install@a')).toMatchObject({ attributes: null, once: null })
+    expect(result.lock.disks).toEqual(first.lock.disks)
+    const kept = compiled({ ...site([{ serial: 'B' }, { serial: 'C' }]), ...lockFile(first.lock) })
+    expect([codes(kept), stepOf(kept.plan, 'install@a').once]).toEqual([['DISK_MISSING a.yaml:5:11'], stepOf(first.plan, 'install@a').once])
+    const only = compiled({ 'a.yaml': NODE, ...machine('m1', { serial: 'S', disks: [{ serial: 'D' }] }) })
+    expect(codes(compiled({ 'a.yaml': NODE, ...machine('m1', { serial: 'S', disks: [{ serial: 'E' }] }), ...lockFile(only.lock) }))).toEqual(['DISK_MISSING a.yaml:2:7'])
+  })
+
+  test('are chosen anew when the document means another one, or the node has another machine', () => {
+    const edited = HARD.replace('{ rotational: false }', '{ serial: A }')
+    expect(targets({ ...site([{ serial: 'A' }, { serial: 'B' }, { serial: 'C' }, R], edited), ...lockFile(first.lock) })).toEqual(['system A', 'logs C'])
+    const elsewhere = { ...site([]), ...machine('m2', { serial: 'S', disks: [{ serial: 'X' }, { serial: 'Y' }, { serial: 'Z', rotational: true }] }), 'inventory/m1.json': JSON.stringify({ kind: 'machine', id: 'm1', facts: JSON.parse(machine('m1', { serial: 'other' })['inventory/m1.json'] ?? '').facts }) }
+    expect(targets({ ...elsewhere, ...lockFile(first.lock) })).toEqual(['system X', 'logs Y'])
+  })
+
+  test('come along with a node that has a new name, and two lines for one disk are a conflict', () => {
+    const moved = { ...site([{ serial: 'A' }, { serial: 'B' }, { serial: 'C' }, R]), 'a.yaml': `${NODE.replace('name: a', 'name: z')}moved: { from: a }\nhardware: h\n`, ...lockFile(first.lock) }
+    expect(compiled(moved).lock.disks).toEqual({ 'z/system': ['serial:B'], 'z/logs': ['serial:C'], 'z/data': ['serial:R'] })
+    const twice = { ...first.lock, disks: { ...first.lock.disks, 'a/logs': ['serial:B'] } }
+    expect(codes(compileTexts({ ...site([{ serial: 'B' }, { serial: 'C' }, R]), ...lockFile(twice) })).map((code) => code.split(' ')[0])).toEqual(['LOCK_CONFLICT'])
+  })
+
+  test('never move, whatever disks come', () => {
+    const name = fc.string({ minLength: 1, maxLength: 3, unit: fc.constantFrom(...'ABCXYZ019') })
+    const disk = fc.record({ serial: name, rotational: fc.boolean(), bytes: fc.constantFrom(10, 1000, 100_000) })
+    const shelf = fc.uniqueArray(disk, { selector: ({ serial }) => serial, maxLength: 6 })
+    const must = [{ serial: 'S1' }, { serial: 'S2' }, { serial: 'R1', rotational: true }]
+    fc.assert(
+      fc.property(shelf, shelf, (before, more) => {
+        const old = compiled(site([...before, ...must]))
+        const come = more.filter(({ serial }) => !before.some((each) => each.serial === serial))
+        const now = compiled({ ...site([...come, ...must, ...before]), ...lockFile(old.lock) })
+        expect(now.lock.disks).toEqual(old.lock.disks)
+        expect(stepOf(now.plan, 'install@a').once).toBe(stepOf(old.plan, 'install@a').once)
+      }),
+      { numRuns: 30 },
+    )
   })
 })
 
