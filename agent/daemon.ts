@@ -47,6 +47,8 @@ export interface DaemonOptions {
 
 /** For how long a run stays open only because machines are waited for. It goes on by itself when one turns up later. */
 const PATIENCE_MS = 30 * 60_000
+/** Milliseconds between tries to serve an interface that was not there. */
+const RETRY_MS = 5_000
 const DEFAULT_LIMITS = { running: 200, install: 20 }
 
 /**
@@ -80,7 +82,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   await append([{ type: 'agent.started', data: { version: packageJson.version, node: settings.node } }])
 
   // Content: what is staged, and who stages it. Until the branch has compiled, the plan is that of the last run.
-  let keeper: SiteKeeper | undefined
+  let keeper: SiteKeeper | null = null
   let lastPlan = (): Plan | null => null
   const plan = (): Plan | null => keeper?.current?.plan ?? lastPlan()
   const admin = (): string => plan()?.site.admin.address ?? '127.0.0.1'
@@ -157,6 +159,11 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       })
     },
   }))
+  // An interface that had no cable or no address gets its services when it has.
+  using _retrying = every(RETRY_MS, () => {
+    const last = plan()
+    if (last !== null && !boot.complete) boot.follow(last, signal).catch((error: unknown) => log('boot services', { error: String(error) }))
+  })
   const discovery = stager.discovery({ signal, onProgress: message => log('discovery image', { message }) }).then(
     made => {
       image = made
@@ -237,6 +244,11 @@ function publishAfterSteps(store: { subscribe(listener: (events: readonly { read
       subscription[Symbol.dispose]()
     },
   }
+}
+
+function every(milliseconds: number, callback: () => void): Disposable {
+  const timer = setInterval(callback, milliseconds)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -22,6 +22,8 @@ export interface KeptBoot extends AsyncDisposable {
   follow(plan: Plan, signal: AbortSignal): Promise<void>
   /** True when at least one interface is served. */
   readonly serving: boolean
+  /** True when all that the last plan asks for is served; else follow() again later: a cable may be plugged in. */
+  readonly complete: boolean
 }
 
 /** Starts nothing yet: what is served follows from the first plan. */
@@ -30,13 +32,22 @@ export function keepBoot(options: KeepBootOptions): KeptBoot {
   let served = ''
   let problems = ''
   const reservations = new Map<string, readonly Reservation[]>()
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const next = last.then(work)
+    last = next.catch(() => undefined)
+    return next
+  }
   const current = (network: string): readonly Reservation[] => reservations.get(network) ?? []
 
   return {
+    get complete() {
+      return problems === ''
+    },
     get serving() {
       return services !== undefined
     },
-    async follow(plan, signal) {
+    follow: (plan, signal) => inTurn(async () => {
       for (const network of Object.keys(plan.networks)) reservations.set(network, networkReservations(plan, network, options.factsOf))
       const wanted = bootInterfaces(plan, options.node, { reservations: current, addressOf })
       if (wanted.problems.join('\n') !== problems) options.onProblems(wanted.problems)
@@ -49,11 +60,11 @@ export function keepBoot(options: KeepBootOptions): KeptBoot {
       served = ''
       if (wanted.interfaces.length > 0) services = await serveBoot({ ...options, interfaces: wanted.interfaces, signal })
       served = next
-    },
-    async [Symbol.asyncDispose]() {
+    }),
+    [Symbol.asyncDispose]: () => inTurn(async () => {
       await services?.[Symbol.asyncDispose]()
       services = undefined
-    },
+    }),
   }
 }
 
