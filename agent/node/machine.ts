@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { DiskState, Facts } from '../../schemas/inventory.ts'
@@ -9,7 +9,7 @@ import type { RunTask, TaskContext, TaskEnd } from './executor.ts'
 import { collectFacts } from './facts/collect.ts'
 import { openSystemFiles } from './facts/system-files.ts'
 import type { AgentRuntime } from './imaging/agent-files.ts'
-import { unmountLeftovers } from './imaging/mounts.ts'
+import { removeTree } from './remove-tree.ts'
 import { mustRun, runProgram } from './run-program.ts'
 import { runInstall } from './tasks/install.ts'
 import { runRole } from './tasks/role.ts'
@@ -48,8 +48,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
     return fresh
   }
   // First of all: what is mounted there may be this machine's own /dev.
-  await unmountLeftovers(options.work)
-  await rm(options.work, { recursive: true, force: true, maxRetries: 3 })
+  await removeTree(options.work)
   await mkdir(options.work, { recursive: true, mode: 0o700 })
   const install = async (task: Extract<Task, { kind: 'install' }>, context: TaskContext): Promise<TaskEnd> => {
     try {

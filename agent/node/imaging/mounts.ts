@@ -1,6 +1,5 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { NodeError } from '../node-error.ts'
 import { mustRun, runProgram } from '../run-program.ts'
 
 /** What is mounted below one folder; all of it is unmounted, last first, when the scope ends, also after a failure. */
@@ -39,28 +38,4 @@ export function openMounts(root: string, { signal }: { readonly signal: AbortSig
       }
     },
   }
-}
-
-/**
- * Unmounts whatever an agent that was killed left mounted below a folder, last first.
- *
- * @throws {NodeError} PROGRAM_FAILED when something stays: then nothing below the folder may be removed, since it could be
- *   the machine's own /dev.
- */
-export async function unmountLeftovers(folder: string): Promise<void> {
-  const { signal } = new AbortController()
-  const leftovers = await mountedBelow(folder)
-  for (const target of leftovers.toReversed()) {
-    const { exitCode } = await runProgram(['umount', target], { signal })
-    if (exitCode !== 0) await mustRun(['umount', '-l', target], { signal })
-  }
-  const [stays] = await mountedBelow(folder)
-  if (stays !== undefined) throw new NodeError('PROGRAM_FAILED', `${stays} cannot be unmounted`)
-}
-
-/** Spaces and the like are octal in /proc/self/mounts (proc(5)). */
-async function mountedBelow(folder: string): Promise<string[]> {
-  const text = await readFile('/proc/self/mounts', 'utf8')
-  return text.split('\n').map((line) => (line.split(' ')[1] ?? '').replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
-    .filter((target) => target.startsWith(`${folder}/`))
 }

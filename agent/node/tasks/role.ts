@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { RoleTask } from '../../../schemas/protocol.ts'
 import type { Json } from '../../../schemas/shape.ts'
@@ -6,6 +6,7 @@ import { chooseJig } from '../../jigs/choose-jig.ts'
 import type { JigInput, JigOutcome } from '../../jigs/jig.ts'
 import type { TaskContext, TaskEnd } from '../executor.ts'
 import { NodeError } from '../node-error.ts'
+import { removeTree } from '../remove-tree.ts'
 import { programEnvironment, runProgram } from '../run-program.ts'
 import { placeContent } from './content.ts'
 import { installPackages } from './packages.ts'
@@ -56,7 +57,8 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
     if (outcome.kind !== 'failed') redact = withProvided(redact, outcome, task)
     return checked(outcome, task, redact)
   } finally {
-    await rm(work, { recursive: true, force: true, maxRetries: 3 })
+    // How the step ended is what it is, also when its folder cannot be removed; the next start of the agent does that.
+    await removeTree(work).catch((error: unknown) => quiet.output('progress', `the working folder stays: ${(error as Error).message}`))
   }
 }
 
