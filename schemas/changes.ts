@@ -1,6 +1,6 @@
 import { CONSEQUENCES } from './documents/words.ts'
 import { stepShape } from './plan.ts'
-import { anything, boolean, integer, list, literal, map, nullable, object, oneOf, string } from './shape.ts'
+import { anything, boolean, integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
 
 /** Why a step is to run: what differs, and which line of the site says so. */
@@ -34,6 +34,7 @@ const change = object({
   disks: list(disk),
   needsApproval: boolean(),
   protectedBy: nullable(string({}, 'file:line:column of the node, now or at the base, whose `protect` refuses it.')),
+  heldBy: optional(string({}, 'Of an install: the node that the base has on this machine, that stays in the site and was not released.')),
 })
 export type Change = TypeOf<typeof change>
 

@@ -34,7 +34,7 @@ export const statusShape = object({
   nodes: list(object({ name: string(), machine: nullable(string()), os: nullable(string()), address: nullable(string()), connected: nullable(oneOf(['discovery', 'installed'])), doing: string({}, 'In words, for people.') })),
   machines: list(object({ id: string(), node: nullable(string()), summary: string() })),
   steps: list(stepStatus),
-  refusals: list(object({ step: string(), node: nullable(string()), at: string({}, 'file:line:column of the protected node.') }), {}, 'Steps of the last run that `protect` keeps from running.'),
+  refusals: list(object({ step: string(), node: nullable(string()), because: string() }), {}, 'Steps of the last run that must not run as things are: protected nodes, machines of others.'),
   approvals: list(object({ step: string(), node: string(), machine: string(), disks: list(disk) })),
 })
 export type Status = TypeOf<typeof statusShape>

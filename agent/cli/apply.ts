@@ -19,7 +19,7 @@ const REFUSED = 3
 /**
  * `crowbar apply`: hands over a commit and follows the run to its end.
  *
- * @returns 0 complete or nothing to do, 1 failed or the site is at fault, 3 something waits for an approval or is refused by `protect`.
+ * @returns 0 complete or nothing to do, 1 failed or the site is at fault, 3 something waits for an approval or must not run as things are.
  */
 export async function applyCommand(options: ApplyOptions): Promise<number> {
   const client = controlClient(options.socket)

@@ -2,6 +2,7 @@ import { approvalFor, approvalKey } from '../../schemas/approval.ts'
 import type { Approval, Changes } from '../../schemas/changes.ts'
 import type { InstallDocument } from '../../schemas/install.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { refusalOf } from '../../schemas/refusal.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 import type { State } from '../state/state.ts'
 
@@ -13,7 +14,7 @@ export function approvable(plan: Plan, changes: Changes, state: State): Readonly
   const found = new Map<string, Approval>()
   for (const change of changes.changes) {
     const { step } = change
-    if (!change.needsApproval || change.protectedBy !== null || step.node === null || approvalKey(step) === null) continue
+    if (!change.needsApproval || refusalOf(change) !== null || step.node === null || approvalKey(step) === null) continue
     const machine = plan.nodes[step.node]?.machine ?? null
     const disks = machine === null ? undefined : state.machines.get(machine)?.disks
     if (machine === null || disks === undefined || disks.length === 0) continue

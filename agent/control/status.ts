@@ -1,6 +1,7 @@
 import type { Changes } from '../../schemas/changes.ts'
 import type { Status, StepState as StepWord, StepStatus } from '../../schemas/control.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { refusalOf } from '../../schemas/refusal.ts'
 import type { Schedule } from '../engine/schedule.ts'
 import type { MachineRecord, State, StepState } from '../state/state.ts'
 
@@ -44,7 +45,10 @@ export function describeStatus(sources: StatusSources): Status {
     })),
     machines: [...state.machines.values()].map(machine => ({ id: machine.id, node: nodeOf(machine, plan), summary: summarise(machine) })),
     steps,
-    refusals: (state.run === null ? [] : (sources.changes?.changes ?? [])).flatMap(({ step, protectedBy }) => (protectedBy === null ? [] : [{ step: step.id, node: step.node, at: protectedBy }])),
+    refusals: (state.run === null ? [] : (sources.changes?.changes ?? [])).flatMap((change) => {
+      const because = refusalOf(change)
+      return because === null ? [] : [{ step: change.step.id, node: change.step.node, because }]
+    }),
     approvals: approvalsOf(sources),
   }
 }

@@ -1,10 +1,11 @@
 import type { StepState } from '../state/state.ts'
+import { refusalOf } from '../../schemas/refusal.ts'
 import { ancestors } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
 
 /** Why a step may not start now. `code` is for programs, `message` for people. */
 export interface BlockReason {
-  readonly code: 'NEEDS' | 'NODE_BUSY' | 'NODE_DEFERRED' | 'REMOVAL_FIRST' | 'FROZEN' | 'LIMIT' | 'MEMBERS' | 'WAITING' | 'RETRY' | 'UNKNOWN' | 'EXCLUDED' | 'CANCELLED' | 'PROTECTED'
+  readonly code: 'NEEDS' | 'NODE_BUSY' | 'NODE_DEFERRED' | 'REMOVAL_FIRST' | 'FROZEN' | 'LIMIT' | 'MEMBERS' | 'WAITING' | 'RETRY' | 'UNKNOWN' | 'EXCLUDED' | 'CANCELLED' | 'REFUSED'
   readonly message: string
   /** The step that it waits for, when it is one. */
   readonly step?: string
@@ -58,7 +59,7 @@ type Standing = 'done' | 'failed' | 'running' | 'open'
  *
  * A step starts when everything in the run that it needs is done and its node is free. A failed step fences its node:
  * what needs it and whatever else is left on its node is skipped, and all other branches go on. A node of which a step
- * waits for a person does nothing else but what that step needs; one of which `protect` refuses a step does nothing.
+ * waits for a person does nothing else but what that step needs; one of which a step is refused does nothing.
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { work } = input
@@ -132,8 +133,8 @@ interface View {
   readonly fenced: ReadonlyMap<string, string>
   /** Node → the step that waits for a person, and what may still run for it. */
   readonly deferred: ReadonlyMap<string, Deferral>
-  /** Node → the step that its `protect` refuses, and where that is. */
-  readonly refused: ReadonlyMap<string, { readonly step: string; readonly at: string }>
+  /** Node → the step that must not run, and why. */
+  readonly refused: ReadonlyMap<string, { readonly step: string; readonly why: string }>
   /** Node → a removal that comes first. */
   readonly removing: ReadonlyMap<string, string>
   readonly running: number
@@ -167,13 +168,13 @@ function look(input: ScheduleInput): View {
   for (const id of active) occupy(id, work.items.get(id)?.step.node ?? steps.get(id)?.node ?? null, work.items.get(id)?.step.kind)
 
   const deferred = new Map<string, Deferral>()
-  const refused = new Map<string, { readonly step: string; readonly at: string }>()
+  const refused = new Map<string, { readonly step: string; readonly why: string }>()
   const removing = new Map<string, string>()
   for (const item of work.order) {
     const node = item.step.node
     if (node === null || standing.get(item.id) !== 'open') continue
-    const at = item.change?.protectedBy ?? null
-    if (at !== null && !refused.has(node)) refused.set(node, { step: item.id, at })
+    const why = item.change === undefined ? null : refusalOf(item.change)
+    if (why !== null && !refused.has(node)) refused.set(node, { step: item.id, why })
     if (!deferred.has(node) && waitsForPerson(item, input)) {
       deferred.set(node, { step: item.id, allowed: ancestors(item.id, work.items), unknown: current(item, steps)?.status === 'unknown' })
     }
@@ -233,8 +234,7 @@ function reasonsAgainst(item: WorkItem, input: ScheduleInput, view: View): Block
   const refused = step.node === null ? undefined : view.refused.get(step.node)
   if (refused !== undefined) {
     // Whole, so that no success of another step tells the ledger that the protection is over.
-    const message = refused.step === item.id ? `${step.node} is protected at ${refused.at}: take \`protect\` away in a commit of its own and apply that first` : `${step.node} is protected, which refuses ${refused.step}`
-    reasons.push({ code: 'PROTECTED', message, step: refused.step })
+    reasons.push({ code: 'REFUSED', message: refused.step === item.id ? refused.why : `${refused.step} is refused, and so ${step.node} is left alone`, step: refused.step })
   }
   const deferred = step.node === null ? undefined : view.deferred.get(step.node)
   if (deferred !== undefined && deferred.step !== item.id && !deferred.allowed.has(item.id)) {

@@ -32,6 +32,9 @@ export interface ChangeOptions {
  * under a plan without it, and its discover step, whose document says it, is one. So what protects a node is taken away
  * by one change and the node is wiped by another.
  *
+ * An install on a machine that the base has for another node of the plan says so (`heldBy`) and must not run: that node
+ * has to leave it first, by changes of its own. One that left the site is released first, in the same changes.
+ *
  * Policies are judged over the result by whoever has them; `violations` is empty here.
  */
 export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): Changes {
@@ -68,7 +71,10 @@ function baseOf(ledger: Ledger): Changes['base'] {
 
 function holdersOf(base: Ledger): ReadonlyMap<string, string> {
   const holders = new Map<string, string>()
-  for (const node of Object.values(base.nodes)) if (node.machine !== null && node.incarnation !== null) holders.set(node.machine, node.node)
+  for (const node of Object.values(base.nodes)) {
+    const holds = node.incarnation !== null || Object.hasOwn(node.attempted, `install@${node.node}`)
+    if (node.machine !== null && holds) holders.set(node.machine, node.node)
+  }
   return holders
 }
 

@@ -18,7 +18,7 @@ export type BareChange = Omit<Change, 'causes' | 'needsApproval' | 'protectedBy'
 export interface Sides {
   readonly base: Ledger
   readonly plan: Plan
-  /** Machine → the node that the base has installed on it. */
+  /** Machine → the node that the base has installed on it, or began to. */
   readonly holders: ReadonlyMap<string, string>
 }
 
@@ -36,11 +36,10 @@ function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Si
   const seen = machine !== null && Object.hasOwn(base.machines, machine) ? (base.machines[machine]?.disks ?? null) : null
   const before = verdict.entry === null ? null : installDocument(verdict.entry.step, base.values)
   const causes = [...entryCauses(verdict.entry, verdict.attempted), ...installCauses(before, install)]
-  if (machine !== null) {
-    const holder = holders.get(machine)
-    if (holder !== undefined && holder !== step.node) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
-  }
-  return { step, ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: installDisks(step, install, seen ?? []) }
+  const holder = machine === null ? undefined : holders.get(machine)
+  const other = holder !== undefined && holder !== step.node
+  if (other) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
+  return { step, ...(other && Object.hasOwn(plan.nodes, holder) ? { heldBy: holder } : {}), ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: installDisks(step, install, seen ?? []) }
 }
 
 function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {

@@ -1,5 +1,6 @@
 import type { Change, Changes } from '../../schemas/changes.ts'
 import type { Diagnostic, Range } from '../../schemas/diagnostic.ts'
+import { refusalOf } from '../../schemas/refusal.ts'
 import { renderGithub } from '../diagnostics/render-github.ts'
 
 /** What needs a reviewer's eye as annotations on the lines that cause it: everything from `remove` upwards. */
@@ -8,11 +9,13 @@ export function changesGithub(changes: Changes): string {
   return renderGithub([...serious.map(annotationOf), ...changes.violations.map(({ policy, level, message, at }) => ({ code: 'POLICY', severity: level === 'deny' ? ('error' as const) : ('warning' as const), summary: `${policy}: ${message}`, ...placed(at), related: [] }))])
 }
 
-function annotationOf({ step, consequence, certain, disks, needsApproval, protectedBy, causes }: Change): Diagnostic {
+function annotationOf(change: Change): Diagnostic {
+  const { step, consequence, certain, disks, needsApproval, causes } = change
+  const refusal = refusalOf(change)
   const wiped = disks.filter(({ fate }) => fate === 'wiped').map(({ serial, id, summary }) => `${serial === '' ? id : serial} (${summary})`)
-  const words = [`${step.id}: ${certain ? '' : 'may be '}${consequence}`, ...wiped.map((disk) => `wipes ${disk}`), ...(needsApproval ? ['needs an approval'] : []), ...(protectedBy === null ? [] : [`refused: protected at ${protectedBy}`])]
+  const words = [`${step.id}: ${certain ? '' : 'may be '}${consequence}`, ...wiped.map((disk) => `wipes ${disk}`), ...(needsApproval ? ['needs an approval'] : []), ...(refusal === null ? [] : [`refused: ${refusal}`])]
   const at = causes.find((cause) => cause.at !== null)?.at ?? null
-  return { code: consequence.toUpperCase(), severity: protectedBy === null ? 'warning' : 'error', summary: words.join(', '), ...placed(at), related: [] }
+  return { code: consequence.toUpperCase(), severity: refusal === null ? 'warning' : 'error', summary: words.join(', '), ...placed(at), related: [] }
 }
 
 function placed(at: string | null): { readonly range?: Range } {

@@ -5,6 +5,7 @@ import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { change } from '../change/change.ts'
 import type { ChangeOptions } from '../change/change.ts'
+import { refusalOf } from '../../schemas/refusal.ts'
 import type { DiffOptions } from '../print/diff-options.ts'
 import { findLedger } from './base.ts'
 import { readSide } from './diff-side.ts'
@@ -37,7 +38,7 @@ export async function diffCommand(base: string | undefined, head: string | undef
   const all = change(from.ledger, to.plan, { ...from.options, ...(to.kind === 'site' ? { at: placesOf(to.compiled) } : {}) })
   const changes = filterChanges(all, options)
   await print(changes, to, { format, maxBytes, full: options.full === true, machines: machinesOf(from.ledger, to) })
-  if (changes.changes.some(({ protectedBy }) => protectedBy !== null) || changes.violations.some(({ level }) => level === 'deny')) return EXIT.refused
+  if (changes.changes.some((one) => refusalOf(one) !== null) || changes.violations.some(({ level }) => level === 'deny')) return EXIT.refused
   return changes.changes.length > 0 ? EXIT.changes : EXIT.done
 }
 

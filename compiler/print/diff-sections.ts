@@ -190,6 +190,10 @@ function permissionLines(group: ChangeGroup, full: boolean): readonly string[] {
     const places = [...new Set(changes.map((one) => one.protectedBy ?? ''))]
     return labelled('refused', `protected by ${places.slice(0, 4).join(', ')}${places.length > 4 ? ', ...' : ''}`)
   }
+  if (group.permission === 'held') {
+    const held = changes.map((one) => `${one.step.node ?? ''} by ${one.heldBy ?? ''}`)
+    return labelled('refused', `the machine is held: ${held.slice(0, 4).join(', ')}${held.length > 4 ? ', ...' : ''}`)
+  }
   if (group.permission !== 'needs approval') return []
   const steps = changes.length <= 3 || group.kind !== 'install' ? changes.slice(0, 3).map((one) => one.step.id).join(', ') : `install@${foldNames(nodesOf(group))}`
   const rest = changes.length > 3 && group.kind !== 'install' ? ` and ${changes.length - 3} more` : ''

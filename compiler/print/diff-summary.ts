@@ -12,7 +12,7 @@ export interface SummaryRow {
   readonly label: string
   readonly nodes: number
   readonly what: string
-  /** `NEEDS APPROVAL`, `APPROVE LATER`, `PROTECTED`, or empty. */
+  /** `NEEDS APPROVAL`, `APPROVE LATER`, `PROTECTED`, `REFUSED`, or empty. */
   readonly flag: string
 }
 
@@ -41,7 +41,7 @@ export function labelOf(group: Pick<ChangeGroup, 'consequence' | 'certain' | 'ki
 
 /** A row for each group, worst first. */
 export function summaryRows(grouped: Grouped, plan: Plan): readonly SummaryRow[] {
-  const flags = { goes: '', 'needs approval': 'NEEDS APPROVAL', 'approve later': 'APPROVE LATER', protected: 'PROTECTED' } as const
+  const flags = { goes: '', 'needs approval': 'NEEDS APPROVAL', 'approve later': 'APPROVE LATER', protected: 'PROTECTED', held: 'REFUSED' } as const
   return grouped.groups.map((group) => ({ label: labelOf(group), nodes: nodesOf(group).length, what: whatOf(group, plan), flag: flags[group.permission] }))
 }
 

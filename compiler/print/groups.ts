@@ -7,7 +7,7 @@ import { removedId } from '../../schemas/removal-id.ts'
 import type { Plan } from '../../schemas/plan.ts'
 
 /** What happens to a change when nobody does anything more. */
-export type Permission = 'goes' | 'needs approval' | 'approve later' | 'protected'
+export type Permission = 'goes' | 'needs approval' | 'approve later' | 'protected' | 'held'
 
 /** Changes that a reviewer reads as one: the same consequence, of the same work, on many nodes. */
 export interface ChangeGroup {
@@ -89,6 +89,7 @@ export function nodesOf(group: ChangeGroup): readonly string[] {
 /** What a change waits for, or whether it is refused. */
 export function permissionOf(one: Change): Permission {
   if (one.protectedBy !== null) return 'protected'
+  if (one.heldBy !== undefined) return 'held'
   if (!one.needsApproval) return 'goes'
   const seen = one.step.kind !== 'install' || one.disks.some((disk) => disk.fate === 'wiped')
   const known = one.disks.every((disk) => disk.fate === 'kept' || disk.signature !== null)

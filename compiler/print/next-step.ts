@@ -26,7 +26,8 @@ export function aftermath(changes: Changes): readonly string[] {
   const held = by('needs approval')
   const later = by('approve later')
   const refused = by('protected')
-  const waiting = new Set([...held, ...later, ...refused].map((one) => one.step.node))
+  const swapped = by('held')
+  const waiting = new Set([...held, ...later, ...refused, ...swapped].map((one) => one.step.node))
   const others = changes.changes.some((one) => one.step.node !== null && !waiting.has(one.step.node))
   const sentences: string[] = []
   if (changes.commit === null) sentences.push('Commit first: the agent applies commits.')
@@ -37,6 +38,7 @@ export function aftermath(changes: Changes): readonly string[] {
   if (unseen.length > 0) sentences.push(`${nodes(unseen)} ${wait(unseen)} for a look at the disks, then for an approval unless they are blank.`)
   if (unclaimed.length > 0) sentences.push(`${nodes(unclaimed)} ${wait(unclaimed)} for a machine, then for an approval unless ${of(unclaimed) === 1 ? 'its' : 'their'} disks are blank.`)
   if (refused.length > 0) sentences.push(`${nodes(refused)} ${stay(refused)}: protected; take \`protect\` off in a commit of its own first.`)
+  if (swapped.length > 0) sentences.push(`${nodes(swapped)} ${stay(swapped)}: ${foldNames(swapped.map((one) => one.heldBy ?? ''))} ${new Set(swapped.map((one) => one.heldBy)).size === 1 ? 'has' : 'have'} to leave the machine by an apply before: with another machine, or out of the site.`)
   return sentences
 }
 

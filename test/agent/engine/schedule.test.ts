@@ -106,9 +106,11 @@ test('nothing runs on a node of which `protect` refuses a step, and the run ends
   const work = prepareWork({ commit: 'c', plan: whole, changes: { ...changes, changes: changes.changes.map((one) => (one.step.id === 'install@n1' ? { ...one, protectedBy: 'db.yaml:3:1' } : one)) } }, null)
   const now = ask(whole, { work, approved: new Set(['install@n1']) })
   expect(now.start).toEqual(['d/c@n2'])
-  expect(reasons(now, 'discover@n1')).toEqual([['PROTECTED', 'install@n1']])
-  expect(now.blocked.get('install@n1')).toContainEqual({ code: 'PROTECTED', message: 'n1 is protected at db.yaml:3:1: take `protect` away in a commit of its own and apply that first', step: 'install@n1' })
+  expect(reasons(now, 'discover@n1')).toEqual([['REFUSED', 'install@n1']])
+  expect(now.blocked.get('install@n1')).toContainEqual({ code: 'REFUSED', message: 'n1 is protected at db.yaml:3:1: take `protect` away in a commit of its own and apply that first', step: 'install@n1' })
   expect(ask(whole, { work, steps: [state(elsewhere, 'succeeded')] }).done).toBe('partial')
+  const held = { ...work, changes: { ...changes, changes: changes.changes.map((one) => (one.step.id === 'install@n1' ? { ...one, heldBy: 'n9' } : one)) } }
+  expect(reasons(ask(whole, { work: prepareWork(held, null), approved: new Set(['install@n1']) }), 'install@n1')).toContainEqual(['REFUSED', 'install@n1'])
 })
 
 test('removals go before the roles of their node', () => {

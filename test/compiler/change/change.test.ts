@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
 import { ledgerOfPlan } from '../../../compiler/change/ledger-of-plan.ts'
+import { diffText } from '../../../compiler/print/diff-text.ts'
 import { digest } from '../../../schemas/canonical.ts'
 import type { Change, Changes } from '../../../schemas/changes.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
@@ -242,6 +243,35 @@ describe('protect', () => {
     const old = ledgerOfPlan(buildPlan(shielded(SITE)))
     expect(of(change(old.ledger, buildPlan({ nodes: { n1: { os: 'debian-13' } }, roles: [web] }), old.options), 'install@n1').protectedBy).toBe('n1.yaml:3:1')
     expect(of(change(old.ledger, buildPlan({ nodes: {} }), old.options), 'release@n1').protectedBy).toBe('n1.yaml:3:1')
+  })
+})
+
+describe('a machine that another node has', () => {
+  const site = (machines: Readonly<Record<string, string | null>>) => buildPlan({ nodes: Object.fromEntries(Object.entries(machines).map(([name, machine]) => [name, { machine }])) })
+  const there = applied(site({ a: 'm1', b: 'm2' }), { machines: [machine('m1', [disk('d0', 'ext4')]), machine('m2', [disk('d0', 'ext4')])] })
+  const held = (changes: Changes) => Object.fromEntries(changes.changes.filter(({ step }) => step.kind === 'install').map(({ step, heldBy }) => [step.id, heldBy]))
+
+  it('is refused to both when two nodes swap', () => {
+    expect(held(change(there, site({ a: 'm2', b: 'm1' })))).toStrictEqual({ 'install@a': 'b', 'install@b': 'a' })
+    const swapped = change(there, site({ a: 'm2', b: 'm1' }))
+    expect(of(swapped, 'install@a')).toMatchObject({ consequence: 'wipe', needsApproval: true })
+    expect(diffText(swapped, site({ a: 'm2', b: 'm1' }))).toContain('the machine is held: a by b, b by a')
+  })
+
+  it('is refused as long as the other one is there, and free once that has moved on', () => {
+    const moved = site({ a: 'm2', b: 'm3' })
+    expect(held(change(there, moved))).toStrictEqual({ 'install@a': 'b', 'install@b': undefined })
+    const after = applied(moved, { onto: there, only: (step) => step.node === 'b' })
+    expect(held(change(after, moved))).toStrictEqual({ 'install@a': undefined })
+    expect(held(change(there, site({ a: 'm2', b: null })))).toMatchObject({ 'install@a': 'b' })
+    const begun = folded(applied(site({ b: 'm2' }), { only: (step) => step.kind === 'discover' }), [wasSent(stepOf(site({ b: 'm2' }), 'install@b'), site({ b: 'm2' }))])
+    expect(held(change(begun, site({ a: 'm2', b: null })))).toMatchObject({ 'install@a': 'b' })
+  })
+
+  it('waits for the release of a node that left, in the same changes', () => {
+    const left = change(there, site({ a: 'm2' }))
+    expect(held(left)).toStrictEqual({ 'install@a': undefined })
+    expect(of(left, 'install@a').step.needs.map((need) => need.step)).toContain('release@b')
   })
 })
 
