@@ -7,6 +7,9 @@ import { Refusal } from './refusal.ts'
 
 type Hello = Extract<NodeFrame, { type: 'hello' }>
 
+/** More than any machine has: all of it is compared with every machine that is known, and committed. */
+const MOST = { disks: 1024, nics: 256, characters: 1024 * 1024 } as const
+
 /** A hello that was believed. */
 export interface Greeted {
   readonly candidate: Candidate
@@ -27,6 +30,8 @@ export async function greet(
   if (hello.highestEpoch > epoch) {
     throw new Refusal('EPOCH_BEHIND', `the node has obeyed epoch ${hello.highestEpoch}, and this agent is in epoch ${epoch}`)
   }
+  const tooMuch = excess(hello)
+  if (tooMuch !== undefined) throw new Refusal('NOT_ADMITTED', tooMuch)
   const macs = hello.facts.nics.map(({ mac }) => mac)
   const { environment, node, incarnation, facts, disks, boot } = hello
   const { subject, first } = await enrolment.redeem({ token: hello.token, key: hello.key, environment, node, incarnation, macs })
@@ -35,6 +40,12 @@ export async function greet(
     throw new Refusal('NOT_ADMITTED', error instanceof Error ? error.message : String(error))
   })
   return { candidate, admission, first }
+}
+
+function excess({ facts, disks }: Hello): string | undefined {
+  if (facts.disks.length > MOST.disks || disks.length > MOST.disks) return `it says it has more than ${MOST.disks} disks`
+  if (facts.nics.length > MOST.nics) return `it says it has more than ${MOST.nics} ports`
+  return JSON.stringify(facts).length > MOST.characters ? `it says more than ${MOST.characters} characters of itself` : undefined
 }
 
 function isProven(hello: Hello, nonce: string, epoch: number): boolean {

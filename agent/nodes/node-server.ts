@@ -60,7 +60,8 @@ export async function openNodeServer(options: NodeServerOptions): Promise<NodeSe
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_PAYLOAD, clientTracking: true })
   const room = new Room(options)
   https.on('upgrade', (request, socket, head) => {
-    if (new URL(request.url ?? '', 'https://node').pathname !== PATH || room.strangers >= MAX_STRANGERS) {
+    // Whatever a stranger writes there: not everything can be read as a URL.
+    if (request.url?.split('?')[0] !== PATH || room.strangers >= MAX_STRANGERS) {
       socket.destroy()
       return
     }
