@@ -4,6 +4,7 @@ import { MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
 import type { Missing } from '../../schemas/plan.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import type { SourceDocument } from '../parse/document.ts'
+import { foldNames } from '../print/fold-names.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import { layerOfField, rangeOfField } from '../validate/site.ts'
 import type { NodeLayer, SiteNode } from '../validate/site.ts'
@@ -83,7 +84,7 @@ function pinnedMachine({ node, machines, locked, report }: PinQuestion): string 
   if (matches.length <= 1) return matches[0]?.id
   const kept = matches.find((machine) => machine.id === locked)
   if (kept !== undefined) return kept.id
-  report(error('CLAIM_AMBIGUOUS', rangeOfField(node, ['machine']), `${matches.length} machines are ${describeSelector(node.value.machine)}: ${matches.map((machine) => machine.id).join(', ')}.`, { fix: 'Pin the node by something that only one of them has.' }))
+  report(error('CLAIM_AMBIGUOUS', rangeOfField(node, ['machine']), `${matches.length} machines are ${describeSelector(node.value.machine)}: ${foldNames(matches.map((machine) => machine.id))}.`, { fix: 'Pin the node by something that only one of them has.' }))
   return undefined
 }
 
@@ -160,5 +161,5 @@ function checkSelectors(nodes: readonly SiteNode[], sink: Report): void {
 
 function ambiguous(id: string, nodes: readonly SiteNode[]) {
   const places = nodes.map((node): { message: string; range: Range } => ({ message: `${node.name} may claim it: ${describeSelector(node.value.machine)}`, range: rangeOfField(node, ['machine']) }))
-  return error('CLAIM_AMBIGUOUS', places.at(-1)?.range, `${nodes.map((node) => node.name).join(' and ')} can all claim machine ${id}.`, { related: places.slice(0, -1), fix: 'Make the conditions exclude each other, or pin one of the nodes.' })
+  return error('CLAIM_AMBIGUOUS', places.at(-1)?.range, `${foldNames(nodes.map((node) => node.name))} can all claim machine ${id}.`, { related: places.slice(0, -1), fix: 'Make the conditions exclude each other, or pin one of the nodes.' })
 }

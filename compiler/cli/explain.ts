@@ -27,8 +27,8 @@ export async function explainCommand(what: string, path: string | undefined, opt
 
 async function explainCode(code: string, format: 'text' | 'json'): Promise<number> {
   if (!Object.hasOwn(CODES, code)) {
-    const { didYouMean } = await import('../validate/did-you-mean.ts')
-    const guess = didYouMean(code, Object.keys(CODES))
+    const { suggest } = await import('../../schemas/cel/suggest.ts')
+    const guess = suggest(code, Object.keys(CODES))
     return misused(`there is no diagnostic ${code}${guess === undefined ? '' : `; did you mean ${guess}?`}`)
   }
   const meaning = CODES[code as Code]

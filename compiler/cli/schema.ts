@@ -5,7 +5,7 @@ import { inventoryShape } from '../../schemas/inventory.ts'
 import { lockShape } from '../../schemas/lock.ts'
 import { planShape } from '../../schemas/plan.ts'
 import type { JsonSchema, Shape } from '../../schemas/shape.ts'
-import { didYouMean } from '../validate/did-you-mean.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
 import { EXIT, misused } from './session.ts'
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
@@ -17,7 +17,7 @@ const WRITTEN: Readonly<Record<string, Shape<unknown>>> = { lock: lockShape, 'ma
 export function schemaCommand(kind: string | undefined): number {
   const shapes: Readonly<Record<string, Shape<unknown>>> = { ...DOCUMENT_SHAPES, ...WRITTEN }
   if (kind !== undefined && !Object.hasOwn(shapes, kind)) {
-    const guess = didYouMean(kind, Object.keys(shapes))
+    const guess = suggest(kind, Object.keys(shapes))
     return misused(`there is no schema ${JSON.stringify(kind)}${guess === undefined ? `; schemas: ${Object.keys(shapes).join(', ')}` : `; did you mean ${guess}?`}`)
   }
   const schema = kind === undefined ? anyDocument() : (shapes[kind] as Shape<unknown>).json

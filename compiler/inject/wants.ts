@@ -6,6 +6,7 @@ import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
 import { findRole } from '../bind/find-role.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
+import { foldNames } from '../print/fold-names.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
 import { deferredInput, FAILED } from './deferred-value.ts'
 import type { Evaluation } from './evaluation.ts'
@@ -65,7 +66,7 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
   const chosen = want.only === 'founder' ? provider.members.filter((member) => member.node === provider.founder) : provider.members
   const [member] = chosen
   if (chosen.length !== 1 || member === undefined) {
-    const nodes = chosen.map((each) => each.node).join(', ')
+    const nodes = foldNames(chosen.map((each) => each.node))
     evaluation.report(error('WANT_AMBIGUOUS', range, `${role.role.name} wants ${want.provide} from one ${from}, and there are ${chosen.length}: ${nodes}.`, { fix: 'Say `many: true` for a list, or `only: founder`.' }))
     return FAILED
   }

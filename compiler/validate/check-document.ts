@@ -6,7 +6,7 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { rangeBetween, rangeOf } from '../parse/document.ts'
 import type { SourceDocument } from '../parse/document.ts'
 import { checkValue } from './check-value.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
 import type { Located } from './site.ts'
 import { describeValue } from './words.ts'
 
@@ -43,7 +43,7 @@ function kindOf(document: SourceDocument, report: Report): DocumentKind | undefi
   }
   const { kind } = value as { readonly [key: string]: Json }
   if (kind === undefined) {
-    const misspelt = didYouMean('kind', Object.keys(value))
+    const misspelt = suggest('kind', Object.keys(value))
     if (foreign && misspelt === undefined) return undefined
     const range = misspelt === undefined ? firstLine(document) : rangeOf(document, [misspelt], 'key')
     const fix = misspelt === undefined ? notADocument(document) : `Did you mean \`kind\` where it says \`${misspelt}\`?`
@@ -51,7 +51,7 @@ function kindOf(document: SourceDocument, report: Report): DocumentKind | undefi
     return undefined
   }
   if (typeof kind === 'string' && kinds.includes(kind)) return kind as DocumentKind
-  const guess = typeof kind === 'string' ? didYouMean(kind, kinds) : undefined
+  const guess = typeof kind === 'string' ? suggest(kind, kinds) : undefined
   const fix = guess === undefined ? `Known kinds: ${kinds.join(', ')}. A file that is for another program is left alone when .crowbarignore names it.` : `Did you mean \`${guess}\`?`
   report(error('KIND_UNKNOWN', rangeOf(document, ['kind']), `There is no kind ${describeValue(kind)} of document.`, { fix }))
   return undefined

@@ -1,7 +1,7 @@
 import type { Json, JsonSchema } from '../../schemas/shape.ts'
 import type { Code } from '../diagnostics/codes.ts'
 import type { Pointer } from '../parse/document.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
 import { describeSchema, describeValue, pathText } from './words.ts'
 
 /** One thing wrong with a value, in words, and where it is. */
@@ -85,7 +85,7 @@ function checkMapping(schema: JsonSchema, value: Fields, pointer: Pointer, conte
     }
     if (Object.hasOwn(properties, key)) check(properties[key] as JsonSchema, item, inside, context)
     else if (others === false) {
-      const guess = didYouMean(key, [...missing, ...Object.keys(properties).filter((known) => !Object.hasOwn(value, known))])
+      const guess = suggest(key, [...missing, ...Object.keys(properties).filter((known) => !Object.hasOwn(value, known))])
       if (guess !== undefined) misspelt.add(guess)
       const fix = guess === undefined ? `Known fields: ${Object.keys(properties).join(', ')}.` : `Did you mean \`${guess}\`?`
       complain({ code: 'FIELD_UNKNOWN', pointer: inside, at: 'key', summary: `${capital(owner)} has no field \`${key}\`.`, fix }, context)
@@ -123,7 +123,7 @@ function sharesKey(schema: JsonSchema, value: Json): boolean {
 function wrong(schema: JsonSchema, value: Json, pointer: Pointer, words: readonly Json[]): Complaint {
   const name = pointer.length === 0 ? 'The document' : `\`${pathText(pointer)}\``
   const wanted = describeSchema(schema)
-  const guess = typeof value === 'string' ? didYouMean(value, words.map(String)) : undefined
+  const guess = typeof value === 'string' ? suggest(value, words.map(String)) : undefined
   let fix = guess === undefined ? undefined : `Did you mean \`${guess}\`?`
   if (value === null) return { code: 'VALUE_INVALID', pointer, at: 'key', summary: `${name} has no value; it has to be ${wanted}.`, fix: 'Write a value, or remove the key.' }
   const scalar = typeof value === 'number' || typeof value === 'boolean'

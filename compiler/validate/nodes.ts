@@ -7,7 +7,7 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { readText } from '../parse/parse.ts'
 import type { Tree } from '../tree/tree.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
 import { leadsOut } from './leads-out.ts'
 import { expandRange } from './expand-names.ts'
 import type { Located, NodeFields, NodeLayer, SiteNode } from './site.ts'
@@ -95,7 +95,7 @@ function rowsOf(document: Located<DocumentOf<'nodes'>>, table: string, { tree, r
     return []
   }
   if (!tree.files.has(path)) {
-    const guess = didYouMean(path, [...tree.files.keys()].filter((other) => other.endsWith('.csv')))
+    const guess = suggest(path, [...tree.files.keys()].filter((other) => other.endsWith('.csv')))
     report(error('TABLE_MISSING', at, `There is no file ${path}.`, { fix: guess === undefined ? 'Name it relative to the folder of this document.' : `Did you mean ${guess}?` }))
     return []
   }

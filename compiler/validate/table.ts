@@ -9,7 +9,7 @@ import { rangeBetween } from '../parse/document.ts'
 import type { SourceDocument, SourceText } from '../parse/document.ts'
 import { resolvePlain } from '../parse/scalar.ts'
 import { checkValue } from './check-value.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { suggest } from '../../schemas/cel/suggest.ts'
 import { describeSchema } from './words.ts'
 
 const { kind: _kind, table: _table, ...FIELDS } = nodesShape.json['properties'] as Readonly<Record<string, JsonSchema>>
@@ -64,7 +64,7 @@ function columnOf(header: Cell, before: readonly Cell[], { source, report }: { r
     report(error('FIELD_UNKNOWN', range, `A cell cannot hold \`${text}\`, which is ${describeSchema(found.schema)}.`, { fix: 'Name a field inside it.' }))
     return undefined
   }
-  const guess = didYouMean(found.unknown, found.known)
+  const guess = suggest(found.unknown, found.known)
   const fix = guess === undefined ? `Known here: ${found.known.join(', ')}.` : `Did you mean \`${guess}\`?`
   report(error('FIELD_UNKNOWN', range, `A node has no field \`${text}\`.`, { fix }))
   return undefined

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkValue } from '../../../compiler/validate/check-value.ts'
-import { didYouMean } from '../../../compiler/validate/did-you-mean.ts'
+import { suggest } from '../../../schemas/cel/suggest.ts'
 import { DOCUMENT_SHAPES } from '../../../schemas/documents/kinds.ts'
 import { inventoryShape } from '../../../schemas/inventory.ts'
 import { lockShape } from '../../../schemas/lock.ts'
@@ -104,7 +104,7 @@ describe('what it says', () => {
   })
 })
 
-describe('didYouMean', () => {
+describe('suggest', () => {
   test.each([
     ['netwrok', ['network', 'node'], 'network'],
     ['Node', ['network', 'node'], 'node'],
@@ -114,6 +114,6 @@ describe('didYouMean', () => {
     ['os', ['is', 'zz'], 'is'],
     ['x', ['longer', 'words'], undefined],
   ])('%s', (word, words, expected) => {
-    expect(didYouMean(word, words)).toBe(expected)
+    expect(suggest(word, words)).toBe(expected)
   })
 })
