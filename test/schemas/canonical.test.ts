@@ -20,7 +20,7 @@ test('the order of keys in memory does not matter, and reading back gives the sa
 test('byCodePoint orders as the code points do', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
-      const points = (text: string): number[] => [...text].map(char => char.codePointAt(0) ?? 0)
+      const points = (text: string): number[] => Array.from(text, char => char.codePointAt(0) ?? 0)
       const [x, y] = [points(a), points(b)]
       const at = x.findIndex((point, index) => point !== y[index])
       const expected = at === -1 ? x.length - y.length : (x[at] ?? 0) - (y[at] ?? -1)
