@@ -51,7 +51,8 @@ export function roleDriver(options: RoleDriverOptions): Driver {
 
 async function run(step: Step, context: StepContext, options: RoleDriverOptions): Promise<StepOutcome> {
   const { plan, changes } = context
-  const planned = stepDocument(step, plan.values) ?? stepDocument(step, changes.values)
+  // The document of a removal is among the changes, but for what the plan has of it already.
+  const planned = stepDocument(step, plan.values) ?? (step.attributes === null ? null : stepDocument(step, { ...plan.values, ...changes.values }))
   if (planned === null) return waiting(`what ${step.id} is given is not known before ${step.node} has a machine`)
   const inputs = await resolveInputs(planned, context)
   if (inputs.kind === 'missing') return { kind: 'failed', code: inputs.code, message: inputs.message, retryable: false }
