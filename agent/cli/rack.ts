@@ -20,16 +20,16 @@ export async function rackCommand(file: string): Promise<number> {
   process.on('disconnect', () => stop.abort())
   process.on('SIGINT', () => stop.abort())
   process.on('SIGTERM', () => stop.abort())
-  const started = performance.now()
   const live = liveLine()
   await runRack(order, {
     signal: stop.signal,
     onEvent(event) {
-      const line = tell(event)
-      if (line !== undefined) live.say(`${elapsed(started)} ${line}`)
+      // The log has it; nobody who watches needs to see it after each step.
+      const line = event.type === 'ledger.published' ? undefined : tell(event)
+      if (line !== undefined) live.say(`${elapsed(order.began)} ${line}`)
     },
-    onStatus: status => live.show(whatHappens(status, started)),
-    onDisturbance: text => live.say(`${elapsed(started)} ${text}`),
+    onStatus: status => live.show(whatHappens(status, order.began)),
+    onDisturbance: text => live.say(`${elapsed(order.began)} ${text}`),
     async onHeld(hands) {
       obey = hands
       live.clear()
@@ -48,12 +48,12 @@ function say(message: RackMessage): void {
 }
 
 /** What each node does now, and what is waited for. */
-function whatHappens(status: Status, started: number): string[] {
+function whatHappens(status: Status, began: number): string[] {
   const done = status.steps.filter(step => step.state === 'succeeded' || step.state === 'unchanged').length
   const admin = status.steps.filter(step => step.node === null && (step.state === 'running' || step.state === 'waiting'))
   return [
     '',
-    `${elapsed(started)}  ${done} of ${status.steps.length} steps done, run ${status.run?.state ?? 'not started'}`,
+    `${elapsed(began)}  ${done} of ${status.steps.length} steps done, run ${status.run?.state ?? 'not started'}`,
     ...table(['node', 'runs', 'doing'], status.nodes.map(node => [node.name, node.connected === null ? '-' : node.connected === 'discovery' ? 'discovery image' : 'its own system', doing(node, status)])),
     ...admin.map(step => `${step.id}${step.seconds === null ? '' : ` ${step.seconds} s`}${step.reason === null ? '' : `: ${step.reason}`}`),
   ]
@@ -64,7 +64,7 @@ function doing(node: Status['nodes'][number], status: Status): string {
   return running === undefined || running.seconds === null ? node.doing : `${node.doing} (${running.seconds} s)`
 }
 
-function elapsed(started: number): string {
-  const seconds = Math.floor((performance.now() - started) / 1000)
+function elapsed(began: number): string {
+  const seconds = Math.max(0, Math.floor((Date.now() - began) / 1000))
   return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(seconds % 60).padStart(2, '0')}`
 }

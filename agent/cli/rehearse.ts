@@ -84,7 +84,10 @@ export function printReport(report: RehearsalReport, options: { readonly seconds
     ...table(['step', 'state', 'seconds', ...(repeated ? ['attempts'] : [])], report.steps.map(step => [step.id, step.state, step.seconds === null ? '-' : String(step.seconds), ...(repeated ? [String(step.attempts)] : [])])),
     '',
   ]
-  for (const step of report.steps) if (step.reason !== null) lines.push(`${step.id} ${step.state}: ${step.reason}`)
+  for (const step of report.steps) {
+    if (step.reason !== null) lines.push(`${step.id} ${step.state}: ${step.reason}`)
+    lines.push(...step.lastWords.map(line => `    ${line}`))
+  }
   for (const [step, provides] of Object.entries(report.reported)) lines.push(`${step} reported ${Object.entries(provides as Record<string, unknown>).map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')}`)
   for (const canary of report.canaries) lines.push(`disk ${canary.serial} of ${canary.machine}: ${canary.unchanged ? 'byte for byte as it was' : 'CHANGED'}`)
   for (const { text, seconds, during } of report.disturbances) if (seconds !== null) lines.push(`disturbance ${text}: after ${seconds} s, ${during === 'running' ? 'while the step ran' : 'when the step was over'}`)

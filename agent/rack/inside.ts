@@ -1,4 +1,4 @@
-import { open, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApplyAnswer, Status } from '../../schemas/control.ts'
@@ -9,6 +9,7 @@ import { hashDiskFile } from './disk-file.ts'
 import { openDisturber } from './disturbance.ts'
 import type { Disturbance } from './disturbance.ts'
 import { followRun } from './follow-run.ts'
+import { keepDocuments } from './keep-documents.ts'
 import { makeBridge } from './network.ts'
 import { openRackAgent } from './rack-agent.ts'
 import type { RackAgent } from './rack-agent.ts'
@@ -77,7 +78,7 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
   await disturber[Symbol.asyncDispose]()
   for (const { text, seconds } of disturber.reports) if (seconds === null) problems.push(`the disturbance ${text} never came: its step was not sent`)
   const status = await client.get<Status>('/status').catch(() => undefined)
-  await keepDocuments(client, order.out)
+  const { reported, lastWords } = await keepDocuments(client, order.out)
   if (!order.hold) for (const machine of machines) await machine.powerOff()
   const report: RehearsalReport = {
     outcome,
@@ -85,11 +86,11 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
     accelerator: order.containers === null ? order.accelerator : null,
     commit: status?.run?.commit ?? null,
     nodes: (status?.nodes ?? []).map(({ name, os, address, machine }) => ({ name, os, address, machine })),
-    steps: (status?.steps ?? []).map(({ id, node, state, seconds, attempts, reason }) => ({ id, node, state, seconds, attempts, reason })),
+    steps: (status?.steps ?? []).map(({ id, node, state, seconds, attempts, reason }) => ({ id, node, state, seconds, attempts, reason, lastWords: lastWords.get(id) ?? [] })),
     disturbances: disturber.reports,
     canaries: await checkCanaries(machines),
     secondApply,
-    reported: await reportedValues(join(order.out, 'events.jsonl')),
+    reported,
     problems,
   }
   await writeFile(join(order.out, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
@@ -142,21 +143,6 @@ async function disturb({ what, machine }: Disturbance, { obey, say, signal }: { 
   }
 }
 
-async function keepDocuments(client: ControlClient, out: string): Promise<void> {
-  for (const name of ['plan', 'changes'] as const) {
-    const document = await client.get(`/${name}`).catch(() => undefined)
-    if (document !== undefined) await writeFile(join(out, `${name}.json`), `${JSON.stringify(document, null, 1)}\n`)
-  }
-  const lines: string[] = []
-  const stop = AbortSignal.timeout(30_000)
-  try {
-    for await (const event of client.lines('/events?after=0', stop)) lines.push(JSON.stringify(event))
-  } catch {
-    // The agent is gone; what was read is kept.
-  }
-  await writeFile(join(out, 'events.jsonl'), lines.map(line => `${line}\n`).join(''))
-}
-
 async function checkCanaries(machines: readonly RackMachine[]): Promise<RehearsalReport['canaries']> {
   const checked: { machine: string; serial: string; unchanged: boolean }[] = []
   for (const machine of machines) {
@@ -165,14 +151,4 @@ async function checkCanaries(machines: readonly RackMachine[]): Promise<Rehearsa
     }
   }
   return checked
-}
-
-async function reportedValues(events: string): Promise<Record<string, unknown>> {
-  const reported: Record<string, unknown> = {}
-  await using file = await open(events)
-  for await (const line of file.readLines()) {
-    const event = JSON.parse(line) as LogEvent
-    if (event.type === 'step.succeeded' && Object.keys(event.data.provides).length > 0) reported[event.data.step] = event.data.provides
-  }
-  return reported
 }

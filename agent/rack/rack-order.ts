@@ -17,6 +17,8 @@ export interface ContainerOrder {
 export interface RackOrder {
   /** Different for each rack that is up; part of the names of what the kernel does not take down with it. */
   readonly id: string
+  /** When the rehearsal began, milliseconds since 1970: the zero of the times that people see. */
+  readonly began: number
   readonly network: RackNetwork
   /** Virtual machines; none when the nodes are containers. */
   readonly machines: readonly MachineSpec[]
@@ -52,6 +54,8 @@ export interface ReportedStep {
   readonly seconds: number | null
   readonly attempts: number
   readonly reason: string | null
+  /** The end of what it wrote, when it failed. */
+  readonly lastWords: readonly string[]
 }
 
 /** `report.json` of a rehearsal. */

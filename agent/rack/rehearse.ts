@@ -58,18 +58,19 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
  * @throws {RackError} when the rack cannot be built.
  */
 export async function rehearse(options: RehearseOptions): Promise<RehearsalOutcome> {
+  const began = Date.now()
   const temporary = process.env['TMPDIR'] ?? '/var/tmp'
   if (process.getuid?.() !== 0) throw new RackError('RACK_NEEDS_ROOT', 'a rehearsal makes network namespaces and disks; run it as root')
   await removeLeftovers(temporary)
   const work = await mkdtemp(join(temporary, `${GROUP_PREFIX}${process.pid}-`))
   try {
-    return await rehearseIn(work, options)
+    return await rehearseIn({ work, began }, options)
   } finally {
     await rm(work, { recursive: true, force: true })
   }
 }
 
-async function rehearseIn(work: string, options: RehearseOptions): Promise<RehearsalOutcome> {
+async function rehearseIn({ work, began }: { readonly work: string; readonly began: number }, options: RehearseOptions): Promise<RehearsalOutcome> {
   const { signal, onProgress, nodes } = options
   const out = resolve(options.out)
   if (await access(join(out, 'site.git')).then(() => true, () => false)) throw new RackError('RACK_OUT_NOT_EMPTY', `${out} has an earlier rehearsal in it; name another folder, or remove it`)
@@ -108,7 +109,7 @@ async function rehearseIn(work: string, options: RehearseOptions): Promise<Rehea
   const socket = join(work, 'stager.sock')
   await using _stager = await serveCarryOut(socket, kernel === null ? withoutDiscovery(carryOut) : carryOut, { onProgress })
   const order: RackOrder = {
-    id: work.slice(work.lastIndexOf(GROUP_PREFIX) + GROUP_PREFIX.length), network, machines: kernel === null ? [] : machines, accelerator, containers,
+    id: work.slice(work.lastIndexOf(GROUP_PREFIX) + GROUP_PREFIX.length), began, network, machines: kernel === null ? [] : machines, accelerator, containers,
     disturbances: options.disturbances, hold: options.onHeld !== undefined, repository, store: storeFolder, stager: socket, work, out, deadlineMs: options.deadlineMs,
   }
   const file = join(work, 'rack-order.json')
