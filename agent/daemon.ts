@@ -27,7 +27,7 @@ import type { SiteKeeper } from './reconcile/keep-site.ts'
 import type { Compiled } from './reconcile/reconcile.ts'
 import { EngineError } from './engine/engine-error.ts'
 import { INVENTORY } from './reconcile/inventory-files.ts'
-import { adoptLedger } from './reconcile/ledger-branch.ts'
+import { behindEvents, recallLedger } from './reconcile/recall-ledger.ts'
 import { openSite } from './site/repository.ts'
 import type { SiteRepository } from './site/repository.ts'
 import { fileRoutes } from './stage/file-routes.ts'
@@ -36,7 +36,6 @@ import { carryOutHere } from './stager/carry-out.ts'
 import { carryOutThere } from './stager/remote.ts'
 import { openStager } from './stager/stager.ts'
 import type { StagedDiscovery } from './stager/stager.ts'
-import { openLedger } from './state/open-ledger.ts'
 import { openState } from './state/open-state.ts'
 
 export interface DaemonOptions {
@@ -65,14 +64,14 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   // Memory: the log, and what is folded from it.
   const store = parts.use(await openSqliteStore(settings.data, { now, random: bytes => randomBytes(bytes) }))
   const documents = openDocuments(store)
-  const epoch = await store.raiseEpoch()
-  const state = parts.use(await openState(store))
   const site = await openSite({ repository: settings.repository, branch: settings.branch, folder: join(settings.data, 'site.git'), now, signal })
   const objects = await openStore(settings.store)
   await objects.sweep({ now: now(), olderThanMs: 24 * 60 * 60_000 })
-  await site.fetch(signal).catch((error: unknown) => log('the site repository cannot be reached yet', { error: String(error) }))
-  const published = await adoptLedger(site, objects, signal)
-  const ledger = parts.use(await openLedger(store, documents, published === null ? {} : { initial: published }))
+  const { epoch, behind, ...recalled } = await recallLedger({
+    store, documents, site, objects, everyMs: settings.followMs, signal, onUnreachable: error => log('the site repository cannot be reached yet', { error: String(error) }),
+  })
+  const ledger = parts.use(recalled.ledger)
+  const state = parts.use(await openState(store))
   const append = async (events: readonly NewEvent[]): Promise<void> => {
     if (events.length > 0) await store.append(events, { epoch })
   }
@@ -80,6 +79,10 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     append(events).catch((error: unknown) => log('an event could not be written', { error: String(error) }))
   }
   await append([{ type: 'agent.started', data: { version: packageJson.version, node: settings.node } }])
+  if (behind !== null) {
+    log('the agent starts frozen', { reason: behind })
+    await append(behindEvents(state.current, behind))
+  }
 
   // Content: what is staged, and who stages it. Until the branch has compiled, the plan is that of the last run.
   let keeper: SiteKeeper | null = null
@@ -148,7 +151,12 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   keeper = parts.use(await keepSite({
     site, ledger, append, store: objects, state: () => state.current, compiler: settings.compiler, megabytes: settings.compilerMegabytes, deadlineMs: settings.compilerMs,
     folder: join(settings.data, 'compiled'), followMs: settings.followMs,
-    onError: error => log('the site could not be looked at', { error: String(error), code: (error as { code?: unknown }).code }),
+    onError(error) {
+      const { code } = error as { code?: unknown }
+      log('the site could not be looked at', { error: String(error), code })
+      // Another agent has gone on from where this one stands.
+      if (code === 'LEDGER_BEHIND' && state.current.frozen === null) engine.freeze({ by: 'the agent', reason: String(error) }).catch((failed: unknown) => log('cannot freeze', { error: String(failed) }))
+    },
     async onCompiled({ compiled, head, own }) {
       await readInventory(site, compiled.commit, committed, signal)
       await boot.follow(compiled.plan, signal)

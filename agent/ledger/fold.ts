@@ -46,6 +46,9 @@ export function foldInto(draft: LedgerDraft, event: LedgerEvent): void {
     case 'run.ended':
       if (draft.run !== null) draft.run = { ...draft.run, state: event.state, time: event.time }
       break
+    case 'agent.started':
+      if (draft.run !== null) draft.run = { ...draft.run, epoch: event.epoch }
+      break
   }
   if (draft.run !== null) draft.run = { ...draft.run, seq: event.seq }
 }

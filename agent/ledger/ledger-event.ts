@@ -65,5 +65,11 @@ export interface RunEnded {
   readonly time: string
 }
 
+/** An agent goes on with this ledger: whoever writes under a lower epoch is an older one. */
+export interface AgentStarted {
+  readonly type: 'agent.started'
+  readonly epoch: number
+}
+
 /** What the ledger is folded from. `seq` is the log's number of the event. */
-export type LedgerEvent = (StepSent | StepSucceeded | StepRemoved | MachineSeen | RunStarted | RunEnded) & { readonly seq: number }
+export type LedgerEvent = (StepSent | StepSucceeded | StepRemoved | MachineSeen | RunStarted | RunEnded | AgentStarted) & { readonly seq: number }

@@ -194,11 +194,11 @@ class OpenSqliteStore implements SqliteStore {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
-  async raiseEpoch(): Promise<number> {
+  async raiseEpoch(above = 0): Promise<number> {
     this.#open()
     this.#flush()
     return this.#transaction(() => {
-      const { epoch } = this.#database.prepare('UPDATE writer SET epoch = epoch + 1 RETURNING epoch').get() as { epoch: number }
+      const { epoch } = this.#database.prepare('UPDATE writer SET epoch = max(epoch, ?) + 1 RETURNING epoch').get(above) as { epoch: number }
       return epoch
     })
   }

@@ -42,8 +42,12 @@ export interface EventStore extends AsyncDisposable {
   follow(options: { readonly after: number; readonly stream?: string; readonly signal: AbortSignal }): AsyncIterable<LogEvent>
   /** Calls the listener synchronously with each group of new events, in order, before their append() resolves. It must not throw. */
   subscribe(listener: (events: readonly LogEvent[]) => void): Disposable
-  /** Takes over as the only writer: every append under an older epoch is refused from here on. Gives the new epoch. */
-  raiseEpoch(): Promise<number>
+  /**
+   * Takes over as the only writer: every append under an older epoch is refused from here on.
+   *
+   * @param above an epoch that somebody else is known to have used. @returns the new epoch, greater than both.
+   */
+  raiseEpoch(above?: number): Promise<number>
 
   /** Keeps a JSON document and gives its key, the digest of its canonical bytes. */
   putDocument(document: Json): Promise<string>

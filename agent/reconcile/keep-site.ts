@@ -8,6 +8,7 @@ import { follow } from '../site/follow.ts'
 import type { Store } from '../stage/store.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import type { State } from '../state/state.ts'
+import { refuseBehind } from './compare-ledger.ts'
 import { ledgerFiles } from './ledger-branch.ts'
 import { reconcile } from './reconcile.ts'
 import type { Compiled, Reconciled } from './reconcile.ts'
@@ -73,6 +74,7 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
   const publish = async (signal: AbortSignal): Promise<void> => {
     await options.ledger.upToDate()
     const ledger = options.ledger.current
+    await refuseBehind(site, ledger.run, signal)
     if (Object.keys(ledger.nodes).length === 0 && Object.keys(ledger.machines).length === 0 && ledger.run === null) return
     const upTo = options.state().seq
     const published = await site.publishLedger(await ledgerFiles(ledger, store), `run ${ledger.run?.run ?? 0}: ${ledger.run?.state ?? 'nothing applied yet'}`, signal)

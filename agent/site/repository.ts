@@ -56,6 +56,8 @@ export interface SiteRepository {
   propose(commit: string, signal: AbortSignal, branch?: string): Promise<Pushed>
   /** Makes a ledger of exactly these files, after the last one, and pushes it. */
   publishLedger(files: ReadonlyMap<string, string | Uint8Array>, message: string, signal: AbortSignal): Promise<Published>
+  /** Gives up the clone's own ledger for the one that the remote has: the next one comes after that. */
+  followLedger(signal: AbortSignal): Promise<void>
   /** What a full ref of the clone stands for; null when there is none. */
   readRef(ref: string, signal: AbortSignal): Promise<string | null>
   /** The text files of a commit below a folder (with a slash at its end, or empty for all), by path. */
@@ -66,6 +68,8 @@ export interface SiteRepository {
 
 /** Where the clone keeps what the remote was last seen to have. */
 const SEEN = 'refs/crowbar-remote'
+/** The ledger as the remote was last seen to have it, for `readRef`. */
+export const SEEN_LEDGER = `${SEEN}/applied`
 
 /** Opens the agent's clone, or makes it. Does not speak to the remote yet. */
 export async function openSite(options: SiteOptions): Promise<SiteRepository> {
@@ -80,7 +84,7 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
   const heads = `refs/heads/${branch}`
   if ((await git(['check-ref-format', heads], { signal })).status !== 0) throw new SiteError('SITE_BRANCH_MISSING', `${JSON.stringify(branch)} is no name of a branch`)
   const seenHead = `${SEEN}/heads`
-  const seenLedger = `${SEEN}/applied`
+  const seenLedger = SEEN_LEDGER
 
   // What moves refs takes turns: a fetch that looked before a push must not write what it saw after it.
   let last: Promise<unknown> = Promise.resolve()
@@ -145,6 +149,10 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
       if (outcome.kind === 'pushed') await must(git, ['update-ref', seenLedger, commit], { signal: stop })
       return { commit, outcome }
     }),
+
+    async followLedger(stop) {
+      if ((await readRef(git, seenLedger, stop)) !== null) await must(git, ['update-ref', LEDGER_REF, seenLedger], { signal: stop })
+    },
 
     readFiles: async (commit, below, stop) => new Map([...(await readBytes(git, { commit, folder: below }, stop))].map(([path, bytes]) => [path, bytes.toString('utf8')])),
     readBytes: (commit, below, stop) => readBytes(git, { commit, folder: below }, stop),

@@ -22,6 +22,8 @@ export function isWorkEvent(event: LogEvent): event is WorkEvent {
 export function ledgerEventOf(event: Exclude<LogEvent, WorkEvent>): LedgerEvent | undefined {
   const { seq } = event
   switch (event.type) {
+    case 'agent.started':
+      return { seq, type: 'agent.started', epoch: event.epoch }
     case 'machine.disks':
       return { seq, type: 'machine.seen', machine: { id: event.data.machine, seen: event.time, disks: event.data.disks } }
     case 'run.started':

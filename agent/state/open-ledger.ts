@@ -19,6 +19,14 @@ export interface LiveLedger extends AsyncDisposable {
   upToDate(): Promise<void>
 }
 
+/**
+ * Puts another ledger in the place of what the log says up to here; openLedger() then goes on from it. For a log that
+ * is known to lack what was done since.
+ */
+export async function replaceLedger(store: EventStore, ledger: Ledger): Promise<void> {
+  await store.saveSnapshot(SNAPSHOT, { seq: store.last, version: VERSION, value: ledger as unknown as Json })
+}
+
 const SNAPSHOT = 'ledger'
 const VERSION = 1
 const PAGE = 5000
@@ -26,7 +34,7 @@ const PAGE = 5000
 /**
  * Folds a log into the ledger, from the newest snapshot if there is one, and follows it.
  *
- * @param options.initial what a log without any snapshot starts from: the published ledger, when the data folder is new.
+ * @param options.initial what an empty log starts from: the published ledger, when the data folder is new.
  */
 export async function openLedger(store: EventStore, documents: Documents, options: { readonly initial?: Ledger; readonly snapshotEvery?: number } = {}): Promise<LiveLedger> {
   const every = options.snapshotEvery ?? 20_000
