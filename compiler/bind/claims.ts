@@ -57,7 +57,7 @@ export function claimMachines(resolved: ResolvedSite, machines: ReadonlyMap<stri
     if (machine?.state === 'retired') continue
     claim(node, id)
     if (machine !== undefined && !matcher(node, machine)) {
-      report(warning('CLAIM_STALE', rangeOfField(node, ['machine']), `${node.name} keeps machine ${id}, although it is not ${describeSelector(node.value.machine)}.`, { fix: `If that is not meant, let it go: crowbar lock --rebind ${node.name}` }))
+      report(warning('CLAIM_STALE', rangeOfField(node, ['machine']), `${node.name} keeps machine ${id}, although it is not ${describeSelector(node.value.machine)}.`, { fix: `If that is not meant, take the line ${node.name} out of \`claims\` in site.lock.json.` }))
     }
   }
   claimFree({ nodes: nodes.filter((node) => !claims.has(node.name) && !isPinned(node.value.machine) && isBounded(node.value.machine)), machines, taken, matcher, claim, report })

@@ -106,7 +106,7 @@ function askWhere({ deployment, role, binding }: Question, asked: Asked, { resol
     const node = nodes.get(name)
     if (node === undefined || asked.has(name)) continue
     asked.set(name, range)
-    if (!matches(node)) report(warning('BINDING_STALE', range, `${name} stays bound to ${deployment.name}/${role.name}, although it no longer matches.`, { fix: `If that is not meant, let it go: crowbar lock --rebind ${deployment.name}/${role.name}@${name}` }))
+    if (!matches(node)) report(warning('BINDING_STALE', range, `${name} stays bound to ${deployment.name}/${role.name}, although it no longer matches.`, { fix: `If that is not meant, take ${name} out of the \`members\` of ${deployment.name}/${role.name} in site.lock.json.` }))
   }
   for (const node of nodes.values()) {
     if (asked.size >= max) break
