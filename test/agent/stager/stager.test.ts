@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openStore } from '../../../agent/stage/store.ts'
+import { orderReference, stageOrder, StagerError } from '../../../agent/stager/order.ts'
+import type { StageOrder } from '../../../agent/stager/order.ts'
+import { carryOutThere, serveCarryOut } from '../../../agent/stager/remote.ts'
+import { openStager } from '../../../agent/stager/stager.ts'
+import type { Plan } from '../../../schemas/plan.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'crowbar-stager-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const PLAN = {
+  artifacts: { 'rootfs-d': { kind: 'rootfs', os: 'd', packages: [] }, 'packages-d': { kind: 'packages', os: 'd', packages: ['curl'] }, 'rootfs-r': { kind: 'rootfs', os: 'r', packages: [] } },
+  systems: {
+    d: { family: 'debian', version: '12', architecture: 'amd64', install: 'image', source: 's', packages: ['vim'] },
+    r: { family: 'rhel', version: '9', architecture: 'amd64', install: 'image', source: null, packages: [] },
+  },
+  sources: { s: { type: 'apt', upstream: 'system', suites: ['bookworm'], components: ['main'] } },
+} as unknown as Plan
+const options = { signal: AbortSignal.timeout(20_000), onProgress: () => {} }
+
+test('an order says all that decides what a set is', () => {
+  expect(stageOrder('packages-d', PLAN)).toEqual({ kind: 'packages', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, flavour: 'machine', base: ['vim'], packages: ['curl'] })
+  expect(orderReference(stageOrder('rootfs-d', PLAN))).not.toBe(orderReference(stageOrder('packages-d', PLAN)))
+})
+
+test('what cannot be had is refused with a code', () => {
+  expect(() => stageOrder('rootfs-r', PLAN)).toThrow(expect.objectContaining({ code: 'SET_UNSUPPORTED' }))
+  expect(() => stageOrder('rootfs-x', PLAN)).toThrow(expect.objectContaining({ code: 'SET_UNKNOWN' }))
+})
+
+test('a set is had once, and found again without anybody', async () => {
+  const store = await openStore(join(folder, 'store'))
+  const orders: StageOrder[] = []
+  const stager = openStager({
+    store, base: () => 'http://192.168.1.1:8080',
+    async carryOut(order) {
+      orders.push(order)
+      const [archive, status] = [await store.put(Buffer.from('archive')), await store.put(Buffer.from('status'))]
+      const result = { kind: 'rootfs' as const, archive: archive.hash, bytes: 7, status: status.hash }
+      await store.refer(orderReference(order), (await store.put(Buffer.from(JSON.stringify(result)))).hash)
+      return result
+    },
+  })
+  expect(await stager.locate('rootfs-d', PLAN)).toBeUndefined()
+  const first = await stager.ensure('rootfs-d', PLAN, options)
+  expect(first).toMatchObject({ kind: 'file', bytes: 7, fresh: true })
+  expect(first.url).toMatch(/^http:\/\/192\.168\.1\.1:8080\/artifacts\/sha256\/[0-9a-f]{64}$/)
+  expect(await stager.ensure('rootfs-d', PLAN, options)).toMatchObject({ fresh: false })
+  expect(await stager.locate('rootfs-d', PLAN)).toMatchObject({ kind: 'file' })
+  expect(orders).toHaveLength(1)
+})
+
+test('another process carries orders out over a socket, tells its progress and its errors', async () => {
+  const socket = join(folder, 's')
+  const told: string[] = []
+  await using _server = await serveCarryOut(socket, (order, { onProgress }) => {
+    onProgress('at work')
+    if (order.kind === 'discovery') return Promise.reject(new StagerError('SET_UNSUPPORTED', 'not here', { retryable: false }))
+    return Promise.resolve({ kind: 'packages', manifest: 'sha256:aa' })
+  }, { onProgress: () => {} })
+  expect(statSync(socket).mode & 0o777).toBe(0o600)
+  const there = carryOutThere(socket)
+  expect(await there(stageOrder('packages-d', PLAN), { ...options, onProgress: message => told.push(message) })).toEqual({ kind: 'packages', manifest: 'sha256:aa' })
+  expect(told).toEqual(['at work'])
+  await expect(there({ kind: 'discovery', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' } }, options)).rejects.toMatchObject({ message: 'not here', retryable: false })
+  await expect(carryOutThere(join(folder, 'nobody'))(stageOrder('rootfs-d', PLAN), options)).rejects.toMatchObject({ code: 'STAGER_FAILED', retryable: true })
+})
