@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { Json } from './shape.ts'
 
 /**
@@ -8,31 +8,74 @@ import type { Json } from './shape.ts'
  * @throws {TypeError} for what JSON cannot say (undefined, functions, NaN, infinities): a bug of ours.
  */
 export function canonical(value: Json): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new TypeError(`not a JSON number: ${value}`)
     return JSON.stringify(value)
   }
-  if (Array.isArray(value)) return `[${value.map((item) => canonical(item as Json)).join(',')}]`
   if (typeof value !== 'object') throw new TypeError(`not a JSON value: ${typeof value}`)
-  const object = value as { readonly [key: string]: Json }
   let text = ''
-  for (const key of sortedKeys(object)) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonical(object[key] as Json)}`
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) text += text === '' ? canonical(item) : `,${canonical(item)}`
+    return `[${text}]`
+  }
+  const object = value as { readonly [key: string]: Json }
+  for (const key of sortedKeys(object)) text += `${text === '' ? '' : ','}${quotedKey(key)}:${canonical(object[key] as Json)}`
   return `{${text}}`
+}
+
+/** Keys that recur, as JSON writes them; none has a unit at or above the surrogates. */
+const KNOWN_KEYS = new Map<string, string>()
+const MAX_KNOWN = 4096
+const LONGEST_KNOWN = 64
+const BEYOND_SURROGATES = /[\ud800-\uffff]/
+
+function quotedKey(key: string): string {
+  return KNOWN_KEYS.get(key) ?? JSON.stringify(key)
 }
 
 /** Native order is by UTF-16 unit; it differs from code points only where some key has a unit at or above the surrogates. */
 function sortedKeys(object: { readonly [key: string]: Json }): string[] {
   const keys = Object.keys(object)
-  if (keys.length < 2) return keys
-  return keys.some((key) => BEYOND_SURROGATES.test(key)) ? keys.sort(byCodePoint) : keys.sort()
+  let sorted = true
+  let before = ''
+  for (const key of keys) {
+    if (!KNOWN_KEYS.has(key)) {
+      if (BEYOND_SURROGATES.test(key)) return keys.sort(byCodePoint)
+      if (KNOWN_KEYS.size < MAX_KNOWN && key.length <= LONGEST_KNOWN) KNOWN_KEYS.set(key, JSON.stringify(key))
+    }
+    if (before > key) sorted = false
+    before = key
+  }
+  return sorted ? keys : keys.sort()
 }
-
-const BEYOND_SURROGATES = /[\ud800-\uffff]/
 
 /** `sha256:<64 hex digits>` over the canonical bytes of a value. */
 export function digest(value: Json): Digest {
   return digestBytes(canonical(value))
+}
+
+/** What digest() gives, of an object with long lists and maps in it: its text is never there as a whole. */
+export function digestLarge(value: { readonly [key: string]: Json }): Digest {
+  const sum = createHash('sha256')
+  const write = (part: Json, depth: number): void => {
+    if (depth === 0 || part === null || typeof part !== 'object') {
+      sum.update(canonical(part))
+      return
+    }
+    const list = Array.isArray(part)
+    let separator = ''
+    sum.update(list ? '[' : '{')
+    for (const key of list ? part.keys() : sortedKeys(part as { readonly [key: string]: Json })) {
+      sum.update(list ? separator : `${separator}${quotedKey(String(key))}:`)
+      write((part as { readonly [key: string | number]: Json })[key] as Json, depth - 1)
+      separator = ','
+    }
+    sum.update(list ? ']' : '}')
+  }
+  write(value, 2)
+  return `sha256:${sum.digest('hex')}`
 }
 
 /** `sha256:<64 hex digits>` over bytes, or over a string's UTF-8. */

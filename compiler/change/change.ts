@@ -1,4 +1,4 @@
-import { digest } from '../../schemas/canonical.ts'
+import { digestLarge } from '../../schemas/canonical.ts'
 import type { Cause, Change, Changes } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
@@ -60,7 +60,7 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
     violations: [],
     missing: [...plan.missing, ...leftovers(base, plan)],
   }
-  return { ...result, id: digest(result) }
+  return { ...result, id: digestLarge(result) }
 }
 
 function baseOf(ledger: Ledger): Changes['base'] {

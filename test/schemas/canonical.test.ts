@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { byCodePoint, canonical, digest, digestBytes } from '../../schemas/canonical.ts'
+import { byCodePoint, canonical, digest, digestBytes, digestLarge } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 
 test('keys are sorted by code point, also beyond the surrogates', () => {
@@ -37,4 +37,13 @@ test('what JSON cannot say is a bug of ours', () => {
 test('a digest is SHA-256 over the canonical bytes', () => {
   expect(digestBytes('')).toBe('sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
   expect(digest({ b: 1, a: 'ä' })).toBe(digestBytes('{"a":"ä","b":1}'))
+})
+
+test('the digest of something large is that of its canonical bytes', () => {
+  const leaf = fc.jsonValue({ maxDepth: 3 })
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.oneof(leaf, fc.array(leaf), fc.dictionary(fc.string({ unit: 'binary' }), leaf))), value => {
+      expect(digestLarge(value as { [key: string]: Json })).toBe(digest(value as Json))
+    }),
+  )
 })

@@ -1,0 +1,56 @@
+/**
+ * How long `crowbar plan` takes on a large site, as a process of its own that starts cold; beside it what reading the
+ * same documents with `yaml` and checking them with ajv takes alone.
+ *
+ * Usage: node bench/compile.ts [NODES...]; default 1000 10000.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ROLES, writeLargeSite } from './large-site.ts'
+
+const CROWBAR = fileURLToPath(new URL('../bin/crowbar', import.meta.url))
+const PEER = fileURLToPath(new URL('read-with-yaml-and-ajv.ts', import.meta.url))
+/** The peer is too slow to wait for beyond so many nodes. */
+const PEER_NODES = 1000
+
+const sizes = process.argv.slice(2).map(Number)
+for (const nodes of sizes.length === 0 ? [1000, 10_000] : sizes) {
+  const folder = mkdtempSync(join(tmpdir(), 'crowbar-bench-'))
+  try {
+    const bytes = writeLargeSite(folder, nodes)
+    const locked = spawnSync(CROWBAR, ['lock', '--site', folder], { encoding: 'utf8' })
+    if (locked.status !== 0) throw new Error(locked.stderr)
+    console.log(`${nodes} nodes, ${nodes * ROLES} role steps, ${(bytes / 1e6).toFixed(1)} MB of documents`)
+    await measure('crowbar plan', CROWBAR, ['plan', '--site', folder])
+    if (nodes <= PEER_NODES) await measure('yaml and ajv alone', process.execPath, [PEER, folder])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function measure(name: string, program: string, args: readonly string[]): Promise<void> {
+  const start = process.hrtime.bigint()
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  let megabytes = 0
+  const look = setInterval(() => {
+    megabytes = Math.max(megabytes, highWater(child.pid))
+  }, 20)
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  clearInterval(look)
+  if (code !== 0) throw new Error(`${name} ended with ${String(code)}`)
+  console.log(`  ${name.padEnd(20)} ${(Number(process.hrtime.bigint() - start) / 1e9).toFixed(2).padStart(6)} s  ${megabytes.toFixed(0).padStart(5)} MB resident`)
+}
+
+/** The most memory that a process has had resident, MB; 0 when it is gone. */
+function highWater(pid: number | undefined): number {
+  try {
+    const found = /^VmHWM:\s+([0-9]+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    return Number(found?.[1] ?? 0) / 1000
+  } catch {
+    // It ended between two looks.
+    return 0
+  }
+}
