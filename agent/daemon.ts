@@ -164,6 +164,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       await carryOn(engine, { compiled, head, isOwn: own.length > 0 }).catch((error: unknown) => {
         if (!(error instanceof EngineError)) throw error
         log('the plan is not carried out', { code: error.code, message: error.message })
+        if (error.code === 'WORK_STALE') keeper?.look()
       })
     },
   }))
@@ -212,7 +213,7 @@ async function carryOn(engine: Engine, { compiled, head, isOwn }: { readonly com
   if (isOwn && run !== null && run.work.commit === head && run.ended?.state !== 'complete' && run.cancelled === null) {
     await engine.extend(compiled, { reason: 'machines were seen' })
   } else if (compiled.plan.site.automation.apply === 'automatic' && isOver && compiled.changes.changes.length > 0 && run?.work.commit !== compiled.commit) {
-    await engine.start(compiled, { reason: 'automation.apply: automatic' })
+    await engine.start(compiled, { reason: 'automation.apply: automatic', ...(compiled.asOf === undefined ? {} : { asOf: compiled.asOf }) })
   }
 }
 

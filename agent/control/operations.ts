@@ -31,6 +31,8 @@ export interface OperationsOptions {
 /** Who gives orders over the socket: whoever may open it. */
 const BY = 'an operator'
 const PAGE = 1000
+/** How often a commit is compiled anew because steps ended while it was compiled. */
+const TRIES = 5
 
 /** What the control API does, over the parts of the agent. */
 export function operations(options: OperationsOptions): ControlOperations {
@@ -93,11 +95,11 @@ export function operations(options: OperationsOptions): ControlOperations {
   }
 }
 
-async function apply(request: ApplyRequest, options: OperationsOptions): Promise<ApplyAnswer> {
+async function apply(request: ApplyRequest, options: OperationsOptions, tries = TRIES): Promise<ApplyAnswer> {
   const { engine, keeper, signal } = options
-  const found = await compiledFor(request.ref, keeper, signal)
+  const found = await compiledFor(request, keeper, signal)
   if ('refused' in found) return refused(found.refused, found.commit, found.diagnostics)
-  const { commit, plan, changes } = found.compiled
+  const { commit, plan, changes, asOf } = found.compiled
   if (found.compiled.lockChanged) return refused(`${short(commit)} was not compiled under its own lock: its lock file is stale (LOCK_STALE)`, commit, [])
   const steps = changes.changes.length
   if (request.dryRun === true) return { outcome: 'planned', run: null, commit, steps, message: describe(changes), diagnostics: [] }
@@ -112,12 +114,14 @@ async function apply(request: ApplyRequest, options: OperationsOptions): Promise
     await engine.idle({ signal })
   }
   try {
-    const run = await engine.start({ commit, plan, changes }, { reason: 'apply' })
+    const run = await engine.start({ commit, plan, changes }, { reason: 'apply', ...(asOf === undefined ? {} : { asOf }) })
     if (run === undefined) return { outcome: 'nothing', run: null, commit, steps: 0, message: `nothing to do at ${short(commit)}`, diagnostics: [] }
     const approved = request.approve.length === 0 ? '' : ` ${(await approve(request.approve, { plan, changes }, engine)).message}`
     return { outcome: 'started', run, commit, steps, message: `run ${run} of ${short(commit)}: ${describe(changes)}.${approved}`, diagnostics: [] }
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
+    // The run that was waited for has done some of it.
+    if (error.code === 'WORK_STALE' && tries > 1) return apply(request, options, tries - 1)
     return refused(error.message, commit, [])
   }
 }
@@ -125,8 +129,8 @@ async function apply(request: ApplyRequest, options: OperationsOptions): Promise
 type Found = { readonly compiled: Compiled } | { readonly refused: string; readonly commit: string | null; readonly diagnostics: readonly Diagnostic[] }
 
 /** The head of the branch with all that discovery found, or any other commit as it stands. */
-async function compiledFor(ref: string | null, keeper: SiteKeeper, signal: AbortSignal): Promise<Found> {
-  const head = await keeper.lookNow(signal)
+async function compiledFor({ ref, dryRun }: ApplyRequest, keeper: SiteKeeper, signal: AbortSignal): Promise<Found> {
+  const head = await keeper.lookNow(signal, { rewritten: ref === null && dryRun !== true })
   const isHead = ref === null || (head.kind === 'compiled' && (head.compiled.commit.startsWith(ref) || head.head.startsWith(ref)))
   if (isHead) return head.kind === 'compiled' ? { compiled: head.compiled } : { refused: head.message, commit: head.commit, diagnostics: head.kind === 'refused' ? head.diagnostics : [] }
   const other = await keeper.compileRevision(ref, signal)

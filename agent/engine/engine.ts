@@ -32,9 +32,11 @@ export interface Engine extends AsyncDisposable {
   readonly broken: Promise<unknown>
   /**
    * Begins a run. @returns its number; undefined when there is nothing to do, and then nothing is written.
-   * @throws {EngineError} RUN_ACTIVE; KIND_UNSUPPORTED (with `step` and `kind`), after writing `run.refused`.
+   * @param options.asOf the event up to which the ledger was folded that the changes lead away from.
+   * @throws {EngineError} RUN_ACTIVE; WORK_STALE when steps were sent or done after `asOf`: they would be repeated;
+   *   KIND_UNSUPPORTED (with `step` and `kind`), after writing `run.refused`.
    */
-  start(work: CompiledWork, options: { readonly reason: string; readonly only?: readonly string[] }): Promise<number | undefined>
+  start(work: CompiledWork, options: { readonly reason: string; readonly only?: readonly string[]; readonly asOf?: number }): Promise<number | undefined>
   /**
    * Gives the last run a newer plan: what was started stands, the rest is replaced. Also continues a run that ended.
    * Nothing is written when nothing of it is left to do.

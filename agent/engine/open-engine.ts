@@ -45,6 +45,8 @@ class RunLoop implements Engine {
   /** Calls and turns of the loop, one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   #turnQueued = false
+  /** The last event of this life that moved the ledger. */
+  #stepped = 0
   readonly #idle = new Set<() => void>()
 
   constructor(options: EngineOptions) {
@@ -61,6 +63,7 @@ class RunLoop implements Engine {
       options.store.subscribe((events) => {
         // A machine that enrols, is admitted or looked at its disks: drivers decide by what the log knows of it.
         for (const { type, data } of events) if (type.startsWith('machine.') && 'machine' in data) this.#poke(data.machine as string)
+        this.#stepped = events.findLast(({ type }) => type === 'step.sent' || type === 'step.succeeded' || type === 'step.unchanged')?.seq ?? this.#stepped
       }),
     ]
   }
@@ -77,9 +80,10 @@ class RunLoop implements Engine {
     return this.#current === undefined ? undefined : this.#decide(this.#current.work)
   }
 
-  start(compiled: CompiledWork, { reason, only }: { readonly reason: string; readonly only?: readonly string[] }): Promise<number | undefined> {
+  start(compiled: CompiledWork, { reason, only, asOf = Infinity }: { readonly reason: string; readonly only?: readonly string[]; readonly asOf?: number }): Promise<number | undefined> {
     return this.#exclusive(async () => {
       if (this.#running()) throw new EngineError('RUN_ACTIVE', `run ${this.state.run?.run} goes on`, { run: this.state.run?.run })
+      if (this.#stepped > asOf) throw new EngineError('WORK_STALE', `steps have ended since ${compiled.commit} was compiled`)
       const work = prepareWork(compiled, only ?? null)
       if (work.items.size === 0) return undefined
       await this.#refuseUnsupported(work)

@@ -37,8 +37,8 @@ export interface SiteKeeper extends AsyncDisposable {
   readonly current: Compiled | null
   /** Looks at the branch and at what was discovered soon, and again if it is looking now. */
   look(): void
-  /** Fetches, and looks now: what came of it. */
-  lookNow(signal: AbortSignal): Promise<Reconciled>
+  /** Fetches, and looks now: what came of it. `rewritten`: also at a branch that does not come after the plan in force. */
+  lookNow(signal: AbortSignal, options: { readonly rewritten: boolean }): Promise<Reconciled>
   /** Compiles any commit against the ledger as it is now. Null when the repository has no such revision. */
   compileRevision(revision: string, signal: AbortSignal): Promise<CompiledSite | null>
   /** Writes the ledger as it is now into the repository. */
@@ -50,6 +50,8 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
   const { site, append, store } = options
   const closing = new AbortController()
   let current: Compiled | null = null
+  /** The event up to which the clone's ledger is folded. */
+  let asOf = 0
   let told = ''
   let queue: Promise<unknown> = Promise.resolve()
   let waiting = false
@@ -65,29 +67,33 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
     const out = join(options.folder, String(++runs))
     try {
       const compiled = await compileSite({ compiler: options.compiler, repository: site.folder, commit, out, megabytes: options.megabytes, deadlineMs: options.deadlineMs, signal })
-      if (compiled.kind === 'compiled') await keepBlobs(compiled.blobs, store)
-      return compiled
+      if (compiled.kind === 'refused') return compiled
+      await keepBlobs(compiled.blobs, store)
+      const fresh: Compiled = { ...compiled, asOf }
+      return fresh
     } finally {
       await rm(out, { recursive: true, force: true })
     }
   }
   const publish = async (signal: AbortSignal): Promise<void> => {
+    await refuseBehind(site, options.ledger.current.run, signal)
     await options.ledger.upToDate()
     const ledger = options.ledger.current
-    await refuseBehind(site, ledger.run, signal)
+    asOf = options.state().seq
     if (Object.keys(ledger.nodes).length === 0 && Object.keys(ledger.machines).length === 0 && ledger.run === null) return
-    const upTo = options.state().seq
+    const upTo = asOf
     const published = await site.publishLedger(await ledgerFiles(ledger, store), `run ${ledger.run?.run ?? 0}: ${ledger.run?.state ?? 'nothing applied yet'}`, signal)
     if (published.outcome.kind !== 'pushed' && published.outcome.kind !== 'unchanged') {
       options.onError(new Error(`the ledger was not published (${published.outcome.kind}): ${published.outcome.message}`))
     }
     if (published.outcome.kind === 'pushed') await append([{ type: 'ledger.published', data: { commit: published.commit, run: ledger.run?.run ?? null, upTo } }])
   }
-  const once = async (signal: AbortSignal): Promise<Reconciled> => {
+  const once = async (signal: AbortSignal, rewritten = false): Promise<Reconciled> => {
     // The compiler compares with the ledger that the clone has.
     await publish(signal)
     const state = options.state()
-    const result = await reconcile({ site, machines: state.machines.values(), discovery: current?.plan.site.automation.discovery ?? 'commit', compile, signal })
+    const since = current?.commit ?? state.site.compiled?.commit ?? null
+    const result = await reconcile({ site, since, rewritten, machines: state.machines.values(), discovery: current?.plan.site.automation.discovery ?? 'commit', compile, signal })
     await tell(result)
     if (result.kind === 'compiled') {
       current = result.compiled
@@ -135,9 +141,9 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
       return current
     },
     look,
-    lookNow: signal => exclusive(async () => {
+    lookNow: (signal, { rewritten }) => exclusive(async () => {
       await site.fetch(signal)
-      return once(signal)
+      return once(signal, rewritten)
     }),
     compileRevision: (revision, signal) => exclusive(async () => {
       await publish(signal)

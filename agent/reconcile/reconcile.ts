@@ -5,7 +5,8 @@ import type { SiteRepository } from '../site/repository.ts'
 import type { MachineRecord } from '../state/state.ts'
 import { INVENTORY, inventoryFiles } from './inventory-files.ts'
 
-export type Compiled = Extract<CompiledSite, { kind: 'compiled' }>
+/** `asOf`: the event of the log up to which the ledger was folded that its changes lead away from. */
+export type Compiled = Extract<CompiledSite, { kind: 'compiled' }> & { readonly asOf?: number }
 
 /** What the site repository and the compiler came to agree on. */
 export type Reconciled =
@@ -18,6 +19,10 @@ export type Reconciled =
 
 export interface ReconcileOptions {
   readonly site: SiteRepository
+  /** The commit that the plan is made of until now; null before the first. */
+  readonly since: string | null
+  /** A person asks for the branch as it is, also when it does not come after `since`. */
+  readonly rewritten: boolean
   /** Every machine that is known. */
   readonly machines: Iterable<MachineRecord>
   /** `automation.discovery` of the site as last compiled. */
@@ -38,6 +43,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciled> 
   const { site, compile, signal } = options
   for (let attempt = 1; ; attempt++) {
     const head = (attempt === 1 ? await site.head(signal) : null) ?? (await site.fetch(signal))
+    if (options.since !== null && !options.rewritten && !(await site.isAncestor(options.since, head, signal))) return rewritten(head, options.since, site.branch)
     const files = options.discovery === 'off' ? new Map<string, string>() : inventoryFiles(options.machines, await site.readFiles(head, INVENTORY, signal))
     const seen = files.size === 0 ? head : await site.commitFiles({ base: head, files, message: messageFor(files) }, signal)
     const first = await compile(seen, signal)
@@ -51,6 +57,12 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciled> 
       return { kind: 'unpushed', commit, code: `PUSH_${pushed.kind.toUpperCase()}`, message: `inventory and lock could not be pushed, so nothing new runs: ${pushed.message}` }
     }
   }
+}
+
+/** Commits were taken away, and with them perhaps the lock that says which node is which machine: not to be followed unasked. */
+function rewritten(commit: string, since: string, branch: string): Reconciled {
+  const message = `the branch ${branch} was rewritten: ${commit.slice(0, 12)} does not come after ${since.slice(0, 12)}, which is in force; look at it, and "crowbar apply" takes it as it is`
+  return { kind: 'refused', commit, code: 'SITE_REWRITTEN', message, diagnostics: [] }
 }
 
 /** Puts the lock that the compiler asks for on top of the head, together with the inventory, and compiles that. */

@@ -34,6 +34,18 @@ function firstLightRack(): FakeRack {
   return rack
 }
 
+test('what was compiled before the last steps ended does not begin a run: it would do them again', async () => {
+  const rack = firstLightRack()
+  await using life = await open(rack)
+  life.sessions.connectAll()
+  const asOf = life.store.last
+  await life.engine.start(firstLight(), { reason: 'apply', asOf })
+  await life.engine.idle({ signal: soon() })
+  const effects = [...rack.effects]
+  await expect(life.engine.start(firstLight(), { reason: 'apply', asOf })).rejects.toMatchObject({ code: 'WORK_STALE' })
+  expect(rack.effects).toEqual(effects)
+})
+
 test('the whole way: staged, found, installed, roles in order, the token handed on', async () => {
   const rack = firstLightRack()
   await using life = await open(rack)

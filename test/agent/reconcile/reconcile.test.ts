@@ -10,6 +10,7 @@ import type { SiteRepository } from '../../../agent/site/repository.ts'
 import type { MachineRecord } from '../../../agent/state/state.ts'
 
 const LOCK = '{"kind":"lock"}\n'
+const ANY = { since: null, rewritten: false }
 const signal = AbortSignal.timeout(60_000)
 let folder = ''
 let bare = ''
@@ -26,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 test('facts and the lock that follows from them become one commit on the branch', async () => {
   const before = show('main')
-  const result = await reconcile({ site, machines: [machine('m-1')], discovery: 'commit', compile: lockedBy(LOCK), signal })
+  const result = await reconcile({ ...ANY, site, machines: [machine('m-1')], discovery: 'commit', compile: lockedBy(LOCK), signal })
   expect(result).toMatchObject({ kind: 'compiled', head: before, machines: ['m-1'] })
   expect(git(bare, 'log', '--format=%s', 'main').trim().split('\n')).toEqual(['inventory: m-1, and the lock that follows', 'by a person'])
   expect(JSON.parse(git(bare, 'show', 'main:inventory/m-1.json'))).toMatchObject({ kind: 'machine', id: 'm-1' })
@@ -34,7 +35,7 @@ test('facts and the lock that follows from them become one commit on the branch'
 })
 
 test('a second look with the same facts commits nothing', async () => {
-  const options = { site, machines: [machine('m-1')], discovery: 'commit', compile: lockedBy(LOCK), signal }
+  const options = { ...ANY, site, machines: [machine('m-1')], discovery: 'commit', compile: lockedBy(LOCK), signal }
   await reconcile(options)
   const head = show('main')
   expect(await reconcile(options)).toMatchObject({ kind: 'compiled', own: [] })
@@ -45,7 +46,7 @@ test('a person who pushes in between is not overwritten: both commits are on the
   let raced = false
   const compile = lockedBy(LOCK)
   const result = await reconcile({
-    site, machines: [machine('m-1')], discovery: 'commit', signal,
+    ...ANY, site, machines: [machine('m-1')], discovery: 'commit', signal,
     compile: async (commit, stop) => {
       const compiled = await compile(commit, stop)
       if (!raced) person('nodes.yaml', 'kind: node\nname: web\n')
@@ -60,31 +61,44 @@ test('a person who pushes in between is not overwritten: both commits are on the
 
 test('discovery: off leaves the repository alone', async () => {
   const before = show('main')
-  await reconcile({ site, machines: [machine('m-1')], discovery: 'off', compile: fixed, signal })
+  await reconcile({ ...ANY, site, machines: [machine('m-1')], discovery: 'off', compile: fixed, signal })
   expect(show('main')).toBe(before)
 })
 
 test('discovery: propose offers a branch and leaves the followed one alone', async () => {
   const before = show('main')
-  await reconcile({ site, machines: [machine('m-1')], discovery: 'propose', compile: fixed, signal })
+  await reconcile({ ...ANY, site, machines: [machine('m-1')], discovery: 'propose', compile: fixed, signal })
   expect(show('main')).toBe(before)
   expect(git(bare, 'log', '--format=%s', '-1', 'crowbar/inventory').trim()).toBe('inventory: m-1')
 })
 
 test('a machine in quarantine is not written down', async () => {
   const quarantined = { ...machine('m-1'), quarantined: { code: 'TIE', reason: 'two machines' } }
-  expect(await reconcile({ site, machines: [quarantined], discovery: 'commit', compile: fixed, signal })).toMatchObject({ own: [], machines: [] })
+  expect(await reconcile({ ...ANY, site, machines: [quarantined], discovery: 'commit', compile: fixed, signal })).toMatchObject({ own: [], machines: [] })
 })
 
 test('a site that does not compile is refused with its first place, and nothing is pushed', async () => {
   const before = show('main')
   const range = { path: 'site.yaml', start: { line: 2, column: 3 }, end: { line: 2, column: 9 } }
   const result = await reconcile({
-    site, machines: [machine('m-1')], discovery: 'commit', signal,
+    ...ANY, site, machines: [machine('m-1')], discovery: 'commit', signal,
     compile: commit => Promise.resolve({ kind: 'refused', commit, diagnostics: [{ code: 'KIND_UNKNOWN', severity: 'error', summary: 'no such kind', range, related: [] }] }),
   })
   expect(result).toMatchObject({ kind: 'refused', code: 'KIND_UNKNOWN', message: 'site.yaml:2:3: no such kind' })
   expect(show('main')).toBe(before)
+})
+
+test('a branch that was rewritten is not followed until a person asks for it as it is', async () => {
+  const first = show('main')
+  person('nodes.yaml', 'kind: node\nname: web\n')
+  const since = await site.fetch(signal)
+  const options = { since, rewritten: false, site, machines: [machine('m-1')], discovery: 'commit', compile: lockedBy(LOCK), signal }
+  git(bare, 'update-ref', 'refs/heads/main', first)
+  await site.fetch(signal)
+  expect(await reconcile(options)).toMatchObject({ kind: 'refused', code: 'SITE_REWRITTEN', commit: first })
+  expect(show('main')).toBe(first)
+  const taken = await reconcile({ ...options, rewritten: true })
+  expect(taken).toMatchObject({ kind: 'compiled', head: first })
 })
 
 /** A compiler that is content with any commit. */
