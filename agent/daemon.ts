@@ -7,6 +7,7 @@ import type { Facts, InventoryDocument } from '../schemas/inventory.ts'
 import type { Plan } from '../schemas/plan.ts'
 import { decideBoot } from './boot/decide-boot.ts'
 import { keepBoot } from './boot/keep-boot.ts'
+import { machineOf } from './boot/machine-of.ts'
 import type { Settings } from './config/read-config.ts'
 import { operations } from './control/operations.ts'
 import { serveControl } from './control/serve-control.ts'
@@ -131,7 +132,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     booter: {
       answer: client => decideBoot({
         plan: plan(), state: state.current, ledger: ledger.current, work: engine.work, image,
-        machineOf: mac => machineOf(mac, state.current.machines.values(), committed),
+        machineOf: mac => machineOf(mac, { machines: state.current.machines.values(), committed, isClaimed: id => Object.values(plan()?.nodes ?? {}).some(one => one.machine === id) }),
         commandLine: mac => [
           'console=tty0', 'console=ttyS0,115200', `BOOTIF=01-${mac.replaceAll(':', '-')}`, `crowbar.url=${nodesUrl()}`, `crowbar.ca=${identity.fingerprint}`,
           `crowbar.time=${base()}/time`, `crowbar.token=${enrolment.issue({ kind: 'boot', mac }, TOKEN_SECONDS.boot)}`,
@@ -223,12 +224,6 @@ async function readInventory(site: SiteRepository, commit: string, committed: Ma
     const { id, facts } = JSON.parse(text) as InventoryDocument
     committed.set(id, facts)
   }
-}
-
-function machineOf(mac: string, machines: Iterable<{ readonly id: string; readonly macs: readonly string[] }>, committed: ReadonlyMap<string, Facts>): string | undefined {
-  for (const machine of machines) if (machine.macs.includes(mac)) return machine.id
-  for (const [id, facts] of committed) if (facts.nics.some(nic => nic.mac === mac)) return id
-  return undefined
 }
 
 /** Every name under which a node may reach this machine. */

@@ -38,7 +38,7 @@ export function decideBoot(view: BootView, client: BootClient): BootAnswer {
   if (claimed !== undefined) {
     const [name, node] = claimed
     if (node.admin || (node.os !== null && plan.systems[node.os]?.install === 'joined')) return { kind: 'local' }
-    const wish = wantsDiscovery(name, { state, ledger: view.ledger, work: view.work })
+    const wish = wantsDiscovery(name, { state, ledger: view.ledger, work: view.work, ...(machine === undefined ? {} : { machine }) })
     if (wish.boot === 'local') return { kind: 'local' }
   }
   if (image === null) return { kind: 'hold', reason: 'the discovery image is being made' }

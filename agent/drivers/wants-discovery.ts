@@ -13,11 +13,17 @@ export interface BootWish {
 /**
  * What the machine of a node is to boot, as the engine has it: the discovery image until a whole system of this very
  * installation is on its disk, its own disk from then on. A node that runs and is to be installed anew goes on running
- * until that may begin.
+ * until that may begin; so does a machine that runs the system of another node, which was renamed or gave it up.
  *
  * Pure. `work` is the last run's; without one, what the log and the ledger know of the node decides.
  */
-export function wantsDiscovery(node: string, { state, ledger, work }: { readonly state: State; readonly ledger: Ledger; readonly work: { readonly plan: Plan; readonly changes: Changes } | undefined }): BootWish {
+export function wantsDiscovery(node: string, { state, ledger, work, machine }: {
+  readonly state: State
+  readonly ledger: Ledger
+  readonly work: { readonly plan: Plan; readonly changes: Changes } | undefined
+  /** That the node has by the newest plan, which may not have been applied; default: by the last run's. */
+  readonly machine?: string
+}): BootWish {
   const installed = state.nodes.get(node)?.installed ?? null
   const standing = installed?.incarnation ?? ledger.nodes[node]?.incarnation ?? null
   const planned = work?.plan.nodes[node]
@@ -27,12 +33,20 @@ export function wantsDiscovery(node: string, { state, ledger, work }: { readonly
   if (step?.sent !== null && step?.sent !== undefined) {
     return installed?.attempt === step.sent.attempt ? { boot: 'local', reason: `${node} is installed` } : { boot: 'discovery', reason: `${node} is being installed` }
   }
-  if (standing === null) return { boot: 'discovery', reason: `${node} is to be installed` }
+  const other = standing === null ? tenantOf(machine ?? planned?.machine, { state, ledger }) : undefined
+  if (standing === null && (other === undefined || state.unfinished.has(id))) return { boot: 'discovery', reason: `${node} is to be installed` }
   const expected = planned?.machine === undefined ? standing : incarnation({ node, machine: planned.machine, generation: planned.generation })
   const change = work?.changes.changes.find((one) => one.step.id === id)
   const open = change !== undefined && step?.status !== 'succeeded' && step?.status !== 'unchanged'
   if (!open && standing === expected) return { boot: 'local', reason: `${node} is installed` }
+  if (other !== undefined && !open) return { boot: 'local', reason: `its machine runs the system of ${other}` }
   if (state.unfinished.has(id)) return { boot: 'discovery', reason: `an install of ${node} was interrupted` }
   if ((change?.needsApproval === true || step?.on === 'person') && !state.approvals.has(id)) return { boot: 'local', reason: `installing ${node} anew is not approved` }
   return { boot: 'discovery', reason: `${node} is to be installed anew` }
+}
+
+/** The node whose system a machine runs, as far as anybody knows. */
+function tenantOf(machine: string | undefined, { state, ledger }: { readonly state: State; readonly ledger: Ledger }): string | undefined {
+  const known = [...state.nodes].find(([, { installed }]) => installed?.machine === machine)?.[0]
+  return known ?? Object.values(ledger.nodes).find((one) => one.machine === machine && one.incarnation !== null)?.node
 }

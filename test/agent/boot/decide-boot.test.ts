@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { decideBoot } from '../../../agent/boot/decide-boot.ts'
 import type { BootView } from '../../../agent/boot/decide-boot.ts'
+import { machineOf } from '../../../agent/boot/machine-of.ts'
 import { emptyState } from '../../../agent/state/growing-state.ts'
+import type { Changes } from '../../../schemas/changes.ts'
 import { incarnation } from '../../../schemas/incarnation.ts'
+import type { Facts } from '../../../schemas/inventory.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 
@@ -49,4 +52,31 @@ test('admin nodes and joined machines are never taken over', () => {
 test('before a plan and before an image a machine waits and says why', () => {
   expect(decideBoot(view({ plan: null }), CLIENT)).toMatchObject({ kind: 'hold' })
   expect(decideBoot(view({ image: null }), CLIENT)).toEqual({ kind: 'hold', reason: 'the discovery image is being made' })
+})
+
+test('a machine goes on booting the system of a node that was renamed, until the new name may be installed', () => {
+  const ledger = { ...EMPTY_LEDGER, nodes: { old: { version: 1 as const, node: 'old', machine: 'm-1', incarnation: incarnation({ node: 'old', machine: 'm-1', generation: 0 }), attempted: {}, steps: {} } } }
+  expect(decideBoot(view({ ledger }), CLIENT)).toEqual({ kind: 'local' })
+  const known = emptyState()
+  known.nodes.set('old', { installed: { machine: 'm-1', incarnation: 'i', attempt: null } })
+  expect(decideBoot(view({ state: known }), CLIENT)).toEqual({ kind: 'local' })
+
+  const plan = planOf()
+  const changes = { changes: [{ step: { id: 'install@web' }, needsApproval: true }] } as unknown as Changes
+  const state = emptyState()
+  expect(decideBoot(view({ ledger, state, work: { plan, changes } }), CLIENT)).toEqual({ kind: 'local' })
+  state.approvals.set('install@web', { approval: { step: 'install@web', once: 'k', machine: 'm-1', disks: [] }, by: 'root', time: '', seq: 1 })
+  expect(decideBoot(view({ ledger, state, work: { plan, changes } }), CLIENT).kind).toBe('discovery')
+})
+
+test('of two machines with one MAC the one that a node has counts, in whatever order they were seen', () => {
+  const committed = new Map<string, Facts>()
+  const isClaimed = (id: string): boolean => id === 'm-node'
+  const machines = [{ id: 'm-liar', macs: [MAC] }, { id: 'm-node', macs: [MAC] }]
+  expect(machineOf(MAC, { machines, committed, isClaimed })).toBe('m-node')
+  expect(machineOf(MAC, { machines: machines.toReversed(), committed, isClaimed })).toBe('m-node')
+  committed.set('m-node', { nics: [{ mac: MAC }] } as unknown as Facts)
+  expect(machineOf(MAC, { machines: machines.slice(0, 1), committed, isClaimed })).toBe('m-node')
+  expect(machineOf(MAC, { machines: machines.slice(0, 1), committed, isClaimed: () => false })).toBe('m-liar')
+  expect(machineOf('52:54:00:00:00:02', { machines, committed, isClaimed })).toBeUndefined()
 })
