@@ -91,7 +91,8 @@ function diskPath(folder: string, spec: MachineSpec, index: number): string {
 
 /**
  * The command line of a machine. BIOS machines network-boot with the ROM that QEMU brings for their NIC; UEFI machines
- * with the firmware's own PXE client (`romfile=` takes the ROM away), as most real ones do.
+ * with the firmware's own PXE client (`romfile=` takes the ROM away), as most real ones do. The firmware has a driver for
+ * virtio only; other ports need their ROM, and boot as ports with iPXE in them do.
  */
 export function qemuArguments(
   spec: MachineSpec,
@@ -120,7 +121,7 @@ export function qemuArguments(
   for (const [index, nic] of spec.nics.entries()) {
     const model = nic.model === 'virtio' ? 'virtio-net-pci' : nic.model
     argv.push('-netdev', `tap,id=net${index},ifname=${options.taps[index] ?? ''},script=no,downscript=no`)
-    argv.push('-device', `${model},netdev=net${index},mac=${nic.mac}${index === 0 ? ',bootindex=1' : ''}${spec.firmware === 'uefi' ? ',romfile=' : ''}`)
+    argv.push('-device', `${model},netdev=net${index},mac=${nic.mac}${index === 0 ? ',bootindex=1' : ''}${spec.firmware === 'uefi' && nic.model === 'virtio' ? ',romfile=' : ''}`)
   }
   if (spec.disks.some(disk => disk.bus === 'scsi')) argv.push('-device', 'virtio-scsi-pci,id=scsi')
   if (spec.disks.some(disk => disk.bus === 'sata')) argv.push('-device', 'ahci,id=sata')
