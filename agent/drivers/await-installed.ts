@@ -96,7 +96,7 @@ function outcome(of: StepOutcome): Written {
 }
 
 /** Sends the machine to its disk, again if it comes up from the network, until it says hello from there. */
-async function bootedFromDisk(sessions: NodeSessions, { context, machine, incarnation }: AwaitInstalledOptions): Promise<StepOutcome> {
+async function bootedFromDisk(sessions: NodeSessions, { context, machine, incarnation, attempt }: AwaitInstalledOptions): Promise<StepOutcome> {
   const { signal } = context
   const { promise, resolve } = Promise.withResolvers<StepOutcome>()
   let boots = 0
@@ -109,6 +109,8 @@ async function bootedFromDisk(sessions: NodeSessions, { context, machine, incarn
       return resolve({ kind: 'failed', code: 'DISK_NOT_BOOTED', message: `machine ${machine} was sent to its disk ${MAX_NETWORK_BOOTS + 1} times and came up from the network each time`, retryable: false })
     }
     context.progress(`the system is on the disk of machine ${machine}, which now starts from it`)
+    // It may not have heard: its connection was lost.
+    session.acknowledge(attempt)
     session.reboot('the system is on the disk')
   }
   const stop = (): void => {

@@ -82,6 +82,12 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
   const { context, sessions, stager, restarts } = options
   const { install, machine, node } = subject
   const session = sessions.session(machine)
+  const unfinished = context.state.unfinished.get(step.id)
+  // Its last attempt put a whole system onto the disk, whatever became of the step: that is no half-written disk any more.
+  const isWhole = unfinished !== undefined && context.state.nodes.get(node)?.installed?.attempt === unfinished.attempt
+  if (isWhole && unfinished.once === step.once && session?.environment === 'installed' && session.incarnation === subject.incarnation) {
+    return { kind: 'succeeded', provides: {}, inputs: digest(install as unknown as Json), incarnation: subject.incarnation }
+  }
   const notConnected: StepOutcome = { kind: 'waiting', reason: `machine ${machine} is not connected`, afterMs: LOOK, on: 'machine' }
 
   // What a machine that runs from its disk has on it was seen before it booted, and again before anything is written.
@@ -94,7 +100,7 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
     targets: install.targets,
     disks,
     approval: context.state.approvals.get(step.id)?.approval,
-    unfinished: context.state.unfinished.get(step.id),
+    unfinished: isWhole ? undefined : unfinished,
   })
   switch (decision.kind) {
     case 'unknown':
@@ -118,7 +124,7 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
   if (rootfs?.kind !== 'file') return { kind: 'failed', code: 'NOT_STAGED', message: `the root filesystem ${install.rootfs} is not in the store`, retryable: false }
 
   const enrolment = await options.enrolment({ node, machine, incarnation: subject.incarnation })
-  const stamp = decision.resumed?.stamp ?? options.stamp({ step: step.id, once: step.once, machine, approved: decision.approved, disks: decision.disks.map(({ id, serial }) => ({ id, serial })) })
+  const stamp = decision.resumed?.stamp ?? options.stamp({ step: step.id, once: step.once, machine, approved: decision.approved, disks: decision.disks.map(({ id, serial, signature }) => ({ id, serial, signature })) })
   const { attempt } = await context.intend({ machine, inputs: digest(install as unknown as Json), disks: decision.disks, stamp, approved: decision.approved })
   if (context.signal.aborted) return { kind: 'cancelled' }
   const orStamp = decision.resumed === null ? null : stamp

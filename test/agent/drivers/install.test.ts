@@ -153,6 +153,54 @@ test('a machine that keeps coming up from the network is not sent to its disk fo
   expect(rack.asked.filter((asked) => asked.startsWith('reboot'))).toHaveLength(4)
 })
 
+test.each(['left', 'gone'])('a system that comes up after its install counted as failed is taken, and not written again: its stamp %s', async (stamp) => {
+  const rack = new FakeRack(['m-n1'])
+  await using life = await openLife(folder, rack)
+  const machine = rack.machine('m-n1')
+  Object.defineProperty(machine, 'system', { get: () => null, set(_system: unknown) {}, configurable: true })
+  await start(life)
+  expect(life.engine.state.run?.steps.get('install@n1')).toMatchObject({ status: 'failed', code: 'DISK_NOT_BOOTED' })
+  // Somebody mends its boot order; meanwhile it does its work.
+  const task = rack.tasks[0] as InstallTask
+  const { node, incarnation } = task.enrolment
+  Object.defineProperty(machine, 'system', { value: { node, incarnation }, writable: true })
+  machine.disks = machine.disks.map((disk) => ({ ...disk, signature: 'a system with data', stamp: stamp === 'left' ? task.stamp : null }))
+  rack.powerCycle('m-n1')
+  await start(life)
+  expect(rack.effects).toEqual(['install m-n1', 'role d/a@n1'])
+  expect(life.engine.state.run?.ended?.state).toBe('complete')
+  expect(life.engine.state.unfinished.size).toBe(0)
+})
+
+test('a disk with a whole system on it is not written again unasked, though its stamp is still there', async () => {
+  const rack = new FakeRack(['m-n1'])
+  await using life = await openLife(folder, rack)
+  const machine = rack.machine('m-n1')
+  Object.defineProperty(machine, 'system', { get: () => null, set(_system: unknown) {} })
+  await start(life)
+  machine.disks = machine.disks.map((disk) => ({ ...disk, signature: 'a system with data', stamp: (rack.tasks[0] as InstallTask).stamp }))
+  rack.powerCycle('m-n1')
+  await start(life)
+  expect(rack.effects).toEqual(['install m-n1'])
+  expect(life.engine.state.run?.steps.get('install@n1')).toMatchObject({ status: 'waiting', on: 'person' })
+})
+
+test('a machine that is sent to its disk again has heard before that its stamp may go', async () => {
+  const rack = new FakeRack(['m-n1'])
+  await using life = await openLife(folder, rack)
+  const session = life.sessions.session.bind(life.sessions)
+  let away = true
+  // The connection is lost between the result and the acknowledgement.
+  life.sessions.session = (id) => (life.engine.state.nodes.size > 0 && away ? undefined : session(id))
+  setTimeout(() => {
+    away = false
+    life.sessions.connectAll()
+  }, 300)
+  await start(life)
+  expect(rack.asked.slice(0, 2)).toEqual(['acknowledge 1/install@n1/1', 'reboot m-n1: the system is on the disk'])
+  expect(rack.machine('m-n1').disks[0]?.stamp).toBeNull()
+})
+
 test('a method that this agent does not have refuses the run', async () => {
   await using life = await openLife(folder, new FakeRack([]))
   const other = planOf([install], { systems: { 'debian-12': { family: 'debian', version: '12', architecture: 'amd64', install: 'preseed', source: null, packages: [] } } })
