@@ -8,6 +8,7 @@ const LEASE_SECONDS = { boot: 120, host: 36_000 }
 
 /**
  * The interfaces on which an admin node serves, as its `agent` document has them, and what DHCP needs of their networks.
+ * On a listed interface with `dhcp: off` nodes still fetch what their steps need; one that is not listed is left alone.
  *
  * @param addressOf the address that this machine has on an interface, or undefined.
  * @returns interfaces with an IPv4 subnet; `problems`: what is asked for and cannot be served, in words.
@@ -22,7 +23,6 @@ export function bootInterfaces(
   const agent = plan.agents[node]
   if (agent === undefined) return { interfaces, problems: [`the site has no agent document for ${node}`] }
   for (const [name, one] of Object.entries(agent.interfaces)) {
-    if (one.dhcp === 'off') continue
     const subnet = plan.networks[one.network]?.subnets.find(each => !each.cidr.includes(':'))
     const address = options.addressOf(name)
     if (subnet === undefined) problems.push(`${name}: the network ${one.network} has no IPv4 subnet`)
@@ -32,7 +32,7 @@ export function bootInterfaces(
       interfaces.push({
         name,
         address,
-        mode: one.dhcp,
+        mode: one.dhcp === 'off' ? 'files' : one.dhcp,
         subnet: {
           name: one.network,
           cidr: subnet.cidr,

@@ -19,7 +19,8 @@ export interface BootInterface {
   readonly name: string
   /** Our address on it: next server, server identifier, and the host in every URL. */
   readonly address: string
-  readonly mode: 'server' | 'proxy' | 'listen'
+  /** `files`: nothing but HTTP, which nodes need whoever gives them addresses. `listen`: that, and foreign servers are reported. */
+  readonly mode: 'server' | 'proxy' | 'listen' | 'files'
   /** The subnet of the link itself. */
   readonly subnet: DhcpSubnet
   /** Subnets behind relays that reach us through this interface. */
@@ -69,7 +70,7 @@ const tftpPort = 69
 
 /**
  * Starts DHCP, TFTP and HTTP on each interface, all asking one booter. Interfaces that are not listed are not touched;
- * on one in mode `listen` nothing is served, and `proxy` serves all but addresses.
+ * `proxy` serves all but addresses, `listen` and `files` serve HTTP only.
  *
  * @throws {BootSocketError} if an interface is not as described; what had been started is stopped again.
  * @throws {RangeError} if a subnet is not sound.
@@ -87,7 +88,8 @@ export async function serveBoot(options: ServeBootOptions): Promise<BootServices
   const shared = sharedParts(options)
   for (const each of options.interfaces) {
     // Before DHCP, which sends machines here.
-    if (each.mode !== 'listen') await startFiles(each, { options, shared, services })
+    await startFiles(each, { options, shared, services })
+    if (each.mode === 'files') continue
     services.use(
       await startDhcp({
         interface: each.name,
@@ -159,7 +161,7 @@ function sharedParts(options: ServeBootOptions): SharedParts {
 }
 
 async function startFiles(
-  { name, address }: BootInterface,
+  { name, address, mode }: BootInterface,
   context: { options: ServeBootOptions; shared: SharedParts; services: AsyncDisposableStack },
 ): Promise<void> {
   const { options, shared, services } = context
@@ -168,8 +170,10 @@ async function startFiles(
   const onSent = (_: string, { mac }: { mac: string | undefined }): void => {
     if (mac !== undefined) shared.onLoader(mac)
   }
-  services.use(
-    await startTftp({ interface: name, address, port: tftpPort, resolve: shared.resolve, onSent, now, report, signal }),
-  )
+  if (mode === 'server' || mode === 'proxy') {
+    services.use(
+      await startTftp({ interface: name, address, port: tftpPort, resolve: shared.resolve, onSent, now, report, signal }),
+    )
+  }
   services.use(await startHttp({ address, port: shared.boot.httpPort, routes: shared.routes, now, report }))
 }
