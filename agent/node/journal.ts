@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { TaskResult } from '../../schemas/protocol.ts'
 import type { ProcessMark } from './run-program.ts'
@@ -43,10 +43,21 @@ const REMEMBERED = 200
 export function openJournal(file: string): Journal {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const state = replay(file)
-  compact(file, state)
+  try {
+    compact(file, state)
+  } catch (error) {
+    // A full disk: the file stays as long as it is.
+    rmSync(`${file}.next`, { force: true })
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  }
   const descriptor = openSync(file, 'a', 0o600)
+  let torn = true
   const append = (line: Line, durable: boolean): void => {
-    writeSync(descriptor, `${JSON.stringify(line)}\n`)
+    // A full disk may have taken half of the line before: this one is not to be glued to it.
+    const text = `${torn ? '\n' : ''}${JSON.stringify(line)}\n`
+    torn = true
+    writeFileSync(descriptor, text)
+    torn = false
     if (durable) fsyncSync(descriptor)
     apply(state, line)
   }
@@ -141,9 +152,13 @@ function compact(file: string, state: JournalState): void {
   }
   const next = `${file}.next`
   const descriptor = openSync(next, 'w', 0o600)
-  writeSync(descriptor, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
-  fsyncSync(descriptor)
-  closeSync(descriptor)
+  try {
+    // All of it or an error: one write may take less than it is given.
+    writeFileSync(descriptor, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
   renameSync(next, file)
   const folder = openSync(dirname(file), 'r')
   fsyncSync(folder)

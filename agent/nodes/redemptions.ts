@@ -53,7 +53,8 @@ export async function openRedemptions(file: string): Promise<Redemptions> {
 }
 
 async function append(handle: FileHandle, batch: readonly Redemption[]): Promise<void> {
-  await handle.write(batch.map((one) => `${JSON.stringify(one)}\n`).join(''))
+  // All of it or an error: one write may take less than it is given.
+  await handle.appendFile(batch.map((one) => `${JSON.stringify(one)}\n`).join(''))
   await handle.datasync()
 }
 

@@ -1,4 +1,5 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -66,4 +67,42 @@ test('acknowledged attempts are forgotten beyond the last 200, others never', ()
   expect(journal.attempts.has('1/a/229')).toBe(true)
   expect(journal.attempts.has('1/a/0')).toBe(false)
   expect(readFileSync(file, 'utf8').split('\n').length).toBeLessThan(1000)
+})
+
+test.runIf(process.getuid?.() === 0)('on a full disk nothing that was journalled is lost, and nothing is glued to half a line', () => {
+  const small = join(folder, 'small')
+  mkdirSync(small)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24k,mode=0700', 'crowbar-test', small])
+  try {
+    const file = join(small, 'journal')
+    const large = (attempt: string): TaskResult => ({ ...result(attempt), provides: { text: 'y'.repeat(900) } })
+    {
+      using journal = openJournal(file)
+      journal.raiseEpoch(7)
+      for (let n = 0; n < 15; n++) {
+        journal.start(`1/s/${n}`)
+        journal.finish(large(`1/s/${n}`))
+      }
+    }
+    // Twice: the second life reads what the first one left when it could not make the file shorter.
+    for (let life = 0; life < 2; life++) {
+      using journal = openJournal(file)
+      expect(journal.highestEpoch).toBe(7)
+      expect(journal.attempts.size).toBe(15)
+    }
+    {
+      using journal = openJournal(file)
+      expect(() => {
+        for (let n = 15; n < 40; n++) journal.finish({ ...large(`1/s/${n}`), message: 'x'.repeat(5000) })
+      }).toThrow('ENOSPC')
+      rmSync(join(small, 'journal.next'), { force: true })
+      execFileSync('mount', ['-o', 'remount,size=200k', small])
+      journal.start('1/s/after')
+    }
+    using journal = openJournal(file)
+    expect(journal.attempts.has('1/s/after')).toBe(true)
+    expect(journal.attempts.get('1/s/14')?.result).not.toBeNull()
+  } finally {
+    execFileSync('umount', [small])
+  }
 })
