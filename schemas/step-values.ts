@@ -1,3 +1,4 @@
+import { own } from './own.ts'
 import type { Step } from './plan.ts'
 import type { Json } from './shape.ts'
 
@@ -25,7 +26,7 @@ export function stepValueDigests(step: Step, source: ValueSource): readonly stri
 export function stepValues(step: Step, source: ValueSource): { readonly [digest: string]: Json } {
   const entries: [string, Json][] = []
   for (const key of stepValueDigests(step, source)) {
-    const value = source.values[key] ?? source.contents?.[key]
+    const value = own(source.values, key) ?? own(source.contents, key)
     if (value !== undefined) entries.push([key, value])
   }
   return Object.fromEntries(entries)

@@ -1,6 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
+import { own } from '../../schemas/own.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
@@ -70,7 +71,7 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
   }
   const newcomers: Seeker[] = []
   for (const seeker of rest) {
-    const kept = locked[seeker.key]
+    const kept = own(locked, seeker.key)
     const book = books.get(seeker.network.name) as AddressBook
     if (kept !== undefined && isKept(seeker, { book, kept, reserved })) {
       const other = book.take(kept, { name: seeker.name, range: seeker.at })
@@ -110,7 +111,7 @@ function* nodeSeekers({ resolved, nodes }: BoundSite, found: Map<string, Map<str
       if (network === undefined) continue
       const addresses: string[] = []
       given.set(name, addresses)
-      const wish = node.site.value.networks?.[name]
+      const wish = own(node.site.value.networks, name)
       const field = wish?.address === undefined ? (wish?.range === undefined ? [] : ['networks', name, 'range']) : ['networks', name, 'address']
       const at = field.length === 0 ? node.site.at : rangeOfField(node.site, field)
       const alone = node.admin && admins === 1 && name === admin.network && wish?.range === undefined

@@ -1,6 +1,7 @@
 import type { Report } from '../../schemas/diagnostic.ts'
 import { EMPTY_LOCK } from '../../schemas/lock.ts'
 import type { Lock } from '../../schemas/lock.ts'
+import { own } from '../../schemas/own.ts'
 import type { Attachment } from '../../schemas/plan.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
 import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
@@ -26,7 +27,8 @@ export function allocate(bound: BoundSite, report: Report): AllocatedSite {
   const locked = lockedDisks(old)
   const chosen = new Map([...bound.nodes].map(([name, node]) => {
     // On another machine none of them is there.
-    const kept = old.claims[name] !== undefined && old.claims[name] === bound.lock.claims[name]
+    const claimed = own(old.claims, name)
+    const kept = claimed !== undefined && claimed === own(bound.lock.claims, name)
     return [name, chooseDisks(node, { locked: (kept ? locked.get(name) : undefined) ?? new Map(), report })]
   }))
   return {

@@ -1,6 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
+import { own } from '../../schemas/own.ts'
 import type { Missing } from '../../schemas/plan.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import type { SourceDocument } from '../parse/document.ts'
@@ -47,11 +48,11 @@ export function claimMachines(resolved: ResolvedSite, machines: ReadonlyMap<stri
 
   const index = new MachineIndex([...machines.values()].filter((machine) => machine.state !== 'retired'))
   for (const node of nodes.filter((node) => isPinned(node.value.machine))) {
-    const found = pinnedMachine({ node, machines: index, locked: locked[node.name], report })
+    const found = pinnedMachine({ node, machines: index, locked: own(locked, node.name), report })
     if (found !== undefined) claim(node, found)
   }
   for (const node of nodes) {
-    const id = locked[node.name]
+    const id = own(locked, node.name)
     if (id === undefined || claims.has(node.name)) continue
     const machine = machines.get(id)
     if (machine?.state === 'retired') continue

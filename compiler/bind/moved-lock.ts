@@ -6,7 +6,7 @@ export function movedLock(lock: Lock, nodes: Site['nodes']): Lock {
   const renamed = new Map<string, string>()
   for (const node of nodes.values()) {
     const from = node.value.moved?.from
-    if (from !== undefined && !nodes.has(from) && lock.nodes[from] !== undefined && lock.nodes[node.name] === undefined) renamed.set(from, node.name)
+    if (from !== undefined && !nodes.has(from) && Object.hasOwn(lock.nodes, from) && !Object.hasOwn(lock.nodes, node.name)) renamed.set(from, node.name)
   }
   if (renamed.size === 0) return lock
   const rename = (name: string): string => renamed.get(name) ?? name

@@ -1,6 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { Lock } from '../../schemas/lock.ts'
+import { own } from '../../schemas/own.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
@@ -26,7 +27,7 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
   let next = Object.values(old).reduce((highest, { index }) => Math.max(highest, index + 1), 0)
   const nodes = new Map<string, BoundNode>()
   for (const site of [...resolved.site.nodes.values()].toSorted((a, b) => byCodePoint(a.name, b.name))) {
-    const kept = old[site.name]
+    const kept = own(old, site.name)
     const index = kept?.index ?? next++
     const machine = given.machines.get(given.claims.get(site.name) ?? '') ?? null
     const node = bindNode({ resolved, site, machine, index, kept })

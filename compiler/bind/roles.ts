@@ -5,6 +5,7 @@ import type { CelValue } from '../../schemas/cel/value.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { NODE_ENVIRONMENT } from '../../schemas/expression.ts'
 import type { Lock } from '../../schemas/lock.ts'
+import { own } from '../../schemas/own.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
@@ -47,9 +48,9 @@ export function bindRoles(resolved: ResolvedSite, nodes: ReadonlyMap<string, Bou
     addImplicit({ deployment, asked, roles }, context)
     for (const name of [...asked.keys()].toSorted(byCodePoint)) {
       const key = `${deployment.name}/${name}`
-      const old = resolved.site.lock?.value.bindings[key]
+      const old = own(resolved.site.lock?.value.bindings, key)
       const numbered = number(asked.get(name) as Asked, old)
-      const binding = deployment.document.value.roles[name] ?? {}
+      const binding = own(deployment.document.value.roles, name) ?? {}
       const role = resolved.roles.get(name) as ResolvedRole
       roles.set(key, { key, deployment: deployment.name, role, binding, members: numbered.members, founder: numbered.lock.founder ?? null, external: binding.external?.addresses ?? null })
       lock[key] = numbered.lock
@@ -98,7 +99,7 @@ function askWhere({ deployment, role, binding }: Question, asked: Asked, { resol
   const { source } = deployment.document
   const pointer = ['roles', role.name, 'where'] as const
   const where = compileCondition({ text: binding.where as string, document: source, pointer, environment: NODE_ENVIRONMENT }, report)
-  const kept = resolved.site.lock?.value.bindings[`${deployment.name}/${role.name}`]?.members ?? {}
+  const kept = own(resolved.site.lock?.value.bindings, `${deployment.name}/${role.name}`)?.members ?? {}
   const max = Math.min(binding.count?.max ?? Infinity, role.declaration.count?.max ?? Infinity)
   const range = rangeOf(source, pointer)
   const matches = (node: BoundNode): boolean => where(conditionBindings(node), `node ${node.name}`) === true
@@ -149,8 +150,11 @@ function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Conte
 function number(asked: Asked, old: LockBinding | undefined): { readonly members: readonly BoundMember[]; readonly lock: LockBinding } {
   let next = old?.next ?? 0
   const indexes: Record<string, number> = {}
-  for (const node of asked.keys()) if (old?.members[node] !== undefined) indexes[node] = old.members[node]
-  for (const node of asked.keys()) indexes[node] ??= next++
+  for (const node of asked.keys()) {
+    const kept = own(old?.members, node)
+    if (kept !== undefined) indexes[node] = kept
+  }
+  for (const node of asked.keys()) if (!Object.hasOwn(indexes, node)) indexes[node] = next++
   const members = [...asked].map(([node, at]) => ({ node, index: indexes[node] as number, at })).toSorted((a, b) => a.index - b.index || byCodePoint(a.node, b.node))
   const founder = old?.founder !== undefined && asked.has(old.founder) ? old.founder : members[0]?.node
   return { members, lock: { members: indexes, next, ...(founder === undefined ? {} : { founder }) } }

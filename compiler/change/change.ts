@@ -2,6 +2,7 @@ import { digestLarge } from '../../schemas/canonical.ts'
 import type { Cause, Change, Changes } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
+import { own } from '../../schemas/own.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -95,7 +96,7 @@ const PROTECTED: ReadonlySet<Consequence> = new Set(['wipe', 'reinstall', 'relea
 
 function finished(one: BareChange, { base, plan, options }: { readonly base: Ledger; readonly plan: Plan; readonly options: ChangeOptions }): Change {
   const { step } = one
-  const node = step.node !== null && Object.hasOwn(plan.nodes, step.node) ? plan.nodes[step.node] : undefined
+  const node = step.node === null ? undefined : own(plan.nodes, step.node)
   const causes = one.causes.map((cause) => {
     const at = options.at?.(step.id, cause.path) ?? null
     // A node's lifecycle is asked for where the node is written.
@@ -103,7 +104,7 @@ function finished(one: BareChange, { base, plan, options }: { readonly base: Led
   })
   let protectedBy: string | null = null
   if (PROTECTED.has(one.consequence) && step.node !== null) {
-    protectedBy = node?.protect === true ? node.at : (base.nodes[step.node]?.protect ?? null)
+    protectedBy = node?.protect === true ? node.at : (own(base.nodes, step.node)?.protect ?? null)
   }
   return { ...one, causes, needsApproval: one.consequence === 'wipe', protectedBy }
 }
@@ -124,7 +125,7 @@ function addedNeeds(undone: readonly Removal[], released: readonly { readonly st
   return (step) => {
     if (step.node === null) return []
     const needs = step.kind === 'discover' ? [] : (onNode.get(step.node) ?? [])
-    const machine = plan.nodes[step.node]?.machine ?? null
+    const machine = own(plan.nodes, step.node)?.machine ?? null
     const release = step.kind === 'install' || step.kind === 'hardware' || step.kind === 'discover' ? freeing.get(machine ?? '') : undefined
     return release === undefined ? needs : [...needs, release]
   }

@@ -2,6 +2,7 @@ import type { Changes } from '../../schemas/changes.ts'
 import { incarnation } from '../../schemas/incarnation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry, LedgerNode } from '../../schemas/ledger.ts'
+import { own } from '../../schemas/own.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import type { ChangeOptions } from './change.ts'
 
@@ -22,7 +23,7 @@ export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { r
     node.steps.push([step.id, entryOf(step, plan)])
   }
   const ledgerNodes = [...nodes].map(([name, node]): [string, LedgerNode] => {
-    const planned = plan.nodes[name]
+    const planned = own(plan.nodes, name)
     const machine = planned?.machine ?? null
     const installed = machine !== null && node.steps.some(([id]) => id === `install@${name}`)
     const started = installed ? incarnation({ node: name, machine, generation: planned?.generation ?? 0 }) : null

@@ -1,6 +1,7 @@
 import type { Change } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
+import { own } from '../../schemas/own.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import { artifactCauses, attributeCauses, contentCauses, entryCauses } from './causes.ts'
 import type { BareCause } from './causes.ts'
@@ -32,7 +33,7 @@ export function stepChange(step: Step, verdict: Verdict, sides: Sides): BareChan
 
 function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Sides): BareChange {
   const install = installDocument(step, plan.values)
-  const machine = install?.machine ?? (step.node === null ? null : (plan.nodes[step.node]?.machine ?? null))
+  const machine = install?.machine ?? (step.node === null ? null : (own(plan.nodes, step.node)?.machine ?? null))
   const seen = machine !== null && Object.hasOwn(base.machines, machine) ? (base.machines[machine]?.disks ?? null) : null
   const before = verdict.entry === null ? null : installDocument(verdict.entry.step, base.values)
   const causes = [...entryCauses(verdict.entry, verdict.attempted), ...installCauses(before, install)]
@@ -63,7 +64,7 @@ function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
 
 function machineDiffers(step: Step, { base, plan }: Sides): boolean {
   const node = step.node ?? ''
-  return base.nodes[node]?.machine !== plan.nodes[node]?.machine
+  return own(base.nodes, node)?.machine !== own(plan.nodes, node)?.machine
 }
 
 function commonCauses(step: Step, verdict: Verdict, { base, plan }: Sides): readonly BareCause[] {

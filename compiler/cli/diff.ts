@@ -2,6 +2,7 @@ import type { Changes } from '../../schemas/changes.ts'
 import type { Facts } from '../../schemas/inventory.ts'
 import { EMPTY_LEDGER, LEDGER_REF } from '../../schemas/ledger.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
+import { own } from '../../schemas/own.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { change } from '../change/change.ts'
 import type { ChangeOptions } from '../change/change.ts'
@@ -103,7 +104,7 @@ function machinesOf(ledger: Ledger, side: Side): PrintOptions['machines'] {
   return Object.fromEntries(
     [...ids].map((id) => {
       const facts = inventory?.get(id)?.value.facts
-      const seen = ledger.machines[id]?.seen
+      const seen = own(ledger.machines, id)?.seen
       return [id, { ...(facts === undefined ? {} : { label: labelOf(id, facts) }), ...(seen === undefined ? {} : { seen }) }]
     }),
   )

@@ -3,6 +3,7 @@ import type { WantDeclaration } from '../../schemas/documents/barclamp.ts'
 import type { Range } from '../../schemas/diagnostic.ts'
 import { AttributeLanguage, readsOf } from '../../schemas/expression.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
+import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { InjectedSite, NodeRole } from '../inject/injected-site.ts'
 import { hasDeferred } from '../inject/deferred-value.ts'
@@ -106,7 +107,7 @@ function secretInput(found: Merged): readonly ReadInput[] {
 function wantProvenance(injected: InjectedSite, nodeRole: NodeRole, path: Pointer): Provenance | undefined {
   const [name] = path
   const { role } = nodeRole
-  const want = role.role.declaration.wants?.[String(name)]
+  const want = own(role.role.declaration.wants, String(name))
   if (want === undefined) return undefined
   const { source } = role.role.barclamp.document
   const pointer = ['roles', role.role.name, 'wants', String(name)]

@@ -19,7 +19,8 @@ export function checkAttributes(evaluator: Evaluator, subject: Subject, document
   const schema = evaluator.stack.schema(subject.barclamp)
   const known = checked.get(schema) ?? new WeakSet()
   checked.set(schema, known)
-  if (document !== null && typeof document === 'object') {
+  // Only what nothing had to be evaluated for is the same for many nodes.
+  if (document !== null && typeof document === 'object' && subject.merged.plain !== undefined) {
     if (known.has(document)) return
     known.add(document)
   }

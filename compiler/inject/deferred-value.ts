@@ -21,13 +21,17 @@ export function deferredInput(path: string, input: DeferredInput, { type, sensit
 export const FAILED: DeferredJson = deferredInput('value', { step: 'crowbar:failed', provide: 'crowbar:failed' }, { type: 'any', sensitive: false })
 
 const found = new WeakMap<object, boolean>()
+/** Members from which on an answer is remembered: to remember a small one costs more than to look again. */
+const LARGE = 8
 
-/** Whether anything in a value is deferred. Asked once of every object. */
+/** Whether anything in a value is deferred. Asked once of every large object: those are what many values share. */
 export function hasDeferred(value: Json): boolean {
   if (value === null || typeof value !== 'object') return false
+  const members: readonly Json[] = Array.isArray(value) ? value : Object.values(value as { readonly [key: string]: Json })
+  if (members.length < LARGE) return isDeferred(value) || members.some(hasDeferred)
   const known = found.get(value)
   if (known !== undefined) return known
-  const answer = isDeferred(value) || Object.values(value).some((item) => hasDeferred(item as Json))
+  const answer = members.some(hasDeferred)
   found.set(value, answer)
   return answer
 }

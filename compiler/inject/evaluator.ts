@@ -31,8 +31,8 @@ export class Evaluator implements Evaluation {
   readonly stack: LayerStack
   readonly #language = new AttributeLanguage()
   readonly #subjects = new Map<string, Subject>()
-  readonly #values = new WeakMap<Subject, Map<Merged, Json | typeof RUNNING>>()
-  readonly #wants = new WeakMap<Subject, Map<string, Json | typeof RUNNING>>()
+  readonly #values = new Map<Subject, Map<Merged, Json | typeof RUNNING>>()
+  readonly #wants = new Map<Subject, Map<string, Json | typeof RUNNING>>()
   readonly #provides = new Map<string, Json>()
   readonly #declared = new Map<string, Merged>()
   readonly #failed = new WeakSet<Subject>()

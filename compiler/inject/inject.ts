@@ -31,6 +31,7 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
       else checkShared(nodeRoles.get(`${owner}/${role.role.name}@${member.node}`), found, report)
       if (found.parts === null) missing.set(found.id, { what: 'attributes', for: `step/${found.id}`, because: `they hang on facts of a machine that has not been seen yet` })
       for (const value of Object.values(found.parts ?? {})) {
+        if (!hasDeferred(value)) continue
         for (const input of inputsOf(value)) if ('secret' in input && input.version === 0) missedSecrets.add(input.secret)
       }
     }
@@ -38,6 +39,10 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
   const secrets = [...missedSecrets].map((secret): Missing => ({ what: 'secret', for: `secret/${secret}`, because: 'secrets/index.yaml has no version of it' }))
   return { allocated, nodeRoles, missing: [...missing.values(), ...secrets], evaluator }
 }
+
+/** Most roles wait for nobody's report, and there are very many of them. */
+const NO_NEEDS: NodeRole['data'] = []
+const NO_ROLES: NodeRole['dataOfAll'] = []
 
 interface Membership {
   readonly role: BoundRole
@@ -81,12 +86,13 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
     subject,
     wants: same ? before : wants,
     parts: pending ? null : { [barclamp.name]: attributes, wants: same ? before : wants },
-    data: [...data.values()],
-    dataOfAll,
+    data: data.size === 0 ? NO_NEEDS : [...data.values()],
+    dataOfAll: dataOfAll.length === 0 ? NO_ROLES : dataOfAll,
   }
 }
 
 function isPending(value: Json): boolean {
+  if (!hasDeferred(value)) return false
   for (const input of inputsOf(value)) if ('provide' in input && input.provide === FACTS_PROVIDE) return true
   return false
 }

@@ -3,6 +3,7 @@ import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
 import { compileRegex } from '../../schemas/cel/regex/regex.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { ValueType } from '../../schemas/documents/barclamp.ts'
+import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
@@ -107,7 +108,7 @@ function follow(schema: Schema, root: Schema, at: Pointer): { readonly target: S
     if (typeof reference !== 'string' || !reference.startsWith('#/')) break
     const keys = reference.slice(2).split('/').map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
     let next: Json | undefined = root
-    for (const key of keys) next = asSchema(next)?.[key]
+    for (const key of keys) next = own(asSchema(next), key)
     const found = asSchema(next)
     if (found === undefined) break
     target = found
@@ -121,7 +122,7 @@ const TYPES: Readonly<Record<string, ValueType>> = { string: 'string', integer: 
 function typeAt(schema: Schema, root: Schema, pointer: Pointer): ValueType | undefined {
   let { target } = follow(schema, root, [])
   for (const key of pointer) {
-    const inner = typeof key === 'number' ? target['items'] : (asSchema(target['properties'])?.[key] ?? target['additionalProperties'])
+    const inner = typeof key === 'number' ? target['items'] : (own(asSchema(target['properties']), key) ?? target['additionalProperties'])
     const found = asSchema(inner)
     if (found === undefined) return undefined
     target = follow(found, root, []).target

@@ -69,11 +69,14 @@ export function logicalNetworks({ role }: Subject): { readonly [logical: string]
   return role === null ? {} : { ...role.role.declaration.networks, ...role.binding.networks }
 }
 
-const nodes = new WeakMap<Subject, Json>()
+const nodes = new WeakMap<BoundNode, Json>()
 
+/** One value for all roles of a node that know its networks by the site's names. */
 function nodeValueOf(allocated: AllocatedSite, subject: Subject): Json {
-  let value = nodes.get(subject)
-  if (value === undefined) nodes.set(subject, (value = nodeValue(allocated, subject)))
+  const { node } = subject
+  if (node === null || Object.keys(logicalNetworks(subject)).length > 0) return nodeValue(allocated, subject)
+  let value = nodes.get(node)
+  if (value === undefined) nodes.set(node, (value = nodeValue(allocated, subject)))
   return value
 }
 

@@ -1,6 +1,7 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Range } from '../../schemas/diagnostic.ts'
 import type { WantDeclaration } from '../../schemas/documents/barclamp.ts'
+import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
 import { findRole } from '../bind/find-role.ts'
@@ -57,7 +58,7 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
     return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${want.provide} from ${from}, which is bound to no node in ${where}.`, `Bind ${from} there.`)
   }
   if (others.length > 0) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${want.provide} from ${from}, which is in ${found.map((each) => each.deployment).join(' and in ')}.`, 'Say `deployment` in the want.')
-  if (provider.role.declaration.provides?.[want.provide as string] === undefined) return null
+  if (own(provider.role.declaration.provides, want.provide as string) === undefined) return null
   if (provider.external !== null) {
     const values = provider.external.map((external) => evaluation.provide(provider, want.provide as string, { external }))
     return want.many === true ? values : (values[0] as Json)

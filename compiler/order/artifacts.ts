@@ -1,4 +1,5 @@
 import type { OsDocument } from '../../schemas/documents/rule.ts'
+import { own } from '../../schemas/own.ts'
 import type { BoundNode } from '../bind/bound-site.ts'
 import type { ResolvedRole } from '../resolve/resolved-site.ts'
 
@@ -17,7 +18,7 @@ export function packagesOfRole(role: ResolvedRole, node: BoundNode): readonly st
   const os = node.os?.value
   if (os === undefined) return []
   const { packages } = role.declaration
-  return packages?.[os.name] ?? packages?.[os.family] ?? []
+  return own(packages, os.name) ?? own(packages, os.family) ?? []
 }
 
 /** Whether a node is to be written onto disks, and not adopted as it is. */

@@ -15,7 +15,10 @@ export type Draft = Omit<OrderedStep, 'cohort'>
 /** Every step of a site with what it needs. As many needs as documents ask for: waiting for many goes through a barrier. */
 export function draftSteps(injected: InjectedSite): ReadonlyMap<string, Draft> {
   const drafts = new Map<string, Draft>()
-  const add = (draft: Draft): void => void drafts.set(draft.id, { ...draft, needs: once(draft.needs) })
+  const add = (draft: Draft): void => {
+    const needs = once(draft.needs)
+    drafts.set(draft.id, needs === draft.needs ? draft : { ...draft, needs })
+  }
   const { bound } = injected.allocated
   for (const step of lifecycleSteps(injected)) add(step)
   const barriers = new Set<string>()

@@ -1,4 +1,4 @@
-import { byCodePoint, digest, digestLarge } from '../../schemas/canonical.ts'
+import { digest, digestLarge } from '../../schemas/canonical.ts'
 import { PLAN_VERSION } from '../../schemas/plan.ts'
 import type { Plan, PlanNode, PlanNetwork } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -71,7 +71,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
 /** Digest over the plan without its id; of the values, which are under their digests already, over those alone. */
 export function planId(plan: Omit<Plan, 'id'>): string {
   const { values, ...rest } = plan
-  return digestLarge({ ...rest, values: Object.keys(values).toSorted(byCodePoint) } as unknown as { readonly [key: string]: Json })
+  return digestLarge({ ...rest, values: Object.keys(values).toSorted() } as unknown as { readonly [key: string]: Json })
 }
 
 function planNode({ injected: { allocated } }: OrderedSite, node: BoundNode): PlanNode {

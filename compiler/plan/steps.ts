@@ -6,6 +6,7 @@ import type { NodeRole } from '../inject/injected-site.ts'
 import { packagesOf, packagesOfRole, rootfsOf } from '../order/artifacts.ts'
 import type { OrderedSite, OrderedStep } from '../order/ordered-site.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
+import type { ResolvedRole } from '../resolve/resolved-site.ts'
 import { installOf } from './install.ts'
 import { seconds } from './seconds.ts'
 import type { Values } from './values.ts'
@@ -17,39 +18,41 @@ export interface StepParts {
   readonly values: Values
 }
 
-type Unsigned = Omit<Step, 'digest'>
+/** What a step has beside what every step has. */
+type Fields = Partial<Omit<Step, 'digest'>>
 
 /** A step with everything that carrying it out takes. */
 export function planStep(step: OrderedStep, parts: StepParts): Step {
-  const unsigned = unsignedStep(step, parts)
-  const { kind, action, node, content, attributes, artifacts } = unsigned
+  const { id, kind, node, deployment, role, needs, cohort } = step
+  const planned: { -readonly [K in keyof Step]: Step[K] } = { ...BARE, id, kind, node, deployment, role, needs, cohort, runsOn: kind === 'role' || kind === 'install' ? 'node' : 'admin', ...fieldsOf(step, parts) }
+  const { action, content, attributes, artifacts } = planned
   // A stage step is what it stages; for every other step the set is only where its packages come from.
   const covered: Json = kind === 'stage' ? artifacts.map((name) => [name, parts.artifacts[name] as unknown as Json]) : artifacts
-  return { ...unsigned, digest: digest({ kind, action, node, content, attributes, artifacts: covered }) }
+  planned.digest = digest({ kind, action, node, content, attributes, artifacts: covered })
+  return planned
 }
 
-function unsignedStep(step: OrderedStep, parts: StepParts): Unsigned {
-  const bare = bareStep(step)
+const NOTHING: readonly never[] = []
+
+const BARE: Step = {
+  id: '', kind: 'role', action: 'run', node: null, runsOn: 'admin', deployment: null, role: null,
+  barclamp: null, content: null, jig: null, entry: null, attributes: null, artifacts: NOTHING, packages: NOTHING, provides: {}, needs: NOTHING,
+  once: null, destructive: false, timeout: 1800, retries: { max: 0, backoff: 0 }, onChange: {}, removal: null, entries: {}, cohort: 0, digest: '',
+}
+
+function fieldsOf(step: OrderedStep, parts: StepParts): Fields {
   const node = step.node === null ? undefined : parts.ordered.injected.allocated.bound.nodes.get(step.node)
   switch (step.kind) {
     case 'discover':
-      return { ...bare, attributes: parts.values.addDocument(discoverDocument(node)), timeout: 86_400 }
+      return { attributes: parts.values.addDocument(discoverDocument(node)), timeout: 86_400 }
     case 'install':
-      return installStep(bare, node as BoundNode, parts)
+      return installFields(node as BoundNode, parts)
     case 'stage':
-      return { ...bare, artifacts: step.artifact === null ? [] : [step.artifact], timeout: 7200 }
+      return { artifacts: step.artifact === null ? NOTHING : [step.artifact], timeout: 7200 }
     case 'barrier':
-      return { ...bare, timeout: 86_400 }
+      return { timeout: 86_400 }
     case 'role':
-      return roleStep(bare, step.nodeRole as NodeRole, parts)
-  }
-}
-
-function bareStep({ id, kind, node, deployment, role, needs, cohort }: OrderedStep): Unsigned {
-  return {
-    id, kind, action: 'run', node, runsOn: kind === 'role' || kind === 'install' ? 'node' : 'admin', deployment, role,
-    barclamp: null, content: null, jig: null, entry: null, attributes: null, artifacts: [], packages: [], provides: {}, needs,
-    once: null, destructive: false, timeout: 1800, retries: { max: 0, backoff: 0 }, onChange: {}, removal: null, entries: {}, cohort,
+      return roleFields(step.nodeRole as NodeRole, parts)
   }
 }
 
@@ -59,46 +62,56 @@ function discoverDocument(node: BoundNode | undefined): { readonly [part: string
   return node?.protect === true ? { machine, protect: true } : { machine }
 }
 
-function installStep(bare: Unsigned, node: BoundNode, { ordered, values }: StepParts): Unsigned {
+function installFields(node: BoundNode, { ordered, values }: StepParts): Fields {
   const install = installOf(ordered.injected.allocated, node)
   const joined = node.os?.value.install === 'joined'
   return {
-    ...bare,
     attributes: install === null ? null : values.addDocument({ install: install.document as unknown as Json }),
-    artifacts: joined || node.os === null ? [] : [rootfsOf(node.os.value)],
+    artifacts: joined || node.os === null ? NOTHING : [rootfsOf(node.os.value)],
     once: install?.once ?? null,
     destructive: !joined,
     timeout: 3600,
   }
 }
 
-function roleStep(bare: Unsigned, nodeRole: NodeRole, { values }: StepParts): Unsigned {
+function roleFields(nodeRole: NodeRole, { values }: StepParts): Fields {
   const { role, node } = nodeRole
-  const { declaration, barclamp } = role.role
   const packages = packagesOfRole(role.role, node)
-  const destructive = hasFlag(role.role, 'destructive')
+  return {
+    ...declaredFields(role.role),
+    attributes: nodeRole.parts === null ? null : values.addDocument(nodeRole.parts),
+    artifacts: packages.length > 0 && node.os !== null ? [packagesOf(node.os.value)] : NOTHING,
+    packages,
+    once: hasFlag(role.role, 'destructive') ? onceOf(nodeRole) : null,
+  }
+}
+
+const declared = new WeakMap<ResolvedRole, Fields>()
+
+/** What all steps of a role have, once for all of them. */
+function declaredFields(role: ResolvedRole): Fields {
+  let fields = declared.get(role)
+  if (fields !== undefined) return fields
+  const { declaration, barclamp } = role
+  const destructive = hasFlag(role, 'destructive')
   const { remove } = declaration
-  const removal = remove === undefined ? null : typeof remove === 'string' ? { entry: remove, deletesData: true } : { entry: remove.run, deletesData: remove.deletesData ?? true }
   const entries = (['check', 'drain', 'resume', 'upgrade'] as const).flatMap((action) => (declaration[action] === undefined ? [] : [[action, declaration[action]] as const]))
   const reported = Object.entries(declaration.provides ?? {}).filter(([, provide]) => provide.value === undefined)
-  return {
-    ...bare,
+  fields = {
     barclamp: barclamp.name,
     content: barclamp.content,
     jig: declaration.jig ?? 'noop',
     entry: declaration.run ?? null,
-    attributes: nodeRole.parts === null ? null : values.addDocument(nodeRole.parts),
-    artifacts: packages.length > 0 && node.os !== null ? [packagesOf(node.os.value)] : [],
-    packages,
     provides: Object.fromEntries(reported.map(([name, provide]) => [name, { type: provide.type, sensitive: provide.sensitive ?? false }])),
-    once: destructive ? onceOf(nodeRole) : null,
     destructive,
     timeout: seconds(declaration.timeout ?? '30m'),
-    retries: destructive || declaration.retries === undefined ? { max: 0, backoff: 0 } : { max: declaration.retries.max, backoff: seconds(declaration.retries.backoff ?? '10s') },
+    retries: destructive || declaration.retries === undefined ? BARE.retries : { max: declaration.retries.max, backoff: seconds(declaration.retries.backoff ?? '10s') },
     onChange: declaration.onChange ?? {},
-    removal,
+    removal: remove === undefined ? null : typeof remove === 'string' ? { entry: remove, deletesData: true } : { entry: remove.run, deletesData: remove.deletesData ?? true },
     entries: Object.fromEntries(entries),
   }
+  declared.set(role, fields)
+  return fields
 }
 
 /** A destructive role runs once an installation, and again when an attribute changes for which it has to. */

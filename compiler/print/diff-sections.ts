@@ -1,5 +1,6 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Cause, Change, DiskFate } from '../../schemas/changes.ts'
+import { own } from '../../schemas/own.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { causeLines } from './cause-lines.ts'
 import type { DiffOptions } from './diff-options.ts'
@@ -139,7 +140,7 @@ function machineHead(one: Change, name: string | null, at: string | null, { plan
     const machine = one.causes[0]?.before
     return labelled(name ?? 'machine', typeof machine === 'string' ? machineWords(machine, options) : 'no machine', at)
   }
-  const node = plan.nodes[one.step.node ?? '']
+  const node = own(plan.nodes, one.step.node ?? '')
   const machine = node?.machine ?? null
   if (machine !== null) return labelled(name ?? 'machine', machineWords(machine, options), at)
   return labelled(name ?? 'claims', `${name === null ? '' : 'claims '}${safe(node?.selector ?? '')}; none yet`, at)
@@ -163,7 +164,7 @@ function diskLines(one: Change, alone: boolean, { full }: DiffOptions): readonly
 function nodeEnd(one: Change, { grouped, plan }: Telling): readonly string[] {
   const name = one.step.node ?? ''
   const fresh = one.causes.some((cause) => cause.kind === 'new')
-  const addresses = Object.entries(plan.nodes[name]?.addresses ?? {}).map(([network, address]) => `${network} ${address}`)
+  const addresses = Object.entries(own(plan.nodes, name)?.addresses ?? {}).map(([network, address]) => `${network} ${address}`)
   const roles = grouped.following.get(name) ?? 0
   return [
     ...(fresh && addresses.length > 0 ? labelled('gets', addresses.join(', ')) : []),

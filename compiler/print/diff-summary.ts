@@ -1,5 +1,6 @@
 import type { Changes } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
+import { own } from '../../schemas/own.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { foldNames } from './fold-names.ts'
 import { nodesOf, untouched } from './groups.ts'
@@ -90,7 +91,7 @@ function whatOf(group: ChangeGroup, plan: Plan): string {
 
 function installWords(group: ChangeGroup, plan: Plan): string {
   const changes = group.variants.flatMap((variant) => variant.changes)
-  const systems = [...new Set(changes.map((one) => plan.nodes[one.step.node ?? '']?.os ?? 'an os not known yet'))]
+  const systems = [...new Set(changes.map((one) => own(plan.nodes, one.step.node ?? '')?.os ?? 'an os not known yet'))]
   const fresh = changes.every((one) => one.causes.some((cause) => cause.kind === 'new'))
   if (group.unclaimed) return fresh ? 'new, no machine yet' : 'no machine any more'
   if (changes.every((one) => !one.step.destructive)) return fresh ? 'joins as it is' : 'joins again as it is'

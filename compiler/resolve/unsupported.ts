@@ -1,4 +1,5 @@
 import type { Report } from '../../schemas/diagnostic.ts'
+import { own } from '../../schemas/own.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { rangeOfField } from '../validate/site.ts'
@@ -27,7 +28,7 @@ export function reportUnsupported(site: Site, report: Report): void {
       else if (onInstall === 'wipe' && (choose.count ?? 1) > 1) report(error('UNSUPPORTED', rangeOf(source, ['disks', name, 'choose', 'count']), 'Several disks for one entry need RAID, which is not supported yet.', { fix: 'Choose one disk an entry.' }))
     }
     for (const [i, { on }] of (value.layout ?? []).entries()) {
-      if (value.disks?.[on]?.onInstall === 'keep') report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'on']), `A filesystem is to be made on ${on}, which an install keeps as it is.`, { related: [{ message: 'it is kept', range: rangeOf(source, ['disks', on, 'onInstall']) }], fix: 'Take the line out of the layout, or say `onInstall: wipe`.' }))
+      if (own(value.disks, on)?.onInstall === 'keep') report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'on']), `A filesystem is to be made on ${on}, which an install keeps as it is.`, { related: [{ message: 'it is kept', range: rangeOf(source, ['disks', on, 'onInstall']) }], fix: 'Take the line out of the layout, or say `onInstall: wipe`.' }))
     }
   }
   const seen = new Set<object>()
