@@ -8,6 +8,7 @@ import type { EventStore } from '../log/store.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
 import type { Compiled } from '../reconcile/reconcile.ts'
 import { approvable, matching } from './approvals.ts'
+import { printable } from './printable.ts'
 import type { ControlOperations } from './serve-control.ts'
 import { describeStatus } from './status.ts'
 
@@ -40,7 +41,7 @@ export function operations(options: OperationsOptions): ControlOperations {
   return {
     status: () => {
       const notReady = options.notReady()
-      return Promise.resolve(describeStatus({
+      return Promise.resolve(printable(describeStatus({
         agent: { ...options.agent, ready: notReady === null, readyReason: notReady },
         site: options.site,
         state: engine.state,
@@ -48,7 +49,7 @@ export function operations(options: OperationsOptions): ControlOperations {
         changes: engine.work?.changes ?? null,
         schedule: engine.schedule ?? null,
         now: options.now(),
-      }))
+      })))
     },
     apply: request => apply(request, options),
     async approve({ steps }): Promise<ApproveAnswer> {
