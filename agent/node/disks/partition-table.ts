@@ -25,19 +25,19 @@ const MAX_ENTRIES = 1024
 
 /**
  * Reads a GUID partition table (UEFI 2.10 §5.3), the one at the start or, when that is damaged, the one at the end.
- * Undefined when neither header and its entries have the right checksums.
+ * Undefined when neither header and its entries have the right checksums, or they lead beyond the disk.
  *
  * @param sector logical sector size, bytes.
  */
 export async function readGpt(read: ReadAt, { bytes, sector }: { readonly bytes: number; readonly sector: number }): Promise<PartitionTable | undefined> {
   for (const header of [sector, bytes - sector]) {
-    const table = await readGptAt(read, header, sector)
+    const table = await readGptAt(read, { at: header, sector, bytes })
     if (table !== undefined) return table
   }
   return undefined
 }
 
-async function readGptAt(read: ReadAt, at: number, sector: number): Promise<PartitionTable | undefined> {
+async function readGptAt(read: ReadAt, { at, sector, bytes }: { readonly at: number; readonly sector: number; readonly bytes: number }): Promise<PartitionTable | undefined> {
   const header = await read(at, sector)
   if (header.toString('latin1', 0, 8) !== 'EFI PART') return undefined
   const size = header.readUInt32LE(12)
@@ -49,7 +49,9 @@ async function readGptAt(read: ReadAt, at: number, sector: number): Promise<Part
   const entrySize = header.readUInt32LE(84)
   if (count > MAX_ENTRIES || entrySize < 128 || entrySize > 4096) return undefined
   const length = Math.ceil((count * entrySize) / sector) * sector
-  const entries = await read(Number(header.readBigUInt64LE(72)) * sector, length)
+  const place = Number(header.readBigUInt64LE(72)) * sector
+  if (place + length > bytes) return undefined
+  const entries = await read(place, length)
   if (crc32(entries.subarray(0, count * entrySize)) !== header.readUInt32LE(88)) return undefined
   const partitions: Partition[] = []
   for (let index = 0; index < count; index++) {
@@ -58,6 +60,7 @@ async function readGptAt(read: ReadAt, at: number, sector: number): Promise<Part
     if (type === '00000000-0000-0000-0000-000000000000') continue
     const first = Number(entry.readBigUInt64LE(32))
     const last = Number(entry.readBigUInt64LE(40))
+    if (last < first || (last + 1) * sector > bytes) return undefined
     partitions.push({ number: index + 1, start: first * sector, bytes: (last - first + 1) * sector, type, uuid: guid(entry, 16) })
   }
   return { kind: 'gpt', id: guid(header, 56), partitions, head: 2 * sector + length, tail: sector + length }

@@ -23,11 +23,13 @@ export interface ClaimedDisk {
  * All targets are checked before the first is written: each must be here, with the same serial and size, held by nothing,
  * and hold exactly what was approved, or carry the stamp of the interrupted attempt that the task names.
  *
+ * @param held takes an open file of each disk, from before it is looked at: for as long as that is open the kernel gives
+ *   the disk's name to no other one, whatever is unplugged and plugged in.
  * @throws {NodeError} DISK_MISSING, DISK_CHANGED, DISK_BUSY; then nothing was written anywhere.
  */
 export async function claimDisks(
   { install, expect, stamp }: Pick<InstallTask, 'install' | 'expect' | 'stamp'>,
-  { devices, files, signal }: { readonly devices: readonly BlockDevice[]; readonly files: SystemFiles; readonly signal: AbortSignal },
+  { devices, files, signal, held }: { readonly devices: readonly BlockDevice[]; readonly files: SystemFiles; readonly signal: AbortSignal; readonly held: AsyncDisposableStack },
 ): Promise<ClaimedDisk[]> {
   const claimed: ClaimedDisk[] = []
   for (const target of install.targets) {
@@ -38,6 +40,7 @@ export async function claimDisks(
     }
     const expected = expect.find(({ id }) => id === target.id)
     if (expected === undefined) throw new NodeError('DISK_CHANGED', `nothing was approved for ${target.id}`)
+    held.use(await open(`/dev/${device.name}`, 'r'))
     const state = await inspectDisk(inspectedDevice(device, files), { signal })
     const resumed = expected.orStamp !== null && state.stamp === expected.orStamp
     if (!resumed && digestBytes(state.signature) !== expected.signature) {

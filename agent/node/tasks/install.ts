@@ -56,7 +56,8 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   const plans = planPartitions(install)
   await checkPrograms(plans)
   say('looking at the disks')
-  const disks = await claimDisks(task, { devices, files, signal })
+  await using held = new AsyncDisposableStack()
+  const disks = await claimDisks(task, { devices, files, signal, held })
   const nameOf = (id: string): string => disks.find((disk) => disk.id === id)?.name ?? ''
   const partitions: (MadePartition & { readonly disk: string })[] = []
   for (const target of install.targets.filter(({ id }) => !plans.some((plan) => plan.target.id === id))) {
