@@ -45,6 +45,9 @@ export interface SiteKeeper extends AsyncDisposable {
   publish(signal: AbortSignal): Promise<void>
 }
 
+/** The least time between two looks of which the first could not be finished. */
+const RETRY_MS = 5_000
+
 /** Starts to follow the branch. Ends when it is disposed of; what is under way is given up. */
 export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
   const { site, append, store } = options
@@ -56,6 +59,7 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
   let queue: Promise<unknown> = Promise.resolve()
   let waiting = false
   let runs = 0
+  let retry: NodeJS.Timeout | undefined
   await rm(options.folder, { recursive: true, force: true })
 
   const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
@@ -121,11 +125,19 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
     void exclusive(async () => {
       waiting = false
       try {
-        await once(closing.signal)
+        const { kind, code } = { code: '', ...(await once(closing.signal)) }
+        if (kind === 'unpushed' && code.startsWith('PUSH_')) again()
       } catch (error) {
-        if (!closing.signal.aborted) options.onError(error)
+        if (closing.signal.aborted) return
+        options.onError(error)
+        again()
       }
     })
+  }
+  /** What a look could not do waits for no new commit or machine. */
+  const again = (): void => {
+    clearTimeout(retry)
+    retry = setTimeout(look, Math.max(options.followMs, RETRY_MS))
   }
   const following = (async () => {
     for await (const news of follow(site, { signal: closing.signal, everyMs: options.followMs, since: null })) {
@@ -155,6 +167,7 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
       closing.abort()
       await following
       await queue
+      clearTimeout(retry)
     },
   }
 }
