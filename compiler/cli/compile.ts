@@ -14,6 +14,7 @@ import { findLedger } from './base.ts'
 import { compileSite } from './compile-site.ts'
 import { placesOf } from './places.ts'
 import type { GoodSite } from './compile-site.ts'
+import { missingLock } from './missing-lock.ts'
 import { EXIT, tell } from './session.ts'
 
 /** Files that an earlier run may have left; everything else in the folder is not ours. */
@@ -41,8 +42,8 @@ export async function compileCommand({ site, ref, out, base }: { readonly site: 
     return EXIT.stale
   }
   const baseFound = found.kind === 'found'
-  if (baseFound && tree?.files.has(LOCK_PATH) === false && ranSomething(found.ledger)) {
-    const problem = error('LOCK_MISSING', undefined, `There is a ledger (${base}), but no ${LOCK_PATH} in the commit.`, { fix: `Restore ${LOCK_PATH} from the last commit that has it.` })
+  const problem = baseFound ? missingLock(tree, found.ledger, base) : undefined
+  if (problem !== undefined) {
     tell([problem], tree)
     result(false, { diagnostics: [...diagnostics, problem], baseFound })
     return EXIT.stale
@@ -51,10 +52,6 @@ export async function compileCommand({ site, ref, out, base }: { readonly site: 
   // Last: who finds it finds everything else too.
   result(true, { diagnostics, lockChanged: compiled.lockChanged, baseFound })
   return EXIT.done
-}
-
-function ranSomething(ledger: Ledger): boolean {
-  return Object.values(ledger.nodes).some(({ steps }) => Object.keys(steps).length > 0)
 }
 
 function write(compiled: GoodSite, { out, ledger }: { readonly out: string; readonly ledger: Ledger }): void {

@@ -7,6 +7,7 @@ import { checkValue } from '../validate/check-value.ts'
 import { pathText } from '../validate/words.ts'
 import { readRevision } from '../tree/read.ts'
 import { TreeError } from '../tree/tree-error.ts'
+import type { Tree } from '../tree/tree.ts'
 import { isLedger, ledgerOf } from './base.ts'
 import { compileSite } from './compile-site.ts'
 import type { GoodSite } from './compile-site.ts'
@@ -14,7 +15,7 @@ import { EXIT, tell } from './session.ts'
 
 /** One side of a comparison. */
 export type Side =
-  | { readonly kind: 'site'; readonly plan: Plan; readonly compiled: GoodSite }
+  | { readonly kind: 'site'; readonly plan: Plan; readonly compiled: GoodSite; readonly tree: Tree | undefined }
   | { readonly kind: 'plan'; readonly plan: Plan }
 
 /**
@@ -33,7 +34,7 @@ export async function readSide(site: string, name: string | undefined, missing: 
   }
   const { tree, compiled, diagnostics } = await compileSite({ site, ref: name })
   tell(diagnostics, tree)
-  return compiled === undefined ? EXIT.fault : { kind: 'site', plan: compiled.plan, compiled }
+  return compiled === undefined ? EXIT.fault : { kind: 'site', plan: compiled.plan, compiled, tree }
 }
 
 /** The ledger of a revision; undefined: it is no ledger's; a sentence: it cannot be read. */

@@ -12,8 +12,9 @@ import { findLedger } from './base.ts'
 import { readSide } from './diff-side.ts'
 import type { Side } from './diff-side.ts'
 import { filterChanges } from './filter-changes.ts'
+import { missingLock } from './missing-lock.ts'
 import { placesOf } from './places.ts'
-import { EXIT, formatOf, misused, wantsColour } from './session.ts'
+import { EXIT, formatOf, misused, tell, wantsColour } from './session.ts'
 
 /** Options of `crowbar diff`. */
 export interface DiffArguments {
@@ -36,6 +37,11 @@ export async function diffCommand(base: string | undefined, head: string | undef
   if (to.kind === 'ledger') return misused(`${head} is a ledger, which can only be the base`)
   const from = await readBase(options.site, base)
   if (typeof from === 'number') return from
+  const missing = to.kind === 'site' && from.ref !== null ? missingLock(to.tree, from.ledger, from.ref) : undefined
+  if (missing !== undefined) {
+    tell([missing], undefined)
+    return EXIT.stale
+  }
   const all = change(from.ledger, to.plan, { ...from.options, ...(to.kind === 'site' ? { at: placesOf(to.compiled) } : {}) })
   const changes = filterChanges(all, options)
   await print(changes, to, { format, maxBytes, full: options.full === true, machines: machinesOf(from.ledger, to) })
@@ -45,6 +51,8 @@ export async function diffCommand(base: string | undefined, head: string | undef
 
 interface Base {
   readonly ledger: Ledger
+  /** Where it is; null: no ledger, but what it would be. */
+  readonly ref: string | null
   readonly options: ChangeOptions
 }
 
@@ -52,17 +60,17 @@ interface Base {
 async function readBase(site: string, base: string | undefined): Promise<Base | number> {
   if (base === undefined) {
     const found = await findLedger(site, LEDGER_REF)
-    if (found.kind === 'found') return { ledger: found.ledger, options: {} }
+    if (found.kind === 'found') return { ledger: found.ledger, ref: LEDGER_REF, options: {} }
     if (found.kind === 'damaged') return stale(found.message)
     process.stderr.write(`There is no ${LEDGER_REF} here, so every step counts as new: ${found.message}.\nIf the cluster runs already: git fetch origin '+refs/crowbar/*:refs/crowbar/*'\n\n`)
-    return { ledger: EMPTY_LEDGER, options: {} }
+    return { ledger: EMPTY_LEDGER, ref: null, options: {} }
   }
   const side = await readSide(site, base, EXIT.stale)
   if (typeof side === 'number') return side
-  if (side.kind === 'ledger') return { ledger: side.ledger, options: {} }
+  if (side.kind === 'ledger') return { ledger: side.ledger, ref: base, options: {} }
   const { ledgerOfPlan } = await import('../change/ledger-of-plan.ts')
   const applied = await findLedger(site, LEDGER_REF)
-  return ledgerOfPlan(side.plan, applied.kind === 'found' ? applied.ledger.machines : {})
+  return { ref: null, ...ledgerOfPlan(side.plan, applied.kind === 'found' ? applied.ledger.machines : {}) }
 }
 
 function stale(message: string): number {

@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { lockText } from '../allocate/lock-text.ts'
 import { LOCK_PATH } from '../parse/choose.ts'
 import { compileSite } from './compile-site.ts'
+import { lockMissing } from './missing-lock.ts'
 import { EXIT, misused, tell } from './session.ts'
 
 /** `crowbar lock`: brings site.lock.json up to date. */
 export async function lockCommand(options: { readonly site: string; readonly check?: true }): Promise<number> {
   const { tree, compiled, diagnostics } = await compileSite(options)
-  tell(diagnostics, tree)
+  const missing = compiled === undefined ? undefined : await lockMissing(options.site, tree)
+  tell(missing === undefined ? diagnostics : [...diagnostics, { ...missing, severity: 'warning' }], tree)
   if (compiled === undefined || tree === undefined) return EXIT.fault
   if (tree.commit !== null) return misused(`${options.site} is a bare repository: the lock is written into a working folder`)
   const text = lockText(compiled.lock)

@@ -6,6 +6,7 @@ import { LOCK_PATH } from '../parse/choose.ts'
 import { rangeOfFile } from '../tree/listing.ts'
 import { compileSite } from './compile-site.ts'
 import type { SiteArguments } from './compile-site.ts'
+import { lockMissing } from './missing-lock.ts'
 import { EXIT, formatOf, tell } from './session.ts'
 
 /** `crowbar plan`: the desired state on stdout. Writes nothing but --out. */
@@ -14,8 +15,10 @@ export async function planCommand(options: SiteArguments & { readonly frozen?: t
   if (format === undefined) return EXIT.usage
   const { tree, compiled, diagnostics } = await compileSite(options)
   const stale = options.frozen === true && compiled?.lockChanged === true
+  const missing = compiled === undefined ? undefined : await lockMissing(options.site, tree)
   const range = tree?.files.has(LOCK_PATH) === true ? rangeOfFile(LOCK_PATH) : undefined
-  tell(stale ? [...diagnostics, error('LOCK_STALE', range, `${LOCK_PATH} is not what this site leads to.`, { fix: 'Run `crowbar lock` and commit the result.' })] : diagnostics, tree)
+  const known = missing === undefined ? diagnostics : [...diagnostics, { ...missing, severity: 'warning' as const }]
+  tell(stale ? [...known, error('LOCK_STALE', range, `${LOCK_PATH} is not what this site leads to.`, { fix: missing?.fix ?? 'Run `crowbar lock` and commit the result.' })] : known, tree)
   if (compiled === undefined) return EXIT.fault
   if (stale) return EXIT.stale
   const { plan } = compiled
@@ -26,6 +29,6 @@ export async function planCommand(options: SiteArguments & { readonly frozen?: t
     const text = (await import('../print/plan-text.ts')).planText(plan)
     process.stdout.write(format === 'markdown' ? `\`\`\`text\n${text}\`\`\`\n` : text)
   }
-  if (compiled.lockChanged) process.stderr.write(`\n${LOCK_PATH} would change: \`crowbar lock\` writes it, and the admin agent commits it when machines are claimed.\n`)
+  if (compiled.lockChanged && missing === undefined) process.stderr.write(`\n${LOCK_PATH} would change: \`crowbar lock\` writes it, and the admin agent commits it when machines are claimed.\n`)
   return EXIT.done
 }

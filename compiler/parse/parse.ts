@@ -4,7 +4,7 @@ import { error } from '../diagnostics/diagnostic.ts'
 import type { Tree } from '../tree/tree.ts'
 import { TreeError } from '../tree/tree-error.ts'
 import { INVENTORY_FOLDER, LOCK_PATH, MAX_FILE_BYTES, chooseDocuments } from './choose.ts'
-import { rangeBetween, sourceText } from './document.ts'
+import { rangeBetween, rangeOf, sourceText } from './document.ts'
 import type { Positions, SourceDocument, SourceText } from './document.ts'
 import { mergeConflict } from './syntax-error.ts'
 import { decode } from './text.ts'
@@ -36,7 +36,15 @@ export function parseFile(tree: Tree, path: string, report: Report): readonly So
     const quick = parseInventory(source)
     if (quick !== undefined) return [quick]
   }
-  return parseYaml(source, report) ?? []
+  const documents = parseYaml(source, report)
+  if (path === LOCK_PATH && documents !== undefined && documents.length !== 1) {
+    const range = documents[1] === undefined ? rangeBetween(source, 0, 0) : rangeOf(documents[1], [])
+    const summary = documents.length === 0 ? 'The lock is empty.' : 'The lock is more than one document.'
+    const fix = 'Crowbar writes this file: restore it from the last commit. A site that nothing was ever applied of may also go without it: remove the file.'
+    report(error('LOCK_INVALID', range, summary, { fix }))
+    return []
+  }
+  return documents ?? []
 }
 
 /** The text of a file of documents or of a table; undefined, with a report, when it is too large or no UTF-8. */

@@ -180,6 +180,7 @@ describe('diff', () => {
   })
 
   test('against the ledger of the repository: nothing is nothing, a change is a change', async () => {
+    await crowbar(['lock'])
     commit('first')
     await apply()
     const base = await crowbar(['diff', '--format', 'json'])
@@ -273,6 +274,30 @@ describe('compile', () => {
     commit('lock')
     expect((await crowbar(['compile', '--site', site, '--ref', 'HEAD', '--out', out])).status).toBe(0)
     expect(JSON.parse(readFileSync(join(out, 'result.json'), 'utf8'))).toMatchObject({ ok: true, baseFound: true })
+  })
+})
+
+describe('a lock that went away', () => {
+  test('is missed by diff and plan where a ledger is, and not where nothing ever ran', async () => {
+    await crowbar(['lock'])
+    commit('first')
+    rmSync(join(site, 'site.lock.json'))
+    expect((await crowbar(['diff'])).status).toBe(2)
+    await apply()
+    expect(await crowbar(['diff'])).toMatchObject({ status: 4, stdout: '', stderr: expect.stringContaining('LOCK_MISSING') })
+    expect(await crowbar(['diff', 'refs/crowbar/applied'])).toMatchObject({ status: 4, stdout: '' })
+    expect((await crowbar(['diff', 'HEAD'])).status).toBe(0)
+    expect(await crowbar(['plan'])).toMatchObject({ status: 0, stderr: expect.stringContaining('warning[LOCK_MISSING]') })
+    expect(await crowbar(['plan', '--frozen'])).toMatchObject({ status: 4, stdout: '', stderr: expect.stringContaining('Restore site.lock.json') })
+    expect(await crowbar(['lock'])).toMatchObject({ status: 0, stderr: expect.stringContaining('warning[LOCK_MISSING]') })
+    expect((await crowbar(['diff'])).stderr).toBe('')
+  })
+
+  test.each([['', 1], [' \n\n', 1], ['{}', 1], ['null\n', 1], ['{"kind":"lock"}\n---\n{}\n', 2]])('is not an empty one: %j', async (text, line) => {
+    writeFileSync(join(site, 'site.lock.json'), text)
+    const out = join(folder, 'out')
+    expect(await crowbar(['compile', '--ref', commit('emptied'), '--out', out])).toMatchObject({ status: 1, stderr: expect.stringMatching(new RegExp(`^site.lock.json:${line === 2 ? 3 : 1}:1: error\\[LOCK_INVALID\\]`)) })
+    expect((await crowbar(['validate'])).status).toBe(1)
   })
 })
 
