@@ -3,6 +3,7 @@ import { EMPTY_LOCK } from '../../schemas/lock.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import { own } from '../../schemas/own.ts'
 import type { Attachment } from '../../schemas/plan.ts'
+import { oncePerPlace } from '../bind/once-per-place.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
 import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
 import type { Address } from '../resolve/address.ts'
@@ -17,7 +18,9 @@ import { PortFinder } from './ports.ts'
 export function allocate(bound: BoundSite, report: Report): AllocatedSite {
   const { resolved } = bound
   const { nodes, virtual, lock } = allocateAddresses(bound, report)
-  const finder = new PortFinder(resolved.site, report)
+  // What a conduit or a hardware document asks of machines is wrong for many of them at once.
+  const reportOnce = oncePerPlace(report)
+  const finder = new PortFinder(resolved.site, reportOnce)
   const attach = (node: BoundNode): readonly Attachment[] =>
     networksOf(node, resolved.site.site.value.admin.network).flatMap((name) => {
       const network = resolved.networks.get(name)
@@ -29,7 +32,7 @@ export function allocate(bound: BoundSite, report: Report): AllocatedSite {
     // On another machine none of them is there.
     const claimed = own(old.claims, name)
     const kept = claimed !== undefined && claimed === own(bound.lock.claims, name)
-    return [name, chooseDisks(node, { locked: (kept ? locked.get(name) : undefined) ?? new Map(), report })]
+    return [name, chooseDisks(node, { locked: (kept ? locked.get(name) : undefined) ?? new Map(), report, reportOnce })]
   }))
   return {
     bound,

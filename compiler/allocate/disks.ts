@@ -27,6 +27,8 @@ export interface DiskQuestion {
   /** What the lock has for this node on this machine. */
   readonly locked: DisksByEntry
   readonly report: Report
+  /** For mistakes of documents that many machines share. */
+  readonly reportOnce: Report
 }
 
 const NONE: ChosenDisks = { targets: null, disks: new Map(), missing: [] }
@@ -36,11 +38,11 @@ const NONE: ChosenDisks = { targets: null, disks: new Map(), missing: [] }
  * answer: which of several disks is somebody's data is never guessed. What was chosen once stays chosen, whatever disks
  * come, as long as the document still means it; a chosen disk that went away is missed, and no other one stands in for it.
  */
-export function chooseDisks(node: BoundNode, { locked, report }: DiskQuestion): ChosenDisks {
+export function chooseDisks(node: BoundNode, { locked, report, reportOnce }: DiskQuestion): ChosenDisks {
   const { machine, hardware, os } = node
   if (node.admin || os?.value.install === 'joined') return NONE
   if (machine === null || os === null) return { ...NONE, disks: locked }
-  if (hardware !== null && hardware.value.disks !== undefined) return chooseDeclared({ node, machine, hardware, locked, report })
+  if (hardware !== null && hardware.value.disks !== undefined) return chooseDeclared({ node, machine, hardware, locked, report, reportOnce })
   const { disks } = machine.facts
   const system = locked.get('system')
   const kept = disks.find((disk) => diskId(disk) === system?.[0])
@@ -48,9 +50,9 @@ export function chooseDisks(node: BoundNode, { locked, report }: DiskQuestion): 
   if (only !== undefined) return { targets: [target('system', only)], disks: new Map([['system', [diskId(only)]]]), missing: [] }
   if (system !== undefined) return { targets: null, disks: new Map([['system', system]]), missing: lost({ node, machine, report }, 'system', system) }
   if (disks.length === 0) {
-    report(error('DISKS_TOO_FEW', node.site.at, `Machine ${machine.id}, which ${node.name} has, has no disk.`))
+    reportOnce(error('DISKS_TOO_FEW', node.site.at, `Machine ${machine.id}, which ${node.name} has, has no disk.`))
   } else {
-    report(error('HARDWARE_UNDECLARED', rangeOfField(node.site, ['hardware']), `Machine ${machine.id}, which ${node.name} has, has ${disks.length} disks, and nothing says which one the system goes on.`, { detail: `Its disks: ${listDisks(disks)}.`, fix: 'Add a `hardware` document that chooses the disk `system`, and name it in the node or in a rule.' }))
+    reportOnce(error('HARDWARE_UNDECLARED', rangeOfField(node.site, ['hardware']), `Machine ${machine.id}, which ${node.name} has, has ${disks.length} disks, and nothing says which one the system goes on.`, { detail: `Its disks: ${listDisks(disks)}.`, fix: 'Add a `hardware` document that chooses the disk `system`, and name it in the node or in a rule.' }))
   }
   return NONE
 }
@@ -65,7 +67,7 @@ interface DeclaredChoice extends OnMachine, DiskQuestion {
   readonly hardware: Located<HardwareDocument>
 }
 
-function chooseDeclared({ node, machine, hardware, locked, report }: DeclaredChoice): ChosenDisks {
+function chooseDeclared({ node, machine, hardware, locked, report, reportOnce }: DeclaredChoice): ChosenDisks {
   const entries = Object.entries(hardware.value.disks ?? {})
   const there = new Map(machine.facts.disks.map((disk) => [diskId(disk), disk]))
   const free = new Map(there)
@@ -88,7 +90,7 @@ function chooseDeclared({ node, machine, hardware, locked, report }: DeclaredCho
     disks.set(entry, chosen)
     if (chosen.length < wanted) {
       complete = false
-      report(error('DISKS_TOO_FEW', rangeOf(hardware.source, ['disks', entry, 'choose']), `Machine ${machine.id}, which ${node.name} has, has ${chosen.length} of the ${wanted} disk${wanted === 1 ? '' : 's'} that ${hardware.value.name} chooses for ${entry}.`, { detail: `Its disks: ${listDisks(machine.facts.disks)}.` }))
+      reportOnce(error('DISKS_TOO_FEW', rangeOf(hardware.source, ['disks', entry, 'choose']), `Machine ${machine.id}, which ${node.name} has, has ${chosen.length} of the ${wanted} disk${wanted === 1 ? '' : 's'} that ${hardware.value.name} chooses for ${entry}.`, { detail: `Its disks: ${listDisks(machine.facts.disks)}.` }))
     }
     const gone = chosen.filter((id) => !there.has(id))
     missing.push(...lost({ node, machine, report }, entry, gone))
@@ -97,7 +99,7 @@ function chooseDeclared({ node, machine, hardware, locked, report }: DeclaredCho
     targets.push(...chosen.flatMap((id) => (there.has(id) ? [target(entry, there.get(id) as DiskFact)] : [])))
   }
   if (complete && !targets.some(({ entry }) => entry === 'system')) {
-    report(error('HARDWARE_UNDECLARED', rangeOf(hardware.source, ['disks'], 'key'), `${hardware.value.name} chooses no disk for the system that an install may write.`, { fix: 'Add an entry `system` with `onInstall: wipe`.' }))
+    reportOnce(error('HARDWARE_UNDECLARED', rangeOf(hardware.source, ['disks'], 'key'), `${hardware.value.name} chooses no disk for the system that an install may write.`, { fix: 'Add an entry `system` with `onInstall: wipe`.' }))
     complete = false
   }
   return { targets: complete ? targets : null, disks, missing }

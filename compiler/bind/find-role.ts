@@ -1,5 +1,5 @@
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
-import type { BoundRole } from './bound-site.ts'
+import type { BoundMember, BoundRole } from './bound-site.ts'
 
 export interface RoleQuestion {
   readonly role: string
@@ -17,7 +17,7 @@ export function findRole({ resolved, roles }: { readonly resolved: ResolvedSite;
   const fits = (name: string): BoundRole | undefined => {
     const bound = roles.get(`${name}/${role}`)
     if (bound === undefined) return undefined
-    const answers = node === null ? bound.members.length > 0 || bound.external !== null : memberNames(bound).has(node)
+    const answers = node === null ? bound.members.length > 0 || bound.external !== null : memberOf(bound, node) !== undefined
     return answers ? bound : undefined
   }
   const here = fits(deployment)
@@ -29,13 +29,14 @@ export function findRole({ resolved, roles }: { readonly resolved: ResolvedSite;
   return { found: [] }
 }
 
-const names = new WeakMap<BoundRole, ReadonlySet<string>>()
+const byNode = new WeakMap<BoundRole, ReadonlyMap<string, BoundMember>>()
 
-function memberNames(bound: BoundRole): ReadonlySet<string> {
-  let known = names.get(bound)
+/** The member that a node is of a role, without a look at all the others. */
+export function memberOf(bound: BoundRole, node: string): BoundMember | undefined {
+  let known = byNode.get(bound)
   if (known === undefined) {
-    known = new Set(bound.members.map((member) => member.node))
-    names.set(bound, known)
+    known = new Map(bound.members.map((member) => [member.node, member]))
+    byNode.set(bound, known)
   }
-  return known
+  return known.get(node)
 }

@@ -8,11 +8,13 @@ import type { Lock } from '../../schemas/lock.ts'
 import { own } from '../../schemas/own.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
+import { foldNames } from '../print/fold-names.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedDeployment, ResolvedRole, ResolvedSite, RoleBinding } from '../resolve/resolved-site.ts'
 import { expandNames } from '../validate/expand-names.ts'
 import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
+import { memberOf } from './find-role.ts'
 import { nodeValue } from './nodes.ts'
 
 type LockBinding = Lock['bindings'][string]
@@ -77,14 +79,15 @@ function askedMembers({ deployment, role, binding }: Question, { resolved, nodes
   }
   for (const [i, text] of (binding.nodes ?? []).entries()) {
     const range = rangeOf(source, [...at, 'nodes', i])
+    const strangers: string[] = []
     for (const name of expandNames(text) ?? [text]) {
-      if (nodes.has(name)) {
-        if (!asked.has(name)) asked.set(name, range)
-        continue
-      }
-      const near = suggest(name, nodes.keys())
-      report(error('REFERENCE_UNKNOWN', range, `There is no node ${name}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
+      if (!nodes.has(name)) strangers.push(name)
+      else if (!asked.has(name)) asked.set(name, range)
     }
+    const [first] = strangers
+    if (first === undefined) continue
+    const near = strangers.length === 1 ? suggest(first, nodes.keys()) : undefined
+    report(error('REFERENCE_UNKNOWN', range, strangers.length === 1 ? `There is no node ${first}.` : `There are no nodes ${foldNames(strangers)}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
   }
   if (binding.where !== undefined) askWhere({ deployment, role, binding }, asked, { resolved, nodes, report })
   if (binding.nodes === undefined && binding.where === undefined) {
@@ -137,7 +140,10 @@ function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Conte
       const required = resolved.roles.get(name)
       if (required === undefined || !hasFlag(required, 'implicit') || required.declaration.scope === 'cluster') continue
       if (asked.get(name)?.has(node) === true) continue
-      if (reach.some((other) => roles.get(`${other}/${name}`)?.members.some((member) => member.node === node) === true)) continue
+      if (reach.some((other) => {
+        const there = roles.get(`${other}/${name}`)
+        return there !== undefined && memberOf(there, node) !== undefined
+      })) continue
       const members = asked.get(name) ?? new Map<string, Range>()
       members.set(node, rangeOf(resolvedRole.barclamp.document.source, ['roles', role, 'requires', i]))
       asked.set(name, members)

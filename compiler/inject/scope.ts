@@ -1,7 +1,7 @@
 import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundNode, BoundRole } from '../bind/bound-site.ts'
-import { findRole } from '../bind/find-role.ts'
+import { findRole, memberOf } from '../bind/find-role.ts'
 import { formatAddress } from '../resolve/address.ts'
 import type { ResolvedNetwork } from '../resolve/resolved-site.ts'
 import { deferredInput, FACTS_PROVIDE } from './deferred-value.ts'
@@ -137,7 +137,7 @@ function roleValue(allocated: AllocatedSite, role: BoundRole, node: BoundNode | 
     lists = { members, addresses: role.external ?? members.flatMap((member) => member.addresses[admin.network] ?? []) }
     memberLists.set(role, lists)
   }
-  const own = node === null ? undefined : role.members.find((member) => member.node === node.name)
+  const own = node === null ? undefined : memberOf(role, node.name)
   return { name: role.role.name, ...lists, ...(own === undefined ? {} : { index: own.index }) }
 }
 

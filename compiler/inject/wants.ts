@@ -4,7 +4,7 @@ import type { WantDeclaration } from '../../schemas/documents/barclamp.ts'
 import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
-import { findRole } from '../bind/find-role.ts'
+import { findRole, memberOf } from '../bind/find-role.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { foldNames } from '../print/fold-names.ts'
@@ -106,7 +106,7 @@ function answerAttribute(evaluation: Evaluation, question: WantQuestion, attribu
   const { node } = subject
   const of = (each: BoundRole): Subject => evaluation.subject({ barclamp, node, role: each, deployment: bound.resolved.deployments.get(each.deployment) ?? null })
   const offered = [...bound.roles.values()].filter((each) => each.role.barclamp === barclamp)
-  const here = offered.filter((each) => each.members.some((member) => member.node === node?.name))
+  const here = node === null ? [] : offered.filter((each) => memberOf(each, node.name) !== undefined)
   const deployments = [...new Set(offered.filter((each) => each.members.length > 0).map((each) => each.deployment))]
   const subjects = here.length > 0 ? here.map(of) : deployments.length > 0 ? deployments.map((each) => evaluation.subject({ barclamp, node, role: null, deployment: bound.resolved.deployments.get(each) ?? null })) : [evaluation.subject({ barclamp, node, role: null, deployment: null })]
   const values = new Map<string, Json | undefined>()

@@ -30,6 +30,15 @@ describe('disks', () => {
     expect(result.diagnostics[0]?.detail).toContain('serial X, 5 bytes')
   })
 
+  test('one mistake of a document that many machines share is told once, and each lost disk by itself', () => {
+    const nodes = 'kind: nodes\nname: "a[1-3]"\nos: debian-12\nmachine: { where: "true" }\nhardware: h\n'
+    const seen = (serial: string) => Object.assign({}, ...['1', '2', '3'].map((id) => machine(`m${id}`, { disks: [{ serial: `${serial}${id}`, bytes: 5 }] }))) as Texts
+    expect(codes(compileTexts({ 'a.yaml': nodes, 'h.yaml': HARDWARE, ...seen('X') }))).toEqual(['DISKS_TOO_FEW h.yaml:4:21'])
+    const only = HARDWARE.replace('minBytes: 100', 'minBytes: 1').replace('  data: { choose: {}, onInstall: keep }\n', '')
+    const { lock } = compiled({ 'a.yaml': nodes, 'h.yaml': only, ...seen('X') })
+    expect(codes(compiled({ 'a.yaml': nodes, 'h.yaml': only, ...seen('Y'), ...lockFile(lock) }))).toEqual(['DISK_MISSING a.yaml:5:11', 'DISK_MISSING a.yaml:5:11', 'DISK_MISSING a.yaml:5:11'])
+  })
+
   test('the once-key of an install changes with machine, os, disks, layout and generation, and with nothing else', () => {
     const seen = machine('m1', { serial: 'S', disks: [{ serial: 'D' }] })
     const once = (files: Readonly<Record<string, string>>) => stepOf(compiled({ 'a.yaml': NODE, ...seen, ...files }).plan, 'install@a').once
