@@ -1,4 +1,4 @@
-import type { Changes } from '../../schemas/changes.ts'
+import type { Approval, Changes } from '../../schemas/changes.ts'
 import type { ApplyAnswer, ApplyRequest, ApproveAnswer } from '../../schemas/control.ts'
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
 import type { Plan } from '../../schemas/plan.ts'
@@ -146,9 +146,16 @@ async function approve(patterns: readonly string[], work: { readonly plan: Plan;
     const approval = possible.get(step)
     if (approval !== undefined) await engine.approve(approval, { by: BY })
   }
-  if (steps.length > 0) return { approved: steps, message: `approved ${steps.join(', ')}, for the disks as they were seen.` }
+  if (steps.length > 0) return { approved: steps, message: printable(`approved ${steps.map(step => describeApproval(possible.get(step), engine)).join('; ')}.`) }
   const others = possible.size === 0 ? 'nothing waits for an approval' : `what can be approved: ${[...possible.keys()].join(', ')}`
   return { approved: [], message: `nothing that can be approved matches ${patterns.join(' ')}; ${others}.` }
+}
+
+/** What was approved, in full: it may not be what the person saw a minute ago. */
+function describeApproval(approval: Approval | undefined, { state }: Engine): string {
+  const seen = state.machines.get(approval?.machine ?? '')?.disks ?? []
+  const disks = approval?.disks.map(({ id, serial, bytes }) => `${id} (serial ${serial || 'none'}, ${bytes} bytes: ${seen.find(disk => disk.id === id)?.summary ?? 'not seen'})`) ?? []
+  return disks.length === 0 ? (approval?.step ?? '') : `${approval?.step}, which overwrites ${disks.join(' and ')} of machine ${approval?.machine}`
 }
 
 async function attemptsOf(step: string | null, store: EventStore): Promise<string[]> {

@@ -292,11 +292,12 @@ class RunLoop implements Engine {
   #heard(event: SessionEvent): void {
     switch (event.type) {
       case 'output':
+        if (!this.#isOwn(event.attempt, event.machine)) return
         return this.#options.store.output({ attempt: event.attempt, stream: event.stream, text: event.text })
       case 'accepted': {
         const { step: id } = parseAttempt(event.attempt) ?? {}
         const step = id === undefined ? undefined : this.state.run?.steps.get(id)
-        if (id === undefined || this.state.run === null || step?.sent?.attempt !== event.attempt || step.accepted) return
+        if (id === undefined || this.state.run === null || step?.sent?.attempt !== event.attempt || step.sent.machine !== event.machine || step.accepted) return
         const accepted: NewEvent = { type: 'step.accepted', data: { run: this.state.run.run, step: id, node: step.node, attempt: event.attempt } }
         return void this.#append([accepted]).catch(() => undefined)
       }
@@ -310,6 +311,13 @@ class RunLoop implements Engine {
       case 'disconnected':
         return
     }
+  }
+
+  /** Whether an attempt was sent to this machine: none may speak for another, nor of what was never sent. */
+  #isOwn(attempt: string, machine: string): boolean {
+    const { step: id = '', n } = parseAttempt(attempt) ?? { n: Infinity }
+    const step = n > (this.state.tries.get(id) ?? 0) ? undefined : this.state.run?.steps.get(id)
+    return step !== undefined && (step.sent?.machine ?? (step.node === null ? null : this.#current?.work.plan.nodes[step.node]?.machine)) === machine
   }
 
   /** A node repeats a result until it is told that it is durable: also one whose acknowledgement got lost. */

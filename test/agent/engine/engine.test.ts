@@ -34,6 +34,24 @@ function firstLightRack(): FakeRack {
   return rack
 }
 
+test('no machine speaks for another one, nor of attempts that were never sent', async () => {
+  const rack = firstLightRack()
+  await using life = await open(rack)
+  life.sessions.connectAll()
+  rack.play = (task) => {
+    if (task.step === 'web/server@n1') {
+      for (const machine of ['m-n1', 'm-n2']) (life.sessions as unknown as { emit(event: unknown): void }).emit({ type: 'output', machine, attempt: task.attempt, stream: 'stdout', text: `said by ${machine}\n` })
+      for (const attempt of ['1/web/server@n1/99', 'nonsense', '1/no/step@n1/1']) (life.sessions as unknown as { emit(event: unknown): void }).emit({ type: 'output', machine: 'm-n1', attempt, stream: 'stdout', text: 'flood' })
+    }
+    return { provides: { token: 'token-1', greeting: 'hello n1' } }
+  }
+  await life.engine.start(firstLight(), { reason: 'apply' })
+  await life.engine.idle({ signal: soon() })
+  const said = async (attempt: string): Promise<string> => (await life.store.outputs({ attempt, limit: 100 })).filter(({ stream }) => stream === 'stdout').map(({ text }) => text).join('')
+  expect(await said('1/web/server@n1/1')).toBe('said by m-n1\n')
+  for (const attempt of ['1/web/server@n1/99', 'nonsense', '1/no/step@n1/1']) expect(await said(attempt)).toBe('')
+})
+
 test('what was compiled before the last steps ended does not begin a run: it would do them again', async () => {
   const rack = firstLightRack()
   await using life = await open(rack)

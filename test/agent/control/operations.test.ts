@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import type { Approval, Changes } from '../../../schemas/changes.ts'
+import type { Plan } from '../../../schemas/plan.ts'
+import { operations } from '../../../agent/control/operations.ts'
+import type { OperationsOptions } from '../../../agent/control/operations.ts'
+import type { Engine } from '../../../agent/engine/engine.ts'
+import { EngineError } from '../../../agent/engine/engine-error.ts'
+import type { Compiled } from '../../../agent/reconcile/reconcile.ts'
+import { emptyState } from '../../../agent/state/growing-state.ts'
+
+const APPROVAL: Approval = { step: 'install@web', once: 'k', machine: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, signature: 'sha256:x' }] }
+
+function compiled(asOf: number): Compiled {
+  return { kind: 'compiled', commit: 'c'.repeat(40), plan: { nodes: {}, steps: [] } as unknown as Plan, changes: { changes: [{ consequence: 'run' }], unchanged: 0 } as unknown as Changes, lockChanged: false, asOf } as unknown as Compiled
+}
+
+function over(engine: Partial<Engine>, looks: Compiled[] = []) {
+  const keeper = { current: compiled(1), lookNow: () => Promise.resolve({ kind: 'compiled', compiled: looks.shift() ?? compiled(0), head: '', own: [], machines: [] }) }
+  return operations({ engine: { state: emptyState(), ...engine }, keeper, store: {}, signal: AbortSignal.timeout(5000) } as unknown as OperationsOptions)
+}
+
+test('a commit is compiled anew when steps ended meanwhile, and only then begins a run', async () => {
+  const asked: (number | undefined)[] = []
+  const start: Engine['start'] = (_work, { asOf }) => {
+    asked.push(asOf)
+    return asOf === 9 ? Promise.resolve(7) : Promise.reject(new EngineError('WORK_STALE', 'steps have ended'))
+  }
+  expect(await over({ start }, [compiled(3), compiled(9)]).apply({ ref: null, approve: [] })).toMatchObject({ outcome: 'started', run: 7 })
+  expect(asked).toEqual([3, 9])
+  expect(await over({ start }).apply({ ref: null, approve: [] })).toMatchObject({ outcome: 'refused', message: 'steps have ended' })
+})
+
+test('an approval says which disks it allows to overwrite, as they are known at that moment', async () => {
+  const state = emptyState()
+  state.machines.set('m-1', { id: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, summary: 'ext4 "a\u001bdatabase"' }] } as never)
+  state.run = { run: 1, steps: new Map([['install@web', { approval: APPROVAL }]]) } as never
+  const given: Approval[] = []
+  const approve: Engine['approve'] = (approval) => Promise.resolve(void given.push(approval))
+  expect(await over({ state, work: undefined, approve }).approve({ steps: ['install@*'] })).toEqual({
+    approved: ['install@web'], message: 'approved install@web, which overwrites serial:S1 (serial S1, 1000 bytes: ext4 "a?database") of machine m-1.',
+  })
+  expect(given).toEqual([APPROVAL])
+})
