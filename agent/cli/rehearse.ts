@@ -81,7 +81,7 @@ export function printReport(report: RehearsalReport, options: { readonly seconds
     '',
     ...table(['node', 'os', 'address', 'machine'], report.nodes.map(node => [node.name, node.os ?? '-', node.address ?? '-', node.machine ?? 'none'])),
     '',
-    ...table(['step', 'state', 'seconds', ...(repeated ? ['attempts'] : [])], report.steps.map(step => [step.id, step.state, step.seconds === null ? '-' : String(step.seconds), ...(repeated ? [String(step.attempts)] : [])])),
+    ...table(['step', 'state', 'seconds', ...(repeated ? ['attempts'] : [])], report.steps.map(step => [step.id, step.state, step.seconds === null ? '-' : String(step.seconds), ...(repeated ? [step.attempts === 0 ? '-' : String(step.attempts)] : [])])),
     '',
   ]
   for (const step of report.steps) {
@@ -96,8 +96,9 @@ export function printReport(report: RehearsalReport, options: { readonly seconds
   lines.push(
     '',
     `${report.outcome} in ${clock(options.seconds * 1000)}, ${clock(report.seconds * 1000)} of it in the rack (${report.accelerator === null ? 'containers' : `QEMU, ${report.accelerator}`})`,
-    `Event log, plan, changes, consoles: ${out}`,
-    `What would another commit change?   crowbar diff --site ${join(out, 'site.git')}`,
+    `Event log, plan, changes, consoles:     ${out}`,
+    `Site with inventory, lock and ledger:   ${join(out, 'site.git')}`,
+    `What a commit there would change:       crowbar diff --site ${join(out, 'site.git')}`,
   )
   return `${lines.join('\n')}\n`
 }
