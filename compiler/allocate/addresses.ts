@@ -2,7 +2,7 @@ import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import { own } from '../../schemas/own.ts'
-import { error } from '../diagnostics/diagnostic.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
@@ -70,20 +70,30 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
     if (address !== undefined) settle(seeker, address)
   }
   const newcomers: Seeker[] = []
+  const moved = new Map<Seeker, string>()
   for (const seeker of rest) {
     const kept = own(locked, seeker.key)
     const book = books.get(seeker.network.name) as AddressBook
-    if (kept !== undefined && isKept(seeker, { book, kept, reserved })) {
+    const verdict = kept === undefined ? { kind: 'moves' as const, why: undefined } : judgeKept(seeker, { book, kept, reserved })
+    if (verdict.kind === 'invalid') {
+      report(error('LOCK_INVALID', lockRange(bound, seeker.key), `${seeker.name} cannot have ${kept}: ${verdict.why}.`, { related: [{ message: 'the network', range: rangeOf(seeker.network.document.source, ['name']) }], fix: `Put back what was here, or take the line out, so that ${seeker.name} gets another address.` }))
+    } else if (kept !== undefined && verdict.kind === 'stays') {
       const other = book.take(kept, { name: seeker.name, range: seeker.at })
       if (other === undefined) settle(seeker, kept)
       else report(error('ADDRESS_CONFLICT', other.range, `${other.name} asks for ${kept}, which ${seeker.name} has.`, { related: [{ message: `${seeker.name} has it by the lock`, range: lockRange(bound, seeker.key) }], fix: 'Take another address, or take the line out of the lock so that the other one moves.' }))
-    } else newcomers.push(seeker)
+    } else {
+      newcomers.push(seeker)
+      if (verdict.kind === 'moves' && verdict.why !== undefined) moved.set(seeker, `${seeker.name} had ${kept}, which is ${verdict.why}`)
+    }
   }
   const without = new Map<string, Seeker[]>()
   for (const seeker of newcomers) {
     const address = findFree(seeker, { book: books.get(seeker.network.name) as AddressBook, reserved })
-    if (address !== undefined) settle(seeker, address)
-    else without.set(`${seeker.network.name} ${seeker.rangeName}`, [...(without.get(`${seeker.network.name} ${seeker.rangeName}`) ?? []), seeker])
+    if (address !== undefined) {
+      settle(seeker, address)
+      const why = moved.get(seeker)
+      if (why !== undefined) report(warning('ADDRESS_MOVED', seeker.at, `${why}, and gets ${address}.`, { related: [{ message: 'it had that by the lock', range: lockRange(bound, seeker.key) }] }))
+    } else without.set(`${seeker.network.name} ${seeker.rangeName}`, [...(without.get(`${seeker.network.name} ${seeker.rangeName}`) ?? []), seeker])
   }
   for (const seekers of without.values()) report(exhausted(seekers))
   return { nodes, virtual, lock }
@@ -226,14 +236,23 @@ function rangeText({ first, last }: AddressRange): string {
   return `${formatAddress(first)}-${formatAddress(last)}`
 }
 
-/** What was given stays, unless the network moved away from under it or another range is asked for. */
-function isKept(seeker: Seeker, { book, kept, reserved }: Given & { readonly kept: string }): boolean {
+/** What becomes of an address that the lock has. `why` completes "it is …". */
+type KeptVerdict = { readonly kind: 'stays' } | { readonly kind: 'moves'; readonly why: string | undefined } | { readonly kind: 'invalid'; readonly why: string }
+
+/**
+ * What was given stays, unless the network moved away from under it or another range is asked for. One that nobody may
+ * have is never repaired silently: somebody edited the lock, or put the network's own addresses over those of nodes.
+ */
+function judgeKept(seeker: Seeker, { book, kept, reserved }: Given & { readonly kept: string }): KeptVerdict {
   const address = parseAddress(kept)
-  const subnet = address === undefined ? undefined : book.subnetOf(address)
-  if (address === undefined || subnet === undefined || address.version !== seeker.version) return false
-  if (unusable(subnet, address) !== undefined || (reserved.has(kept) && !seeker.admin)) return false
+  if (address === undefined || formatAddress(address) !== kept || address.version !== seeker.version) return { kind: 'invalid', why: `that is no IPv${seeker.version} address as Crowbar writes it` }
+  const subnet = book.subnetOf(address)
+  if (subnet === undefined) return { kind: 'moves', why: `not in the network ${seeker.network.name} any more` }
+  const why = unusable(subnet, address) ?? (reserved.has(kept) && !seeker.admin ? 'the address of the admin node' : undefined)
+  if (why !== undefined) return { kind: 'invalid', why: `it is ${why}` }
   const range = subnet.ranges.get(seeker.rangeName)
-  return !seeker.rangeAsked || (range !== undefined && contains(range, address))
+  if (!seeker.rangeAsked || (range !== undefined && contains(range, address))) return { kind: 'stays' }
+  return { kind: 'moves', why: `not in the range ${seeker.rangeName} of the network ${seeker.network.name}` }
 }
 
 function findFree(seeker: Seeker, { book, reserved }: Given): string | undefined {

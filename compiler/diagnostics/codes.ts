@@ -6,6 +6,7 @@ export const CODES = {
   ADDRESS_CONFLICT: 'Two nodes, or a node and a virtual address, ask for the same address on one network.',
   ADDRESS_EXHAUSTED: 'A range has no free address left for a node that needs one.',
   ADDRESS_INVALID: 'Something that should be an IP address, a subnet or a range of addresses is none.',
+  ADDRESS_MOVED: 'An address that the lock keeps fits the site no longer, so another one is given.',
   ADDRESS_OUTSIDE_RANGE: 'An address does not lie in the range, or in the subnet, that it is to be taken from.',
   ADDRESS_RESERVED: 'An address is a gateway, the admin address, or lies in the range for unknown machines.',
   ATTRIBUTE_CYCLE: 'The value of an attribute hangs on itself.',
