@@ -23,6 +23,8 @@ import type { Subject } from './subject.ts'
 import { answerWant } from './wants.ts'
 
 const RUNNING = Symbol('running')
+/** Values that hang on each other one behind the other, and lists and maps around them, at most. */
+const MAX_DEPTH = 300
 
 /** Works out attributes, wants and provides when they are asked for, each once. Owned by one run of inject. */
 export class Evaluator implements Evaluation {
@@ -37,6 +39,7 @@ export class Evaluator implements Evaluation {
   readonly #declared = new Map<string, Merged>()
   readonly #failed = new WeakSet<Subject>()
   readonly #reportOnce: Report
+  #depth = 0
 
   constructor(allocated: AllocatedSite, stack: LayerStack, report: Report) {
     this.allocated = allocated
@@ -82,7 +85,9 @@ export class Evaluator implements Evaluation {
     if (value === RUNNING) return this.#cycle(subject, merged)
     if (value !== undefined) return value
     known.set(merged, RUNNING)
-    const worked = this.#work(subject, merged)
+    this.#depth++
+    const worked = this.#depth > MAX_DEPTH ? this.#tooDeep(subject, merged) : this.#work(subject, merged)
+    this.#depth--
     known.set(merged, worked)
     return worked
   }
@@ -201,6 +206,15 @@ export class Evaluator implements Evaluation {
     this.#fail(subject)
     const { document, pointer } = placeOfOrigin(merged.origin)
     this.report(error('ATTRIBUTE_CYCLE', rangeOf(document, pointer), 'This value hangs on itself.'))
+    return FAILED
+  }
+
+  #tooDeep(subject: Subject, merged: Merged): Json {
+    // The rest of the chain is too deep as well: once is enough for whoever has it.
+    if (this.isFailed(subject)) return FAILED
+    this.#fail(subject)
+    const { document, pointer } = placeOfOrigin(merged.origin)
+    this.#reportOnce(error('EXPRESSION_FAILED', rangeOf(document, pointer), `More than ${MAX_DEPTH} values hang on this one, one behind the other.`))
     return FAILED
   }
 

@@ -9,7 +9,8 @@ type Documents = ReadonlyMap<string, Located<DeploymentDocument>>
 
 /** Orders deployments by `after`, ties by name, and says how far each of them reaches. A cycle is one diagnostic. */
 export function resolveDeployments(documents: Documents, report: Report): ReadonlyMap<string, ResolvedDeployment> {
-  const known = (name: string): readonly string[] => [...new Set(documents.get(name)?.value.after ?? [])].filter((other) => documents.has(other))
+  const after = new Map([...documents].map(([name, { value }]) => [name, [...new Set(value.after)].filter((other) => documents.has(other))]))
+  const known = (name: string): readonly string[] => after.get(name) ?? []
   const done = new Map<string, ResolvedDeployment>()
   const path: string[] = []
   let cyclic = false

@@ -100,6 +100,12 @@ describe('expressions', () => {
     expect(codes(compileTexts(files('    v: "${attributes.w}"\n    w: "${attributes.v}"\n')))).toContain('ATTRIBUTE_CYCLE d.yaml:7:8')
   })
 
+  test('attributes that read each other a few hundred deep are an error, not the end of the stack', () => {
+    const chain = (length: number) => Array.from({ length }, (_, i) => `    k${i}: "\${attributes.k${i + 1}}"\n`).join('') + `    k${length}: x\n`
+    expect(documentOf(compiled(files(chain(200))).plan, 'd/r@n1')['b']).toMatchObject({ k0: 'x' })
+    expect(codes(compileTexts(files(chain(3000)))).map((code) => code.split(' ')[0])).toEqual(['EXPRESSION_FAILED'])
+  })
+
   test('any other read is an error with a caret inside the string', () => {
     const result = compileTexts(files('    v: "x ${nod.name}"\n'))
     expect(codes(result)).toEqual(['EXPRESSION_INVALID d.yaml:7:13'])
