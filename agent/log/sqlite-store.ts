@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
@@ -53,7 +53,11 @@ const MAX_PENDING = 100_000
 export async function openSqliteStore(folder: string, options: SqliteStoreOptions): Promise<SqliteStore> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const key = await openAgentKey(folder, options)
-  const database = openDatabase(join(folder, 'log.sqlite'))
+  // Root's alone, also in a folder that was there before and is open to all; SQLite's own files beside it follow.
+  const file = join(folder, 'log.sqlite')
+  await (await open(file, 'a', 0o600)).close()
+  await chmod(file, 0o600)
+  const database = openDatabase(file)
   return new OpenSqliteStore(database, key, options)
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -20,6 +20,15 @@ const random = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(++seed 
 const open = (outputBytes?: number): Promise<SqliteStore> => openSqliteStore(folder, { now: () => Date.parse('2026-01-02T03:04:05.678Z'), random, ...(outputBytes === undefined ? {} : { outputBytes }) })
 const freeze = (reason: string): NewEvent => ({ type: 'freeze.on', data: { by: 'root', reason } })
 const cancelled = (run: number): NewEvent => ({ type: 'run.cancelled', data: { run, by: 'root' } })
+
+test('the log is root’s alone, also in a folder that is open to all', async () => {
+  await chmod(folder, 0o755)
+  await using store = await open()
+  await store.append([freeze('a')], { epoch: await store.raiseEpoch() })
+  const modes = await Promise.all((await readdir(folder)).map(async (name) => [name, ((await stat(join(folder, name))).mode & 0o777).toString(8)]))
+  expect(modes.map(([name]) => name)).toContain('log.sqlite-wal')
+  expect(new Set(modes.map(([, mode]) => mode))).toEqual(new Set(['600']))
+})
 
 test('events are read as they were appended, with sequence, time, stream, epoch and version', async () => {
   await using store = await open()
