@@ -102,6 +102,8 @@ async function apply(request: ApplyRequest, options: OperationsOptions, tries = 
   if ('refused' in found) return refused(found.refused, found.commit, found.diagnostics)
   const { commit, plan, changes, asOf } = found.compiled
   if (found.compiled.lockChanged) return refused(`${short(commit)} was not compiled under its own lock: its lock file is stale (LOCK_STALE)`, commit, [])
+  const denied = changes.violations.filter(({ level }) => level === 'deny').map(({ policy, message, at }) => `${policy}: ${message}${at === null ? '' : ` (${at})`}`)
+  if (denied.length > 0) return refused(denied.join('\n'), commit, [])
   const steps = changes.changes.length
   if (request.dryRun === true) return { outcome: 'planned', run: null, commit, steps, message: describe(changes), diagnostics: [] }
   const running = engine.state.run?.ended === null ? engine.state.run : null

@@ -34,13 +34,13 @@ export interface Engine extends AsyncDisposable {
    * Begins a run. @returns its number; undefined when there is nothing to do, and then nothing is written.
    * @param options.asOf the event up to which the ledger was folded that the changes lead away from.
    * @throws {EngineError} RUN_ACTIVE; WORK_STALE when steps were sent or done after `asOf`: they would be repeated;
-   *   KIND_UNSUPPORTED (with `step` and `kind`), after writing `run.refused`.
+   *   KIND_UNSUPPORTED (with `step` and `kind`) and CHANGES_DENIED, after writing `run.refused`.
    */
   start(work: CompiledWork, options: { readonly reason: string; readonly only?: readonly string[]; readonly asOf?: number }): Promise<number | undefined>
   /**
    * Gives the last run a newer plan: what was started stands, the rest is replaced. Also continues a run that ended.
    * Nothing is written when nothing of it is left to do.
-   * @throws {EngineError} NO_RUN, also when a person cancelled it; KIND_UNSUPPORTED, and then the run goes on as it was.
+   * @throws {EngineError} NO_RUN, also when a person cancelled it; KIND_UNSUPPORTED and CHANGES_DENIED, and then the run goes on as it was.
    */
   extend(work: CompiledWork, options: { readonly reason: string }): Promise<void>
   /** Takes up what an earlier life left: settles what was sent, goes on with the run. Call once, before anything else. */

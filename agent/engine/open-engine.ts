@@ -84,6 +84,7 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       if (this.#running()) throw new EngineError('RUN_ACTIVE', `run ${this.state.run?.run} goes on`, { run: this.state.run?.run })
       if (this.#stepped > asOf) throw new EngineError('WORK_STALE', `steps have ended since ${compiled.commit} was compiled`)
+      await this.#refuseDenied(compiled)
       const work = prepareWork(compiled, only ?? null)
       if (work.items.size === 0) return undefined
       await this.#refuseUnsupported(work)
@@ -102,6 +103,7 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       const { run } = this.state
       if (run === null || run.cancelled !== null) throw new EngineError('NO_RUN', 'there is no run to extend')
+      await this.#refuseDenied(compiled)
       const work = prepareWork(compiled, run.work.only)
       const idle = run.ended !== null && work.order.every(({ id, step }) => !isLeft(run.steps.get(id), step))
       if (idle) return
@@ -267,6 +269,14 @@ class RunLoop implements Engine {
     return { run, item: found, work: current.work, plan: current.plan, changes: current.changes, driver, sent }
   }
 
+  async #refuseDenied({ commit, plan, changes }: CompiledWork): Promise<void> {
+    const denied = changes.violations.find(({ level }) => level === 'deny')
+    if (denied === undefined) return
+    const message = `${denied.policy}: ${denied.message}${denied.at === null ? '' : ` (${denied.at})`}`
+    await this.#append([{ type: 'run.refused', data: { commit, planId: plan.id, code: 'CHANGES_DENIED', message, step: null } }])
+    throw new EngineError('CHANGES_DENIED', message, { policy: denied.policy })
+  }
+
   async #refuseUnsupported(work: Work): Promise<void> {
     for (const { step } of work.order) {
       const driver = this.#drivers.get(step.kind)
@@ -292,8 +302,7 @@ class RunLoop implements Engine {
   #heard(event: SessionEvent): void {
     switch (event.type) {
       case 'output':
-        if (!this.#isOwn(event.attempt, event.machine)) return
-        return this.#options.store.output({ attempt: event.attempt, stream: event.stream, text: event.text })
+        return this.#isOwn(event.attempt, event.machine) ? this.#options.store.output({ attempt: event.attempt, stream: event.stream, text: event.text }) : undefined
       case 'accepted': {
         const { step: id } = parseAttempt(event.attempt) ?? {}
         const step = id === undefined ? undefined : this.state.run?.steps.get(id)

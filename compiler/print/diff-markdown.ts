@@ -66,6 +66,7 @@ function largest(most: number, fits: (number: number) => boolean): number {
 }
 
 function verdictOf(changes: Changes, rows: readonly SummaryRow[]): string {
+  if (changes.changes.length === 0 && changes.violations.some((one) => one.level === 'deny')) return '**Nothing runs: it is refused.**'
   if (rows.length === 0) return changes.changes.length === 0 ? `Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands' : 'stand'}.` : 'Nothing happens on any node.'
   const approvals = rows.filter((row) => row.flag !== '').reduce((sum, row) => sum + row.nodes, 0)
   const denied = changes.violations.filter((one) => one.level === 'deny').length

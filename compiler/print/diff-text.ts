@@ -21,7 +21,7 @@ export function diffText(changes: Changes, plan: Plan, options: DiffOptions = {}
   const grouped = groupChanges(changes)
   const blocks: (readonly string[])[] = [wrap(headingOf(changes, plan), WIDTH)]
   if (changes.changes.length === 0) {
-    blocks.push([`Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands as it is' : 'stand as they are'}.`])
+    blocks.push(changes.violations.some((one) => one.level === 'deny') ? ['Nothing runs: it is refused.'] : [`Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands as it is' : 'stand as they are'}.`])
   } else {
     blocks.push([...summaryLines(summaryRows(grouped, plan)), ...nothingElse(changes, plan), ...quietLines(grouped)])
     for (const section of sections(grouped, plan, options)) blocks.push(section.lines)

@@ -31,7 +31,7 @@ export function aftermath(changes: Changes): readonly string[] {
   const others = changes.changes.some((one) => one.step.node !== null && !waiting.has(one.step.node))
   const sentences: string[] = []
   if (changes.commit === null) sentences.push('Commit first: the agent applies commits.')
-  if (changes.violations.some((one) => one.level === 'deny')) return [...sentences, 'A policy refuses it: nothing runs.']
+  if (changes.violations.some((one) => one.level === 'deny')) return [...sentences, 'It is refused: nothing runs.']
   if (held.length > 0) sentences.push(`Without the approval${held.length === 1 ? '' : 's'} ${nodes(held)} ${stay(held)}${others ? '; the others proceed' : ''}.`)
   const unclaimed = later.filter((one) => one.step.once === null)
   const unseen = later.filter((one) => one.step.once !== null)

@@ -11,7 +11,7 @@ import { emptyState } from '../../../agent/state/growing-state.ts'
 const APPROVAL: Approval = { step: 'install@web', once: 'k', machine: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, signature: 'sha256:x' }] }
 
 function compiled(asOf: number): Compiled {
-  return { kind: 'compiled', commit: 'c'.repeat(40), plan: { nodes: {}, steps: [] } as unknown as Plan, changes: { changes: [{ consequence: 'run' }], unchanged: 0 } as unknown as Changes, lockChanged: false, asOf } as unknown as Compiled
+  return { kind: 'compiled', commit: 'c'.repeat(40), plan: { nodes: {}, steps: [] } as unknown as Plan, changes: { changes: [{ consequence: 'run' }], unchanged: 0, violations: [] } as unknown as Changes, lockChanged: false, asOf } as unknown as Compiled
 }
 
 function over(engine: Partial<Engine>, looks: Compiled[] = []) {

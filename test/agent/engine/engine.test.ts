@@ -134,6 +134,17 @@ test('a kind of step without a driver refuses the run before it starts', async (
   await expect(life.engine.start({ commit: 'c', plan: jig, changes: changesOf(jig) }, { reason: 'apply' })).rejects.toMatchObject({ code: 'KIND_UNSUPPORTED', data: { kind: 'role' } })
 })
 
+test('changes that are denied begin no run, and say why', async () => {
+  const rack = new FakeRack(['m-n1'])
+  await using life = await open(rack)
+  const plan = planOf([step({ id: 'd/a@n1' })])
+  const warned = { policy: 'network', level: 'warn' as const, message: 'w', at: null }
+  const changes = { ...changesOf(plan), violations: [warned, { policy: 'addresses', level: 'deny' as const, message: 'no', at: 'n.yaml:1:1' }] }
+  await expect(life.engine.start({ commit: 'c', plan, changes }, { reason: 'apply' })).rejects.toMatchObject({ code: 'CHANGES_DENIED', message: 'addresses: no (n.yaml:1:1)' })
+  expect((await life.events()).at(-1)).toMatchObject({ type: 'run.refused', data: { code: 'CHANGES_DENIED', step: null } })
+  expect(await life.engine.start({ commit: 'c', plan, changes: { ...changes, violations: [warned] } }, { reason: 'apply' })).toBe(1)
+})
+
 const joined = (needs: readonly string[] = []): ReturnType<typeof step> => step({ id: 'd/a@n1', document: { d: {} }, needs, retries: { max: 2, backoff: 5 } })
 
 function joinedRack(): FakeRack {

@@ -1,0 +1,47 @@
+import { byCodePoint, canonical } from '../../schemas/canonical.ts'
+import type { Changes } from '../../schemas/changes.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
+import { own } from '../../schemas/own.ts'
+import type { Attachment, Plan } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { installDocument } from './install-change.ts'
+
+export interface ReaddressedOptions {
+  /** Whether the step has to run anyway: then the node is installed with what the plan says. */
+  readonly runs: (step: string) => boolean
+  readonly at: ((step: string, path: string | null) => string | null) | undefined
+}
+
+/**
+ * Installed nodes whose network the plan has otherwise than their installation wrote it. Nothing changes the network of
+ * an installed node yet: other addresses are refused, since everybody else would be told addresses that the node does
+ * not have; anything else of the network is warned of. Joined nodes have set up their network themselves.
+ */
+export function readdressed(base: Ledger, plan: Plan, { runs, at }: ReaddressedOptions): Changes['violations'] {
+  const found: Changes['violations'][number][] = []
+  for (const step of plan.steps) {
+    if (step.kind !== 'install' || step.node === null || runs(step.id)) continue
+    const node = own(base.nodes, step.node)
+    const entry = own(node?.steps, step.id)
+    if (node === undefined || node.incarnation === null || entry === undefined) continue
+    const before = installDocument(entry.step, base.values)
+    const after = installDocument(step, plan.values)
+    if (before === null || after === null || before.method !== 'image' || canonical(before.attachments as unknown as Json) === canonical(after.attachments as unknown as Json)) continue
+    const place = at?.(step.id, 'attachments') ?? own(plan.nodes, step.node)?.at ?? null
+    const [was, is] = [addressesOf(before.attachments), addressesOf(after.attachments)]
+    const moved = [...new Set([...was.keys(), ...is.keys()])].toSorted(byCodePoint).filter((network) => was.get(network) !== is.get(network))
+    if (moved.length === 0) {
+      found.push({ policy: 'network', level: 'warn', message: `the network of ${step.node}, which is installed, is not changed yet: it stays as it was written, until the node is installed again.`, at: place })
+      continue
+    }
+    const changes = moved.map((network) => `on ${network} from ${was.get(network) ?? 'none'} to ${is.get(network) ?? 'none'}`).join(', ')
+    const message = `the addresses of ${step.node}, which is installed, cannot be changed yet (${changes}): install it again, by a higher \`generation\` in its line below \`nodes\` of site.lock.json, or put the address back.`
+    found.push({ policy: 'addresses', level: 'deny', message, at: place })
+  }
+  return found
+}
+
+/** Network → addresses with their prefixes, in words. */
+function addressesOf(attachments: readonly Attachment[]): ReadonlyMap<string, string> {
+  return new Map(attachments.map(({ network, addresses }) => [network, addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(' and ')]))
+}
