@@ -16,6 +16,7 @@ import type { Engine } from './engine/engine.ts'
 import { openEngine } from './engine/open-engine.ts'
 import { systemTimers } from './engine/timers.ts'
 import { admit } from './inventory/admit.ts'
+import { openBucket } from './log/bucket.ts'
 import { openDocuments } from './log/documents.ts'
 import type { NewEvent } from './log/event-types.ts'
 import { openSqliteStore } from './log/sqlite-store.ts'
@@ -49,6 +50,8 @@ export interface DaemonOptions {
 const PATIENCE_MS = 30 * 60_000
 /** Milliseconds between tries to serve an interface that was not there. */
 const RETRY_MS = 5_000
+/** Boot events that are written into the log for ever: whoever is on the network can cause them, as fast as he likes. */
+const BOOT_EVENTS = { burst: 20_000, perSecond: 10 } as const
 const DEFAULT_LIMITS = { running: 200, install: 20 }
 
 /**
@@ -99,7 +102,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const committed = new Map<string, Facts>()
   const nodes = parts.use(await openNodeServer({
     identity, enrolment, epoch, port: settings.ports.nodes, random: randomUUID,
-    report: reportNodes({ append: appendSoon, log }),
+    report: reportNodes({ append: appendSoon, log, now }),
     async admit(candidate) {
       const { admission, events } = admit(candidate, { state: state.current, plan: plan(), committed })
       await append(events)
@@ -125,6 +128,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   // Booting: what machines are told when they ask the network.
   let image: StagedDiscovery | null = null
   let imageProblem = 'the discovery image is being made'
+  const takeBootEvent = openBucket({ ...BOOT_EVENTS, now })
   const boot = parts.use(keepBoot({
     node: settings.node,
     httpPort: settings.ports.http,
@@ -143,7 +147,12 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     file: name => (image !== null && name === 'local-x86_64.efi' ? objects.path(image.local as `sha256:${string}`) : undefined),
     routes: fileRoutes(objects, now),
     clock: now,
-    report: event => appendSoon([{ type: 'boot.seen', data: { mac: 'mac' in event ? (event.mac ?? null) : null, kind: event.type, data: JSON.parse(JSON.stringify(event)) as Record<string, never> } }]),
+    report(event) {
+      const dropped = takeBootEvent()
+      if (dropped === undefined) return
+      if (dropped > 0) log('boot events were not kept', { dropped })
+      appendSoon([{ type: 'boot.seen', data: { mac: 'mac' in event ? (event.mac ?? null) : null, kind: event.type, data: JSON.parse(JSON.stringify(event)) as Record<string, never> } }])
+    },
     factsOf: machine => state.current.machines.get(machine)?.facts ?? committed.get(machine),
     onProblems: problems => log('boot services', { problems }),
   }))

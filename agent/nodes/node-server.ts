@@ -48,6 +48,9 @@ const SWEEP_MS = 10_000
 const HOLDER_MS = 3_000
 /** A hello carries journal and facts, a result what a role provides. */
 const MAX_PAYLOAD = 16 * 1024 * 1024
+/** Of what somebody says who is turned away, so much is written down. */
+const TOLD_MACS = 8
+const TOLD_NAME = 253
 /** Connections that have not said who they are. */
 const MAX_STRANGERS = 4_000
 
@@ -148,7 +151,7 @@ class Room implements NodeSessions {
       const refusal = error instanceof Refusal ? error : new Refusal('PROTOCOL', error instanceof Error ? error.message : String(error))
       this.#options.report({
         type: 'refused', code: refusal.code, message: refusal.message, alarm: ALARMING.has(refusal.code), address,
-        macs: hello?.facts.nics.map(({ mac }) => mac) ?? [], node: hello?.node ?? session?.node ?? null,
+        macs: hello?.facts.nics.slice(0, TOLD_MACS).map(({ mac }) => mac) ?? [], node: (hello?.node ?? session?.node)?.slice(0, TOLD_NAME) ?? null,
       })
       wire.send({ type: 'refused', code: refusal.code, message: refusal.message })
       socket.close(4003, refusal.code)

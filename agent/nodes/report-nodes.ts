@@ -1,13 +1,20 @@
+import { openBucket } from '../log/bucket.ts'
 import type { NewEvent } from '../log/event-types.ts'
 import type { ReportNodeEvent } from './node-event.ts'
 
+/** Alarms that are written into the log for ever. */
+const ALARMS = { burst: 1000, perSecond: 0.2 } as const
+
 export interface ReportNodesOptions {
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   readonly append: (events: readonly NewEvent[]) => void
   readonly log: (message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
 /** Puts what the node server tells into the event log; what only people care about goes to the log for people. */
-export function reportNodes({ append, log }: ReportNodesOptions): ReportNodeEvent {
+export function reportNodes({ append, log, now }: ReportNodesOptions): ReportNodeEvent {
+  const take = openBucket({ ...ALARMS, now })
   return event => {
     switch (event.type) {
       case 'enrolled':
@@ -21,7 +28,8 @@ export function reportNodes({ append, log }: ReportNodesOptions): ReportNodeEven
       case 'held':
         return log('machine is held', { machine: event.machine, code: event.code, reason: event.reason })
       case 'refused':
-        if (event.alarm) append([{ type: 'machine.alarmed', data: { code: event.code, message: event.message, address: event.address, macs: event.macs, node: event.node } }])
+        // Whoever reaches the port can cause these.
+        if (event.alarm && take() !== undefined) append([{ type: 'machine.alarmed', data: { code: event.code, message: event.message, address: event.address, macs: event.macs, node: event.node } }])
         return log('machine turned away', { code: event.code, message: event.message, address: event.address, macs: event.macs, node: event.node })
     }
   }

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import type { Facts } from '../../../schemas/inventory.ts'
 import { helloText } from '../../../schemas/protocol.ts'
 import { greet } from '../../../agent/nodes/greet.ts'
@@ -42,4 +43,21 @@ test.each([
   const admit = () => Promise.resolve({ machine: 'm', node: null, work: true as const, asked: ++asked })
   await expect(greet(hello, { nonce: 'nonce', epoch: 1, enrolment, admit })).rejects.toMatchObject({ code: 'NOT_ADMITTED', message: expect.stringContaining('more than') as string })
   expect(asked).toBe(0)
+})
+
+test('of what a stranger says, little is written down', async () => {
+  await using loopback = await openLoopback()
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const nics = Array.from({ length: 20_000 }, () => ({ mac: '02:00:00:00:00:01', driver: '', bus: '', speed: null }))
+  const hello = {
+    v: 1, seq: 1, ack: 1, type: 'hello', environment: 'installed', token: 't', key: publicKey.export({ format: 'jwk' }).x, proof: 'A'.repeat(86), node: 'n'.repeat(100_000), incarnation: null,
+    highestEpoch: 0, boot: 'b', facts: { ...FACTS, nics }, disks: [], journal: [], versions: {},
+  }
+  const socket = new WebSocket(loopback.url, { ca: loopback.identity.authority })
+  socket.once('message', () => socket.send(JSON.stringify(hello)))
+  socket.on('error', () => undefined)
+  const refused = await loopback.untilType('refused')
+  expect(refused).toMatchObject({ code: 'PROOF_INVALID', alarm: true })
+  expect(JSON.stringify(refused).length).toBeLessThan(1000)
+  socket.terminate()
 })
