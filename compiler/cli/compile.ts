@@ -10,6 +10,7 @@ import { lockText } from '../allocate/lock-text.ts'
 import { change } from '../change/change.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { LOCK_PATH } from '../parse/choose.ts'
+import { judge, policiesOf } from '../judge/judge.ts'
 import { findLedger } from './base.ts'
 import { compileSite } from './compile-site.ts'
 import { placesOf } from './places.ts'
@@ -55,7 +56,7 @@ export async function compileCommand({ site, ref, out, base }: { readonly site: 
 }
 
 function write(compiled: GoodSite, { out, ledger }: { readonly out: string; readonly ledger: Ledger }): void {
-  const changes = change(ledger, compiled.plan, { at: placesOf(compiled) })
+  const changes = judge(change(ledger, compiled.plan, { at: placesOf(compiled) }), compiled.plan, policiesOf(compiled))
   writeFileSync(join(out, 'plan.json'), `${canonical(compiled.plan as unknown as Json)}\n`)
   writeFileSync(join(out, 'changes.json'), `${canonical(changes as unknown as Json)}\n`)
   writeFileSync(join(out, LOCK_PATH), lockText(compiled.lock))

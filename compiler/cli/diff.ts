@@ -9,6 +9,7 @@ import type { ChangeOptions } from '../change/change.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { DiffOptions } from '../print/diff-options.ts'
 import { findLedger } from './base.ts'
+import { judge, policiesOf } from '../judge/judge.ts'
 import { readSide } from './diff-side.ts'
 import type { Side } from './diff-side.ts'
 import { filterChanges } from './filter-changes.ts'
@@ -43,7 +44,8 @@ export async function diffCommand(base: string | undefined, head: string | undef
     return EXIT.stale
   }
   const all = change(from.ledger, to.plan, { ...from.options, ...(to.kind === 'site' ? { at: placesOf(to.compiled) } : {}) })
-  const changes = filterChanges(all, options)
+  if (to.kind === 'plan') process.stderr.write('A saved plan does not carry the policies of its site, so none was judged.\n')
+  const changes = filterChanges(to.kind === 'site' ? judge(all, to.plan, policiesOf(to.compiled)) : all, options)
   await print(changes, to, { format, maxBytes, full: options.full === true, machines: machinesOf(from.ledger, to) })
   if (changes.changes.some((one) => refusalOf(one) !== null) || changes.violations.some(({ level }) => level === 'deny')) return EXIT.refused
   return changes.changes.length > 0 ? EXIT.changes : EXIT.done

@@ -1,7 +1,9 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { BarclampDocument } from '../../schemas/documents/barclamp.ts'
+import { compileCondition } from '../bind/condition.ts'
 import { error } from '../diagnostics/diagnostic.ts'
+import { POLICY_ENVIRONMENT } from '../judge/policy-environment.ts'
 import { rangeOf } from '../parse/document.ts'
 import { parseFile } from '../parse/parse.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -42,6 +44,7 @@ export function resolve({ site, tree, builtin, secrets }: ResolveInput, report: 
   }
   checkReferences(resolved, report)
   reportUnsupported(site, report)
+  for (const { value, source } of site.policies.values()) compileCondition({ text: value.check, document: source, pointer: ['check'], environment: POLICY_ENVIRONMENT }, report)
   return resolved
 }
 

@@ -13,9 +13,6 @@ export function reportUnsupported(site: Site, report: Report): void {
   for (const { value, source } of site.operations.values()) {
     report(error('UNSUPPORTED', rangeOf(source, ['kind']), `The operation ${value.name} would not be carried out: operations are not supported yet.`, { fix: 'Take the document out of the site.' }))
   }
-  for (const { value, source } of site.policies.values()) {
-    report(error('UNSUPPORTED', rangeOf(source, ['kind']), `The policy ${value.name} would not be judged: policies are not supported yet.`, { fix: 'Take the document out of the site.' }))
-  }
   const rollout = 'Rollouts are not supported yet: whatever may run starts at once.'
   if (site.site.value.rollout !== undefined) report(warning('UNSUPPORTED', rangeOf(site.site.source, ['rollout'], 'key'), rollout))
   for (const { value, source } of site.deployments.values()) {

@@ -227,6 +227,18 @@ describe('diff', () => {
     expect(Buffer.byteLength(stdout)).toBeLessThanOrEqual(1000)
   })
 
+  test('a policy that denies refuses, and a saved plan has none', async () => {
+    writeFileSync(join(site, 'policy.yaml'), 'kind: policy\nname: by-hand\nlevel: deny\ncheck: "!changes.exists(c, c.consequence == \'wipe\')"\nmessage: nothing is wiped here\n')
+    const refused = await crowbar(['diff', '--target', 'stage/*'])
+    expect([refused.status, refused.stdout]).toEqual([3, expect.stringContaining('by-hand: nothing is wiped here')])
+    expect((await crowbar(['diff', '--format', 'github'])).stdout).toContain('file=policy.yaml,line=4')
+    commit('first')
+    expect((await crowbar(['compile', '--ref', 'HEAD', '--out', join(folder, 'out')])).status).toBe(0)
+    expect(JSON.parse(readFileSync(join(folder, 'out/changes.json'), 'utf8'))).toMatchObject({ violations: [{ policy: 'by-hand', level: 'deny', at: 'policy.yaml:4:8' }] })
+    await crowbar(['plan', '--out', join(folder, 'plan.json')])
+    expect(await crowbar(['diff', 'HEAD', join(folder, 'plan.json')])).toMatchObject({ status: 0, stderr: expect.stringContaining('none was judged') })
+  })
+
   test.each(['markdown', 'github'])('as %s', async (format) => {
     expect(await crowbar(['diff', '--format', format])).toMatchObject({ status: 2, stdout: expect.stringContaining('web') })
   })
