@@ -3,7 +3,7 @@ import type { Plan, Step, StepKind } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { SessionEvent } from '../drivers/sessions.ts'
-import type { NewEvent, RunWork, StepSent } from '../log/event-types.ts'
+import type { NewEvent, StepSent } from '../log/event-types.ts'
 import { findStep } from '../state/ledger-event-of.ts'
 import type { RunState, State } from '../state/state.ts'
 import { parseAttempt } from './attempt-id.ts'
@@ -14,6 +14,7 @@ import { endEvents, isLeft, reference } from './end-events.ts'
 import { EngineError } from './engine-error.ts'
 import { schedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
+import { deniedBy, ownsAttempt, runWork } from './work-questions.ts'
 import { prepareWork } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
 
@@ -92,7 +93,7 @@ class RunLoop implements Engine {
       const current = await this.#keep(work)
       this.#askAt.clear()
       this.#hurried = false
-      await this.#append([{ type: 'run.started', data: { run, ...runWork(current, only ?? null), steps: work.items.size, reason } }])
+      await this.#append([{ type: 'run.started', data: { run, ...runWork(current.work, current, only ?? null), steps: work.items.size, reason } }])
       this.#current = current
       this.#wake()
       return run
@@ -110,7 +111,7 @@ class RunLoop implements Engine {
       await this.#refuseUnsupported(work)
       const current = await this.#keep(work)
       this.#askAt.clear()
-      await this.#append([{ type: 'run.extended', data: { run: run.run, ...runWork(current, run.work.only), steps: work.items.size, reason } }])
+      await this.#append([{ type: 'run.extended', data: { run: run.run, ...runWork(current.work, current, run.work.only), steps: work.items.size, reason } }])
       this.#current = current
       this.#wake()
     })
@@ -270,11 +271,11 @@ class RunLoop implements Engine {
   }
 
   async #refuseDenied({ commit, plan, changes }: CompiledWork): Promise<void> {
-    const denied = changes.violations.find(({ level }) => level === 'deny')
+    const denied = deniedBy(changes)
     if (denied === undefined) return
-    const message = `${denied.policy}: ${denied.message}${denied.at === null ? '' : ` (${denied.at})`}`
+    const { policy, message } = denied
     await this.#append([{ type: 'run.refused', data: { commit, planId: plan.id, code: 'CHANGES_DENIED', message, step: null } }])
-    throw new EngineError('CHANGES_DENIED', message, { policy: denied.policy })
+    throw new EngineError('CHANGES_DENIED', message, { policy })
   }
 
   async #refuseUnsupported(work: Work): Promise<void> {
@@ -302,7 +303,7 @@ class RunLoop implements Engine {
   #heard(event: SessionEvent): void {
     switch (event.type) {
       case 'output':
-        return this.#isOwn(event.attempt, event.machine) ? this.#options.store.output({ attempt: event.attempt, stream: event.stream, text: event.text }) : undefined
+        return ownsAttempt(event, this.state, this.#current?.work) ? this.#options.store.output({ attempt: event.attempt, stream: event.stream, text: event.text }) : undefined
       case 'accepted': {
         const { step: id } = parseAttempt(event.attempt) ?? {}
         const step = id === undefined ? undefined : this.state.run?.steps.get(id)
@@ -320,13 +321,6 @@ class RunLoop implements Engine {
       case 'disconnected':
         return
     }
-  }
-
-  /** Whether an attempt was sent to this machine: none may speak for another, nor of what was never sent. */
-  #isOwn(attempt: string, machine: string): boolean {
-    const { step: id = '', n } = parseAttempt(attempt) ?? { n: Infinity }
-    const step = n > (this.state.tries.get(id) ?? 0) ? undefined : this.state.run?.steps.get(id)
-    return step !== undefined && (step.sent?.machine ?? (step.node === null ? null : this.#current?.work.plan.nodes[step.node]?.machine)) === machine
   }
 
   /** A node repeats a result until it is told that it is durable: also one whose acknowledgement got lost. */
@@ -394,10 +388,6 @@ class RunLoop implements Engine {
       throw error
     }
   }
-}
-
-function runWork({ work, plan, changes }: CurrentWork, only: readonly string[] | null): RunWork {
-  return { commit: work.commit, planId: work.plan.id, plan, changesId: work.changes.id, changes, only }
 }
 
 function item(work: Work, id: string): WorkItem {
