@@ -10,7 +10,7 @@ import type { Compiled } from '../reconcile/reconcile.ts'
 import { approvable, matching } from './approvals.ts'
 import { printable } from './printable.ts'
 import type { ControlOperations } from './serve-control.ts'
-import { describeStatus } from './status.ts'
+import { describeStatus, summaryOf } from './status.ts'
 
 export interface OperationsOptions {
   readonly agent: { readonly node: string; readonly version: string }
@@ -156,7 +156,7 @@ async function approve(patterns: readonly string[], work: { readonly plan: Plan;
 /** What was approved, in full: it may not be what the person saw a minute ago. */
 function describeApproval(approval: Approval | undefined, { state }: Engine): string {
   const seen = state.machines.get(approval?.machine ?? '')?.disks ?? []
-  const disks = approval?.disks.map(({ id, serial, bytes }) => `${id} (serial ${serial || 'none'}, ${bytes} bytes: ${seen.find(disk => disk.id === id)?.summary ?? 'not seen'})`) ?? []
+  const disks = approval?.disks.map(disk => `${disk.id} (serial ${disk.serial || 'none'}, ${disk.bytes} bytes: ${summaryOf(disk, seen)})`) ?? []
   return disks.length === 0 ? (approval?.step ?? '') : `${approval?.step}, which overwrites ${disks.join(' and ')} of machine ${approval?.machine}`
 }
 

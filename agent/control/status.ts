@@ -1,5 +1,7 @@
+import { signatureDigest } from '../../schemas/approval.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import type { Status, StepState as StepWord, StepStatus } from '../../schemas/control.ts'
+import type { DiskState } from '../../schemas/inventory.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { Schedule } from '../engine/schedule.ts'
@@ -115,7 +117,12 @@ function approvalsOf({ state }: StatusSources): Status['approvals'] {
       step,
       node: one.node,
       machine: one.approval.machine,
-      disks: one.approval.disks.map(disk => ({ id: disk.id, serial: disk.serial, bytes: disk.bytes, summary: seen.find(other => other.id === disk.id)?.summary ?? '' })),
+      disks: one.approval.disks.map(disk => ({ id: disk.id, serial: disk.serial, bytes: disk.bytes, summary: summaryOf(disk, seen) })),
     }]
   })
+}
+
+/** What is on a disk that an approval is about; never of another content than the one that it would allow to overwrite. */
+export function summaryOf(approved: { readonly id: string; readonly signature: string }, seen: readonly DiskState[]): string {
+  return seen.find(disk => disk.id === approved.id && signatureDigest(disk) === approved.signature)?.summary ?? 'not as it was last looked at'
 }

@@ -317,7 +317,8 @@ class RunLoop implements Engine {
         for (const entry of event.session.journal.values()) if (entry.state === 'finished') this.#acknowledgeEnded(event.session.machine, entry.attempt)
         return this.#poke(event.session.machine)
       case 'disks':
-        return this.#poke(event.machine)
+        // What a person is shown and what the ledger says has to be what is asked about. The event pokes.
+        return void this.#append([{ type: 'machine.disks', data: { machine: event.machine, disks: event.disks } }]).catch(() => undefined)
       case 'disconnected':
         return
     }

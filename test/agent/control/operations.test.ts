@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest'
+import { digestBytes } from '../../../schemas/canonical.ts'
 import type { Approval, Changes } from '../../../schemas/changes.ts'
+import type { DiskState } from '../../../schemas/inventory.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import { operations } from '../../../agent/control/operations.ts'
 import type { OperationsOptions } from '../../../agent/control/operations.ts'
 import type { Engine } from '../../../agent/engine/engine.ts'
 import { EngineError } from '../../../agent/engine/engine-error.ts'
 import type { Compiled } from '../../../agent/reconcile/reconcile.ts'
+import { summaryOf } from '../../../agent/control/status.ts'
 import { emptyState } from '../../../agent/state/growing-state.ts'
 
-const APPROVAL: Approval = { step: 'install@web', once: 'k', machine: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, signature: 'sha256:x' }] }
+const APPROVAL: Approval = { step: 'install@web', once: 'k', machine: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, signature: digestBytes('seen') }] }
 
 function compiled(asOf: number): Compiled {
   return { kind: 'compiled', commit: 'c'.repeat(40), plan: { nodes: {}, steps: [] } as unknown as Plan, changes: { changes: [{ consequence: 'run' }], unchanged: 0, violations: [] } as unknown as Changes, lockChanged: false, asOf } as unknown as Compiled
@@ -32,7 +35,7 @@ test('a commit is compiled anew when steps ended meanwhile, and only then begins
 
 test('an approval says which disks it allows to overwrite, as they are known at that moment', async () => {
   const state = emptyState()
-  state.machines.set('m-1', { id: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, summary: 'ext4 "a\u001bdatabase"' }] } as never)
+  state.machines.set('m-1', { id: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, signature: 'seen', summary: 'ext4 "a\u001bdatabase"' }] } as never)
   state.run = { run: 1, steps: new Map([['install@web', { approval: APPROVAL }]]) } as never
   const given: Approval[] = []
   const approve: Engine['approve'] = (approval) => Promise.resolve(void given.push(approval))
@@ -40,4 +43,10 @@ test('an approval says which disks it allows to overwrite, as they are known at 
     approved: ['install@web'], message: 'approved install@web, which overwrites serial:S1 (serial S1, 1000 bytes: ext4 "a?database") of machine m-1.',
   })
   expect(given).toEqual([APPROVAL])
+})
+
+test('what is shown of a disk is never of another content than what the approval would overwrite', () => {
+  const disk = { id: 'serial:S1', signature: digestBytes('now') }
+  expect(summaryOf(disk, [{ id: 'serial:S1', signature: 'now', summary: 'ext4 database' } as DiskState])).toBe('ext4 database')
+  expect(summaryOf(disk, [{ id: 'serial:S1', signature: 'before', summary: 'swap' } as DiskState])).toBe('not as it was last looked at')
 })

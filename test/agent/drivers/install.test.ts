@@ -74,6 +74,8 @@ test('what changed between the look and the first write is caught on the node, a
   expect(rack.asked).toContain('acknowledge 1/install@n1/1/look')
   expect(rack.effects).toEqual([])
   expect(life.engine.state.run?.steps.get('install@n1')).toMatchObject({ status: 'waiting', on: 'person' })
+  // Who approves is shown what is there now.
+  expect(life.engine.state.machines.get('m-n1')?.disks).toMatchObject([FULL])
 })
 
 test('under an approval a power cut is survived: by stamp, with the same stamp, and no second question', async () => {
