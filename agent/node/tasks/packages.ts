@@ -1,11 +1,17 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { NodeError } from '../node-error.ts'
 import { programEnvironment, runProgram } from '../run-program.ts'
+import type { RunOptions } from '../run-program.ts'
 import type { TaskContext } from '../executor.ts'
 
 /** Seconds to wait for another package manager to be done. */
 const LOCK_WAIT = 600
+const FIRST_WAIT_MS = 1_000
+const MOST_WAIT_MS = 10_000
+/** How apt says that nobody answered, or that somebody stopped to; not that there is no such file. */
+const UNREACHABLE = /Could not connect|Unable to connect|Connection (failed|timed out|refused|reset)|Error reading from server|Could not wait for server|Server closed the connection/i
 const NAME = /^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$/
 
 /**
@@ -28,22 +34,43 @@ export async function installPackages(
   const options = [
     ['Dir::Etc::SourceList', sources], ['Dir::Etc::SourceParts', '-'], ['Dir::State::Lists', join(folder, 'lists')],
     ['DPkg::Lock::Timeout', String(LOCK_WAIT)], ['APT::Get::Assume-Yes', 'true'], ['APT::Install-Recommends', 'false'], ['Acquire::Languages', 'none'],
-    ['Dpkg::Options::', '--force-confdef'], ['Dpkg::Options::', '--force-confold'], ['Acquire::Retries', '5'], ['Dpkg::Use-Pty', 'false'],
+    ['Dpkg::Options::', '--force-confdef'], ['Dpkg::Options::', '--force-confold'], ['Dpkg::Use-Pty', 'false'], ['Acquire::Retries', '0'],
     // The folder of a private work folder is closed to apt's own user.
     ['APT::Sandbox::User', 'root'],
     // A proxy of the site for its own packages does not lead to the admin node.
     ...(repository === null || !URL.canParse(repository) ? [] : [[`Acquire::http::Proxy::${new URL(repository).hostname}`, 'DIRECT'] as const]),
   ].flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  if (repository !== null) await apt(['apt-get', ...options, 'update'], context)
+  // A power cut may have left packages half configured, and apt does nothing before that is mended; it says what is left.
+  await runProgram(['dpkg', '--force-confdef', '--force-confold', '--configure', '-a'], programOf(context))
+  if (repository !== null) await apt(['apt-get', ...options, '-o', 'APT::Update::Error-Mode=any', 'update'], context)
   await apt(['apt-get', ...options, 'install', '--', ...packages], context)
 }
 
+/**
+ * Runs apt to its end, again for as long as the signal allows when it could not reach the server, which may be restarted
+ * meanwhile. What apt itself tries again it tries in vain: it remembers an address that refused it. It fetches all before
+ * it changes anything.
+ */
 async function apt(argv: readonly [string, ...string[]], context: TaskContext): Promise<void> {
-  const environment = { ...programEnvironment(), DEBIAN_FRONTEND: 'noninteractive', APT_LISTCHANGES_FRONTEND: 'none', NEEDRESTART_MODE: 'a' }
-  const { exitCode, stdout, stderr } = await runProgram(argv, {
-    signal: context.signal, environment, onStart: (mark) => context.started(mark), onLine: (stream, line) => context.output(stream, line), graceMs: 60_000,
-  })
-  if (exitCode === 0) return
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, MOST_WAIT_MS)) {
+    const problem = await aptOnce(argv, context)
+    if (problem === undefined) return
+    if (!UNREACHABLE.test(problem)) throw new NodeError('PACKAGES_FAILED', problem)
+    context.output('progress', 'waiting for the server of the packages')
+    await delay(wait, undefined, { signal: context.signal })
+  }
+}
+
+/** @returns what went wrong, in its last lines. */
+async function aptOnce(argv: readonly [string, ...string[]], context: TaskContext): Promise<string | undefined> {
+  const { exitCode, stdout, stderr } = await runProgram(argv, programOf(context))
+  if (exitCode === 0) return undefined
   const said = `${stdout}\n${stderr}`.split('\n').filter((line) => /^(E|W|dpkg):/.test(line)).slice(-6).join('\n')
-  throw new NodeError('PACKAGES_FAILED', `apt-get ended with ${exitCode}: ${said === '' ? stderr.trim().slice(-1000) : said}`)
+  return `apt-get ended with ${exitCode}: ${said === '' ? stderr.trim().slice(-1000) : said}`
+}
+
+/** A package manager that is stopped gets the time to leave things in order. */
+function programOf(context: TaskContext): RunOptions {
+  const environment = { ...programEnvironment(), DEBIAN_FRONTEND: 'noninteractive', APT_LISTCHANGES_FRONTEND: 'none', NEEDRESTART_MODE: 'a' }
+  return { signal: context.signal, environment, onStart: (mark) => context.started(mark), onLine: (stream, line) => context.output(stream, line), graceMs: 60_000 }
 }
