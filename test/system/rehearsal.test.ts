@@ -11,9 +11,9 @@ import { crowbar } from './held-rack.ts'
 
 /** The one run of real firmware: two virtual machines, and everything goes wrong that may. */
 const DISTURBANCES = [
-  'kill-agent@install@web+20s',
-  'power-cut:m2@install@client+30s',
-  'power-cut:m1@hello/hello-server@web+1s',
+  'kill-agent@install@web+10s',
+  'power-cut:m2@install@client+15s',
+  'power-cut:m1@hello/hello-server@web+4s',
   'kill-agent@hello/hello-client@client+1s',
 ]
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
