@@ -10,6 +10,7 @@ import type { Address } from '../resolve/address.ts'
 import type { ResolvedNetwork, ResolvedSubnet } from '../resolve/resolved-site.ts'
 import { allocateAddresses, networksOf } from './addresses.ts'
 import type { AllocatedSite } from './allocated-site.ts'
+import { checkAttachments } from './check-attachments.ts'
 import { chooseDisks } from './disks.ts'
 import type { DisksByEntry } from './disks.ts'
 import { PortFinder } from './ports.ts'
@@ -21,11 +22,14 @@ export function allocate(bound: BoundSite, report: Report): AllocatedSite {
   // What a conduit or a hardware document asks of machines is wrong for many of them at once.
   const reportOnce = oncePerPlace(report)
   const finder = new PortFinder(resolved.site, reportOnce)
-  const attach = (node: BoundNode): readonly Attachment[] =>
-    networksOf(node, resolved.site.site.value.admin.network).flatMap((name) => {
+  const attach = (node: BoundNode): readonly Attachment[] => {
+    const attachments = networksOf(node, resolved.site.site.value.admin.network).flatMap((name) => {
       const network = resolved.networks.get(name)
       return network === undefined ? [] : [attachment({ network, addresses: nodes.get(node.name)?.get(name) ?? [], ports: finder.find(node, network) })]
     })
+    checkAttachments(node, attachments, { networks: resolved.networks, report: reportOnce })
+    return attachments
+  }
   const old = resolved.site.lock?.value ?? EMPTY_LOCK
   const locked = lockedDisks(old)
   const chosen = new Map([...bound.nodes].map(([name, node]) => {

@@ -1,6 +1,7 @@
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundSite } from './bound-site.ts'
+import { checkHardware } from './check-hardware.ts'
 import { checkRoles } from './check-roles.ts'
 import { claimMachines } from './claims.ts'
 import { checkLock } from './lock-conflicts.ts'
@@ -17,6 +18,7 @@ export function bind(found: ResolvedSite, report: Report): BoundSite {
   const machines = bindMachines(resolved, report)
   const { claims, missing } = claimMachines(resolved, machines, report)
   const { nodes, lock } = bindNodes(resolved, { machines, claims }, report)
+  checkHardware(resolved.site, nodes, report)
   const { roles, owners, lock: bindings } = bindRoles(resolved, nodes, report)
   const incomplete = checkRoles({ resolved, nodes, roles }, report)
   return { resolved, machines, nodes, roles, owners, missing: [...missing, ...incomplete], lock: { claims: Object.fromEntries(claims), nodes: lock, bindings } }

@@ -130,7 +130,7 @@ describe('ports', () => {
   })
 
   test('the first entry whose condition is met is taken, and several ports are a bond', () => {
-    expect(ports(site('  - { when: machine.dmi.product == "No", use: [{ index: 2 }] }\n  - { use: [{ index: 0 }, { index: 1 }], bond: { mode: active-backup } }\n'))?.[1]).toEqual(['52:54:00:00:00:09', '52:54:00:00:00:02'])
+    expect(ports(site('  - { when: machine.dmi.product == "No", use: [{ index: 2 }] }\n  - { use: [{ index: 1 }, { index: 2 }], bond: { mode: active-backup } }\n'))?.[1]).toEqual(['52:54:00:00:00:02', '52:54:00:00:00:03'])
   })
 
   test('a port that is not there is an error in the conduit', () => {

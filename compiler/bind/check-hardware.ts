@@ -1,0 +1,56 @@
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { HardwareDocument } from '../../schemas/documents/rule.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
+import { layerOfField, rangeOfField } from '../validate/site.ts'
+import type { Located, Site } from '../validate/site.ts'
+import type { BoundNode } from './bound-site.ts'
+import { oncePerPlace } from './once-per-place.ts'
+
+/** Finds what no install could do: layouts without a place for the system, ports that nothing joins, foreign architectures. */
+export function checkHardware(site: Site, nodes: ReadonlyMap<string, BoundNode>, sink: Report): void {
+  const report = oncePerPlace(sink)
+  for (const hardware of site.hardware.values()) checkLayout(hardware, report)
+  for (const { value, source } of site.conduits.values()) {
+    for (const [i, { use, bond }] of value.ports.entries()) {
+      if (use.length > 1 && bond === undefined) report(error('VALUE_INVALID', rangeOf(source, ['ports', i, 'use', 1]), `The conduit ${value.name} has ${use.length} ports here, and nothing joins them.`, { fix: 'Add a `bond`, or leave one port.' }))
+    }
+  }
+  for (const node of nodes.values()) checkArchitecture(node, report)
+}
+
+function checkArchitecture(node: BoundNode, report: Report): void {
+  const { machine, os } = node
+  if (machine === null || os === null || machine.facts.architecture === os.value.architecture) return
+  const rule = layerOfField(node.site, ['os']) === undefined ? machine.outcome.os?.rule : undefined
+  const at = rule === undefined ? rangeOfField(node.site, ['os']) : rangeOf(rule.source, ['set', 'os'])
+  const related = [{ message: `${os.value.name} is for ${os.value.architecture}`, range: rangeOf(os.source, ['architecture']) }]
+  report(error('OS_ARCHITECTURE', at, `${node.name} gets ${os.value.name}, which is for ${os.value.architecture}, and its machine ${machine.id} is ${machine.facts.architecture}.`, { related, fix: 'Give it an operating system of its architecture, or another machine.' }))
+}
+
+function checkLayout({ value, source }: Located<HardwareDocument>, report: Report): void {
+  const { layout } = value
+  if (layout === undefined) return
+  if (!layout.some(({ mount }) => mount === '/')) {
+    report(error('VALUE_INVALID', rangeOf(source, ['layout'], 'key'), `The layout of ${value.name} has no \`/\`, so the system has no place.`, { fix: 'Add a line with `mount: /`, or take the layout away: then the system fills the disk.' }))
+  }
+  const rests = new Map<string, number>()
+  const shares = new Map<string, number>()
+  const mounts = new Map<string, number>()
+  for (const [i, { on, mount, fs, size }] of layout.entries()) {
+    if (mount === '/boot/efi') report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'mount']), 'The boot partitions are made by themselves.', { fix: 'Take the line out of the layout.' }))
+    if (fs !== undefined && (mount === 'swap') !== (fs === 'swap')) report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'fs']), `${mount} cannot be ${fs}.`))
+    const before = mounts.get(mount)
+    if (mount !== 'swap' && before !== undefined) report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'mount']), `${mount} is mounted twice.`, { related: [{ message: 'it is mounted here first', range: rangeOf(source, ['layout', before, 'mount']) }] }))
+    else mounts.set(mount, i)
+    const rest = rests.get(on)
+    if (size === 'rest') {
+      if (rest !== undefined) report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'size']), `Two parts of ${on} cannot both have the rest.`, { related: [{ message: 'the other one', range: rangeOf(source, ['layout', rest, 'size']) }], fix: 'Give one of them a size.' }))
+      else rests.set(on, i)
+    }
+    if (!size.endsWith('%')) continue
+    const share = (shares.get(on) ?? 0) + Number(size.slice(0, -1))
+    shares.set(on, share)
+    if (share > 100) report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'size']), `The parts of ${on} are ${share}% of it up to here.`, { fix: 'Let them be 100% at most; `rest` takes what the others leave.' }))
+  }
+}
