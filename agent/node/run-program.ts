@@ -15,6 +15,11 @@ export interface RunOptions {
   readonly input?: Readable | string
   /** Each whole line as it comes; lines over 16 KiB come in pieces. */
   readonly onLine?: (stream: 'stdout' | 'stderr', line: string) => void
+  /**
+   * Takes out of a long line what must not be seen, before it comes in pieces: what was cut in two no one finds any more.
+   * Of texts up to 16 KiB.
+   */
+  readonly clean?: (text: string) => string
   /** The process exists; it leads a group of its own. */
   readonly onStart?: (process: ProcessMark) => void
   /** Milliseconds between SIGTERM and SIGKILL. Default 5,000. */
@@ -60,8 +65,8 @@ export async function runProgram(argv: readonly [string, ...string[]], options: 
   })
   const mark = markOf(child.pid)
   if (mark !== undefined) options.onStart?.(mark)
-  const stdout = collect(child.stdout, (line) => options.onLine?.('stdout', line))
-  const stderr = collect(child.stderr, (line) => options.onLine?.('stderr', line))
+  const stdout = collect(child.stdout, (line) => options.onLine?.('stdout', line), options.clean)
+  const stderr = collect(child.stderr, (line) => options.onLine?.('stderr', line), options.clean)
   const ended = untilClosed(child, program, options)
   const fed = feed(child, options.input)
   // Two failures can come at once; the input's explains the program's.
@@ -124,7 +129,7 @@ async function feed(child: ChildProcess, input: Readable | string | undefined): 
   }
 }
 
-function collect(stream: Readable | null, onLine: (line: string) => void): () => string {
+function collect(stream: Readable | null, onLine: (line: string) => void, clean = (text: string): string => text): () => string {
   const chunks: string[] = []
   let kept = 0
   let rest = ''
@@ -136,7 +141,9 @@ function collect(stream: Readable | null, onLine: (line: string) => void): () =>
     const lines = (rest + text).split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) onLine(line)
-    while (rest.length > LINE) {
+    // What begins before the cut is here to its end.
+    if (rest.length > 2 * LINE) rest = clean(rest)
+    while (rest.length > 2 * LINE) {
       onLine(rest.slice(0, LINE))
       rest = rest.slice(LINE)
     }

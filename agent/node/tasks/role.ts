@@ -50,7 +50,7 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
     }
     const base = programEnvironment()
     const exitCode = command === null ? 0 : (await runProgram(command, {
-      signal: context.signal, cwd: input.content, onLine: (stream, line) => quiet.output(stream, line), onStart: (mark) => quiet.started(mark),
+      signal: context.signal, cwd: input.content, clean: (text) => redact(text), onLine: (stream, line) => quiet.output(stream, line), onStart: (mark) => quiet.started(mark),
       environment: { ...base, ...environment, PATH: [...path, base['PATH'] ?? ''].join(':') },
     })).exitCode
     const outcome = jig.import({ exitCode, files: await readResults(input.results) }, input)

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { download } from '../../../../agent/node/tasks/download.ts'
+import { runProgram } from '../../../../agent/node/run-program.ts'
 import { matchesType } from '../../../../agent/node/tasks/provide-type.ts'
 import { redactor, sensitiveTexts } from '../../../../agent/node/tasks/redact.ts'
 
@@ -75,4 +76,16 @@ test.each([
   ['list', [], true], ['map', [], false], ['map', {}, true], ['map', null, false], ['any', null, true], ['nonsense', 1, false],
 ] as const)('%s takes %j: %s', (type, value, right) => {
   expect(matchesType(value, type)).toBe(right)
+})
+
+test.each([0, 4, 8, 16_390, 32_760])('a sensitive value is taken out of a line without end wherever the line is cut (%i)', async (shift) => {
+  const redact = redactor(['SECRETVALUE'])
+  const lines: string[] = []
+  const script = `head -c ${16_380 + shift} /dev/zero | tr '\\0' x; printf SECRETVALUE; head -c 50000 /dev/zero | tr '\\0' y; printf 'SECRET'; sleep 0.1; printf 'VALUE'; head -c 40000 /dev/zero | tr '\\0' z`
+  await runProgram(['sh', '-c', script], { signal: AbortSignal.timeout(10_000), clean: redact, onLine: (_, line) => void lines.push(redact(line)) })
+  const said = lines.join('')
+  expect(said).not.toContain('SECRET')
+  expect(said).not.toContain('VALUE')
+  expect(said).toMatch(/^x+\[redacted\]y+\[redacted\]z+$/)
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(40_000)
 })
