@@ -3,6 +3,7 @@ import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundSite } from './bound-site.ts'
 import { checkHardware } from './check-hardware.ts'
 import { checkRoles } from './check-roles.ts'
+import { checkSupported } from './check-supported.ts'
 import { claimMachines } from './claims.ts'
 import { checkLock } from './lock-conflicts.ts'
 import { bindMachines } from './machines.ts'
@@ -20,6 +21,7 @@ export function bind(found: ResolvedSite, report: Report): BoundSite {
   const { nodes, lock } = bindNodes(resolved, { machines, claims }, report)
   checkHardware(resolved.site, nodes, report)
   const { roles, owners, lock: bindings } = bindRoles(resolved, nodes, report)
+  checkSupported(roles, nodes, report)
   const incomplete = checkRoles({ resolved, nodes, roles }, report)
   return { resolved, machines, nodes, roles, owners, missing: [...missing, ...incomplete], lock: { claims: Object.fromEntries(claims), nodes: lock, bindings } }
 }

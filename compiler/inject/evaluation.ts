@@ -1,4 +1,4 @@
-import type { Report } from '../../schemas/diagnostic.ts'
+import type { Range, Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
@@ -17,4 +17,6 @@ export interface Evaluation {
   want: (subject: Subject, name: string) => Json | undefined
   /** What a member of a role provides, or what an external one at an address does. Null when that was reported as wrong. */
   provide: (role: BoundRole, name: string, from: BoundMember | { readonly external: string }) => Json
+  /** Reports, once a place, that a secret is wanted. */
+  noSecrets: (range: Range) => void
 }

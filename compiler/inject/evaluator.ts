@@ -2,7 +2,7 @@ import { AttributeLanguage, isOfType, readsOf } from '../../schemas/expression.t
 import type { Bindings } from '../../schemas/expression.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
-import type { Report } from '../../schemas/diagnostic.ts'
+import type { Range, Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
@@ -161,6 +161,11 @@ export class Evaluator implements Evaluation {
     return merged
   }
 
+  /** Secrets stand in the plan as deferred values, and nothing decrypts them at dispatch yet. */
+  noSecrets(range: Range): void {
+    this.#reportOnce(error('UNSUPPORTED', range, 'Secrets are not supported yet: nothing decrypts them, so the step would fail.', { fix: 'Take it away, and let the role make its secrets itself.' }))
+  }
+
   #work(subject: Subject, merged: Merged): Json {
     switch (merged.kind) {
       case 'map':
@@ -169,8 +174,11 @@ export class Evaluator implements Evaluation {
         return merged.items.map((item) => this.value(subject, item))
       case 'scalar':
         return merged.plain ?? null
-      case 'secret':
+      case 'secret': {
+        const { document, pointer } = placeOfOrigin(merged.origin)
+        this.noSecrets(rangeOf(document, pointer))
         return deferredInput('value', { secret: merged.path, version: this.allocated.bound.resolved.secrets?.get(merged.path) ?? 0 }, { type: 'string', sensitive: true })
+      }
       case 'template':
         return this.#template(subject, merged)
     }

@@ -20,7 +20,6 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
   const evaluator = new Evaluator(allocated, new LayerStack(bound, report), report)
   const nodeRoles = new Map<string, NodeRole>()
   const missing = new Map<string, Missing>()
-  const missedSecrets = new Set<string>()
   for (const role of bound.roles.values()) {
     let wants: { readonly [name: string]: Json } = {}
     for (const member of role.members) {
@@ -30,14 +29,9 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
       if (owner === role.deployment) nodeRoles.set(found.id, found)
       else checkShared(nodeRoles.get(`${owner}/${role.role.name}@${member.node}`), found, report)
       if (found.parts === null) missing.set(found.id, { what: 'attributes', for: `step/${found.id}`, because: `they hang on facts of a machine that has not been seen yet` })
-      for (const value of Object.values(found.parts ?? {})) {
-        if (!hasDeferred(value)) continue
-        for (const input of inputsOf(value)) if ('secret' in input && input.version === 0) missedSecrets.add(input.secret)
-      }
     }
   }
-  const secrets = [...missedSecrets].map((secret): Missing => ({ what: 'secret', for: `secret/${secret}`, because: 'secrets/index.yaml has no version of it' }))
-  return { allocated, nodeRoles, missing: [...missing.values(), ...secrets], evaluator }
+  return { allocated, nodeRoles, missing: [...missing.values()], evaluator }
 }
 
 /** Most roles wait for nobody's report, and there are very many of them. */

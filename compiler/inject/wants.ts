@@ -38,11 +38,13 @@ export function answerWant(evaluation: Evaluation, question: WantQuestion): Json
   return want.attribute === undefined ? answerProvide(evaluation, question) : answerAttribute(evaluation, question, want.attribute)
 }
 
-function answerSecret({ allocated, report }: Evaluation, { want, range, name }: WantQuestion, secret: string): Json {
+function answerSecret(evaluation: Evaluation, { want, range, name }: WantQuestion, secret: string): Json {
+  const { allocated, report } = evaluation
   if (want.previous === true) {
     report(error('UNSUPPORTED', range, `The want ${name} asks for the previous value of a secret, which is not supported yet.`, { fix: 'Take `previous` away.' }))
     return FAILED
   }
+  evaluation.noSecrets(range)
   return deferredInput(`wants.${name}`, { secret, version: allocated.bound.resolved.secrets?.get(secret) ?? 0 }, { type: 'string', sensitive: true })
 }
 

@@ -13,6 +13,10 @@ export function reportUnsupported(site: Site, report: Report): void {
   for (const { value, source } of site.operations.values()) {
     report(error('UNSUPPORTED', rangeOf(source, ['kind']), `The operation ${value.name} would not be carried out: operations are not supported yet.`, { fix: 'Take the document out of the site.' }))
   }
+  if (site.site.value.automation?.apply === 'safe') report(warning('UNSUPPORTED', rangeOf(site.site.source, ['automation', 'apply']), '`apply: safe` is not supported yet: it is as `manual`, and nothing is applied by itself.'))
+  for (const { value, source } of site.agents.values()) {
+    if (value.mode === 'offline') report(warning('UNSUPPORTED', rangeOf(source, ['mode']), '`mode: offline` is not supported yet: what is not staged is fetched from the mirror.'))
+  }
   const rollout = 'Rollouts are not supported yet: whatever may run starts at once.'
   if (site.site.value.rollout !== undefined) report(warning('UNSUPPORTED', rangeOf(site.site.source, ['rollout'], 'key'), rollout))
   for (const { value, source } of site.deployments.values()) {

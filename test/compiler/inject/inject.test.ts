@@ -188,11 +188,10 @@ describe('wants', () => {
     expect((wants(files, 'd/c@n3') as { readonly t: readonly Json[] }).t).toHaveLength(2)
   })
 
-  test('secrets are deferred and sensitive, with the version of the index', () => {
-    const files = site('  c: { wants: { p: { secret: db/root } } }\n', '  c: { nodes: [n1], attributes: { b: { q: { secret: db/other } } } }\n', { 'secrets/index.yaml': 'db/root: { version: 7 }\n' })
-    const { plan } = compiled(files)
-    expect(documentOf(plan, 'd/c@n1')).toMatchObject({ wants: { p: { deferred: { inputs: { 'wants.p': { secret: 'db/root', version: 7 } }, sensitive: true } } }, b: { q: { deferred: { inputs: { value: { secret: 'db/other', version: 0 } } } } } })
-    expect(plan.missing).toEqual([{ what: 'secret', for: 'secret/db/other', because: 'secrets/index.yaml has no version of it' }])
+  test('secrets are refused, each where it is wanted, since nothing decrypts them yet', () => {
+    const files = site('  c: { wants: { p: { secret: db/root } } }\n', '  c: { nodes: [n1, n2], attributes: { b: { q: { secret: db/other } } } }\n', { 'secrets/index.yaml': 'db/root: { version: 7 }\n' })
+    expect(codes(compileTexts(files))).toEqual(['UNSUPPORTED barclamps/b/barclamp.yaml:6:20', 'UNSUPPORTED d.yaml:4:47'])
+    expect(codes(compileTexts(site('  c: { wants: { p: { secret: db/root } } }\n', '  c: { external: { addresses: [a] } }\n')))).toEqual([])
   })
 
   test('another barclamp’s attribute is read where it is, and ambiguity is an error', () => {
@@ -230,7 +229,7 @@ test('what hangs on a mistake is not complained about again', () => {
 })
 
 test('a want that the role does not have is an error, with a suggestion', () => {
-  const files = { 'n.yaml': NODES, ...barclamp('attributes: { type: object }\nroles:\n  x: { wants: { token: { secret: a } } }\n') }
+  const files = { 'n.yaml': NODES, ...barclamp('attributes: { type: object }\nroles:\n  x: { wants: { token: { from: x, provide: t, many: true } }, provides: { t: { type: string, value: a } } }\n') }
   const result = compileTexts({ ...files, ...deployment('roles: { x: { nodes: [n1] } }\nattributes: { b: { v: "${wants.tokn}" } }\n') })
   expect(codes(result)).toEqual(['EXPRESSION_INVALID d.yaml:4:26'])
   expect(compileTexts({ ...files, ...deployment('roles: { x: { nodes: [n1] } }\nattributes: { b: { v: "${has(wants.tokn) ? wants.tokn : 0}" } }\n') }).diagnostics).toEqual([])

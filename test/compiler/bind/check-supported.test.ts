@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { codes, compileTexts, SITE } from '../compiling.ts'
+import type { Texts } from '../compiling.ts'
+
+const NODE = 'kind: node\nname: a\nos: debian-12\nmachine: { serial: s }\n'
+const site = (role: string, on = 'a'): Texts => ({
+  'n.yaml': NODE,
+  'barclamps/b/barclamp.yaml': `kind: barclamp\nname: b\nversion: 1.0.0\nroles:\n  r: { ${role} }\n`,
+  'barclamps/b/run.sh': '',
+  'd.yaml': `kind: deployment\nname: d\nroles: { r: { nodes: [${on}] } }\n`,
+})
+
+test.each<[string, Texts, readonly string[]]>([
+  ['a jig that is not there', site('jig: ansible, run: run.sh'), ['UNSUPPORTED barclamps/b/barclamp.yaml:5:13']],
+  ['one that is', site('jig: script, run: run.sh'), []],
+  ['one of a role that is bound nowhere', { ...site('jig: ansible, run: run.sh'), 'd.yaml': '' }, []],
+  ['an admin node', site('jig: noop', 'adm'), ['UNSUPPORTED d.yaml:3:23']],
+  ['an admin node by a flag', { ...site('jig: noop, flags: [bootstrap]'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: {} }\n' }, ['UNSUPPORTED d.yaml:3:10']],
+  ['retries of what destroys', site('flags: [destructive], retries: { max: 1 }'), ['UNSUPPORTED barclamps/b/barclamp.yaml:5:39']],
+  ['retries of what does not', site('retries: { max: 1 }'), []],
+])('of roles: %s', (_, files, expected) => {
+  expect(codes(compileTexts(files))).toEqual(expected)
+})
+
+test('what is not run is warned of, once a role', () => {
+  const result = compileTexts(site('check: run.sh, upgrade: run.sh'))
+  expect(codes(result)).toEqual(['UNSUPPORTED barclamps/b/barclamp.yaml:5:8'])
+  expect(result.diagnostics[0]).toMatchObject({ severity: 'warning', summary: '`check`, `upgrade` of r are not supported yet: nothing runs them.' })
+})
+
+test('automation and modes that are not carried out are warned of', () => {
+  const files = { 'site.yaml': SITE.replace('barclamps:', 'automation: { apply: safe }\nbarclamps:'), 'agent.yaml': 'kind: agent\nnode: adm\nmode: offline\ninterfaces: { eth0: { network: admin, dhcp: off } }\n' }
+  const result = compileTexts(files)
+  expect(codes(result)).toEqual(['UNSUPPORTED agent.yaml:3:7', 'UNSUPPORTED site.yaml:5:22'])
+  expect(result.plan).not.toBeNull()
+})
