@@ -25,7 +25,8 @@ export interface ControlClient {
 export function controlClient(socket: string): ControlClient {
   const call = (method: string, path: string, body: unknown, signal?: AbortSignal): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const one = request({ socketPath: socket, path, method, headers: { 'content-type': 'application/json' }, ...(signal === undefined ? {} : { signal }) }, resolve)
+      // No connection is kept: the agent may have closed it just as it is used again.
+      const one = request({ agent: false, socketPath: socket, path, method, headers: { 'content-type': 'application/json' }, ...(signal === undefined ? {} : { signal }) }, resolve)
       one.once('error', cause => reject(new ControlError('AGENT_NOT_REACHED', `no agent answers on ${socket} (${cause.message}); start one with "crowbar agent --config FILE" or name its socket with --socket`, { cause })))
       one.end(body === undefined ? undefined : JSON.stringify(body))
     })
