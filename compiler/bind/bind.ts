@@ -1,4 +1,4 @@
-import type { Report } from '../../schemas/diagnostic.ts'
+import type { Diagnostic, Report } from '../../schemas/diagnostic.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundSite } from './bound-site.ts'
 import { checkHardware } from './check-hardware.ts'
@@ -12,7 +12,18 @@ import { bindNodes } from './nodes.ts'
 import { bindRoles } from './roles.ts'
 
 /** Applies rules to machines, gives nodes their machines and roles their nodes. What the lock holds stays put. */
-export function bind(found: ResolvedSite, report: Report): BoundSite {
+export function bind(found: ResolvedSite, sink: Report): BoundSite {
+  const told: Diagnostic[] = []
+  const bound = bindAll(found, (diagnostic) => void told.push(diagnostic))
+  // Nothing matches a condition that is none: what follows from that is no second mistake.
+  const broken = told.some(({ code }) => code === 'EXPRESSION_INVALID')
+  for (const diagnostic of told) if (!broken || !FOLLOWS.has(diagnostic.code)) sink(diagnostic)
+  return bound
+}
+
+const FOLLOWS: ReadonlySet<string> = new Set(['OS_UNDECIDED', 'BINDING_STALE', 'CLAIM_STALE', 'RULE_STALE', 'ROLE_COUNT', 'REQUIREMENT_UNMET'])
+
+function bindAll(found: ResolvedSite, report: Report): BoundSite {
   const { lock: old } = found.site
   checkLock(old, report)
   const resolved = old === null ? found : { ...found, site: { ...found.site, lock: { ...old, value: movedLock(old.value, found.site.nodes) } } }

@@ -1,4 +1,6 @@
+import { suggest } from '../../schemas/cel/suggest.ts'
 import type { Changes } from '../../schemas/changes.ts'
+import type { Plan } from '../../schemas/plan.ts'
 
 /** Leaves only changes whose step or node some target matches and no exclusion does. `*` stands for anything. */
 export function filterChanges(changes: Changes, { target, exclude }: { readonly target?: readonly string[]; readonly exclude?: readonly string[] }): Changes {
@@ -11,6 +13,14 @@ export function filterChanges(changes: Changes, { target, exclude }: { readonly 
     return (wanted === undefined || wanted.some(hit)) && !unwanted.some(hit)
   })
   return { ...changes, changes: kept }
+}
+
+/** The first glob that is no name of a step or node, of the plan or of the changes, with the nearest that is one; undefined: each is. */
+export function unmatched(globs: readonly string[], { plan, changes }: { readonly plan: Plan; readonly changes: Changes }): { readonly glob: string; readonly near: string | undefined } | undefined {
+  const steps = [...plan.steps, ...changes.changes.map(({ step }) => step)]
+  const names = new Set([...Object.keys(plan.nodes), ...steps.flatMap(({ id, node }) => (node === null ? [id] : [node, id]))])
+  const glob = globs.find((each) => !names.values().some(matcher(each)))
+  return glob === undefined ? undefined : { glob, near: suggest(glob, names) }
 }
 
 /** Whether a name reads as the parts of a glob in their order, with anything between them. */

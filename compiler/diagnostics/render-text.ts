@@ -3,6 +3,8 @@ import { columnsOf } from './width.ts'
 
 /** Characters of a source line that are shown; a longer one is cut around the place. */
 const MAX_LINE = 160
+/** Diagnostics of one code and severity that are shown; nobody reads more of the same. */
+const MAX_OF_ONE = 100
 
 export interface TextOptions {
   /** The lines of a file of the site; undefined when there is no text to show. */
@@ -13,7 +15,15 @@ export interface TextOptions {
 
 /** Diagnostics for people: place, code and sentence, the line with a caret under it, where else to look, what to change. */
 export function renderText(diagnostics: readonly Diagnostic[], options: TextOptions): string {
-  return diagnostics.map((diagnostic) => renderOne(diagnostic, options)).join('\n')
+  const counts = new Map<string, number>()
+  const shown = diagnostics.filter(({ code, severity }) => {
+    const key = `${severity}[${code}]`
+    const count = (counts.get(key) ?? 0) + 1
+    counts.set(key, count)
+    return count <= MAX_OF_ONE
+  })
+  const more = [...counts].filter(([, count]) => count > MAX_OF_ONE).map(([key, count]) => `... and ${count - MAX_OF_ONE} more ${key}: \`crowbar validate --format json\` has them all.\n`)
+  return [...shown.map((diagnostic) => renderOne(diagnostic, options)), ...more].join('\n')
 }
 
 /** `2 errors, 1 warning`; empty when there is nothing. */

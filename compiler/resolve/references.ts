@@ -8,10 +8,19 @@ import type { ResolvedSite } from './resolved-site.ts'
 
 type Names = { readonly has: (name: string) => boolean; readonly keys: () => Iterable<string> }
 
+export interface CheckReferences {
+  /** That barclamps were not found was reported: what they would have offered is not missed once more. */
+  readonly barclampsMissed: boolean
+  readonly report: Report
+}
+
+const OFFERED: ReadonlySet<string> = new Set(['role', 'barclamp', 'operating system', 'source'])
+
 /** Checks that every name which a document uses is the name of something. */
-export function checkReferences(resolved: ResolvedSite, report: Report): void {
+export function checkReferences(resolved: ResolvedSite, { barclampsMissed, report }: CheckReferences): void {
   const { site } = resolved
-  const check = referenceCheck(report)
+  const checkAny = referenceCheck(report)
+  const check: Check = barclampsMissed ? (what, name, names, range) => { if (!OFFERED.has(what)) checkAny(what, name, names, range) } : checkAny
   const { value: root, source } = site.site
   check('network', root.admin.network, resolved.networks, rangeOf(source, ['admin', 'network']))
   for (const node of site.nodes.values()) {

@@ -29,7 +29,11 @@ export interface ResolveInput {
 
 /** Loads the barclamps that the site names, and looks every name up that a document uses. */
 export function resolve({ site, tree, builtin, secrets }: ResolveInput, report: Report): ResolvedSite {
-  const trees = barclampTrees({ site, tree, builtin, secrets }, report)
+  let barclampsMissed = false
+  const trees = barclampTrees({ site, tree, builtin, secrets }, (diagnostic) => {
+    barclampsMissed ||= diagnostic.severity === 'error'
+    report(diagnostic)
+  })
   const barclamps = loadBarclamps(trees, report)
   const { systems, sources } = loadDocuments(trees, report)
   const resolved: ResolvedSite = {
@@ -42,7 +46,7 @@ export function resolve({ site, tree, builtin, secrets }: ResolveInput, report: 
     deployments: resolveDeployments(site.deployments, report),
     secrets,
   }
-  checkReferences(resolved, report)
+  checkReferences(resolved, { barclampsMissed, report })
   reportUnsupported(site, report)
   for (const { value, source } of site.policies.values()) compileCondition({ text: value.check, document: source, pointer: ['check'], environment: POLICY_ENVIRONMENT }, report)
   return resolved

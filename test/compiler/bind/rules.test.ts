@@ -43,3 +43,13 @@ test('a rule that fails on one machine is a warning, and does not match there', 
   expect(codes(result)).toEqual(['EXPRESSION_FAILED r.yaml:3:15'])
   expect(result.plan.nodes['a']?.tags).toEqual(['own'])
 })
+
+test('what follows from a condition that is none is not told as well', () => {
+  const files = { 'n.yaml': 'kind: nodes\nname: "n[1-2]"\nmachine: { where: "true" }\n', 'r.yaml': 'kind: rule\nname: r\nwhen: machine.memry.bytes > 1\nset: { os: debian-12 }\n', ...machine('m1'), ...machine('m2') }
+  expect(codes(compileTexts(files))).toEqual(['EXPRESSION_INVALID r.yaml:3:15'])
+  const bound = { 'n.yaml': 'kind: nodes\nname: "n[1-2]"\nos: debian-12\nmachine: { where: "true" }\n', 'barclamps/b/barclamp.yaml': 'kind: barclamp\nname: b\nversion: 1.0.0\nroles: { r: { count: { min: 2 } } }\n' }
+  const deployment = (where: string) => ({ 'd.yaml': `kind: deployment\nname: d\nroles: { r: { where: ${where} } }\n` })
+  const { lock } = compiled({ ...bound, ...deployment('"true"') })
+  expect(codes(compileTexts({ ...bound, ...deployment('node.nam == "x"'), ...lockFile(lock) }))).toEqual(['EXPRESSION_INVALID d.yaml:3:27'])
+  expect(codes(compileTexts({ ...bound, ...deployment('"false"'), ...lockFile(lock) }))).toEqual(['BINDING_STALE d.yaml:3:22', 'BINDING_STALE d.yaml:3:22'])
+})

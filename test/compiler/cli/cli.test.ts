@@ -239,6 +239,10 @@ describe('diff', () => {
     expect(await crowbar(['diff', 'HEAD', join(folder, 'plan.json')])).toMatchObject({ status: 0, stderr: expect.stringContaining('none was judged') })
   })
 
+  test.each([['--target', 'wbe'], ['--exclude', 'wbe'], ['--target', 'web', 'helo/*']])('%s with a name that nothing has is a mistake, and not nothing to do', async (...args) => {
+    expect(await crowbar(['diff', ...args])).toMatchObject({ status: 64, stdout: '', stderr: expect.stringMatching(args.includes('wbe') ? /no step or node is called "wbe"; did you mean web\?/ : /"helo\/\*"/) })
+  })
+
   test.each(['markdown', 'github'])('as %s', async (format) => {
     expect(await crowbar(['diff', '--format', format])).toMatchObject({ status: 2, stdout: expect.stringContaining('web') })
   })

@@ -19,6 +19,16 @@ const options = { linesOf: (path: string) => FILES[path]?.split('\n'), colour: f
 const TYPO = error('FIELD_UNKNOWN', range('site.yaml', 3, 1, 5), 'A site has no field `admn`.', { fix: 'Did you mean `admin`?', related: [{ message: 'the site', range: range('site.yaml', 1, 7, 11) }] })
 
 describe('text', () => {
+  test('shows a hundred of one code, and says how many more there are', () => {
+    const many = Array.from({ length: 250 }, (_, i) => warning('CLAIM_STALE', undefined, `number ${i}`))
+    const lines = renderText([...many, TYPO], options).split('\n')
+    expect(lines.filter((line) => line.includes('[CLAIM_STALE]: number'))).toHaveLength(100)
+    expect(lines).toContain('... and 150 more warning[CLAIM_STALE]: `crowbar validate --format json` has them all.')
+    expect(lines[0]).toContain('number 0')
+    expect(lines.join('\n')).toContain('error[FIELD_UNKNOWN]')
+    expect(renderText(many.slice(0, 100), options)).not.toContain('more')
+  })
+
   test('is place, code and sentence, the line with a caret, where else, and the fix', () => {
     expect(renderText([TYPO], options)).toBe(
       [

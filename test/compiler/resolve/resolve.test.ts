@@ -10,6 +10,11 @@ describe('references', () => {
     expect(result.diagnostics[0]).toMatchObject({ summary: 'There is no role sever.', fix: 'Did you mean server?' })
   })
 
+  test('a folder of barclamps that is not there is told once, and not again by all that it would have offered', () => {
+    const files = { 'site.yaml': SITE.replace('path: barclamps', 'path: barclmaps'), 'a.yaml': NODE, 'd.yaml': 'kind: deployment\nname: d\nattributes: { b: {} }\nroles:\n  server: { nodes: [a] }\n  client: { nodes: [a] }\n' }
+    expect(codes(compileTexts(files))).toEqual(['REFERENCE_UNKNOWN site.yaml:5:30'])
+  })
+
   test('networks, operating systems, conduits, hardware, sources and nodes are looked up too', () => {
     const result = compileTexts({
       'a.yaml': 'kind: node\nname: a\nos: debian-21\nhardware: h\nmachine: { serial: S }\nnetworks: { admn: {} }\n',
