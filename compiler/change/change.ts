@@ -106,7 +106,10 @@ function finished(one: BareChange, { base, plan, options }: { readonly base: Led
   })
   let protectedBy: string | null = null
   if (PROTECTED.has(one.consequence) && step.node !== null) {
-    protectedBy = node?.protect === true ? node.at : (own(base.nodes, step.node)?.protect ?? null)
+    const past = own(base.nodes, step.node)
+    // Where nothing is installed there is nothing to protect; disks that are not blank still need an approval.
+    const first = step.kind === 'install' && (past === undefined || past.incarnation === null)
+    if (!first) protectedBy = node?.protect === true ? (options.at?.(`discover@${step.node}`, 'protect') ?? node.at) : (past?.protect ?? null)
   }
   return { ...one, causes, needsApproval: one.consequence === 'wipe', protectedBy }
 }

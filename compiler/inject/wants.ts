@@ -57,7 +57,7 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
   if (provider === undefined) {
     if (want.optional === true) return null
     const where = want.deployment ?? `${deployment.name} and the deployments that it comes after`
-    return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${want.provide} from ${from}, which is bound to no node in ${where}.`, `Bind ${from} there.`)
+    return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${want.provide} from ${from}, which is bound to no node in ${where}.`, unmetFix(evaluation, question))
   }
   if (others.length > 0) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${want.provide} from ${from}, which is in ${found.map((each) => each.deployment).join(' and in ')}.`, 'Say `deployment` in the want.')
   if (own(provider.role.declaration.provides, want.provide as string) === undefined) return null
@@ -74,6 +74,15 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
     return FAILED
   }
   return named(question.name, evaluation.provide(provider, want.provide as string, member))
+}
+
+/** Where the role is bound that provides it, and what brings it into reach. */
+function unmetFix({ allocated: { bound } }: Evaluation, { want, deployment }: WantQuestion): string {
+  const from = want.from as string
+  const elsewhere = [...bound.roles.values()].filter((role) => role.role.name === from && role.deployment !== deployment.name && (role.members.length > 0 || role.external !== null)).map((role) => role.deployment)
+  const [first] = elsewhere
+  if (first === undefined || want.deployment !== undefined) return `Bind ${from} there.`
+  return `${from} is bound in ${elsewhere.join(' and in ')}: say \`after: [${first}]\` in the deployment ${deployment.name}, or \`deployment: ${first}\` in the want.`
 }
 
 const lists = new WeakMap<BoundRole, Map<string, readonly Json[]>>()

@@ -214,6 +214,20 @@ describe('a barrier', () => {
 })
 
 describe('protect', () => {
+  it('lets a node be installed that never was, on blank disks or with an approval', () => {
+    const never = buildPlan({ ...SITE, nodes: { n1: { protect: true, at: 'n1.yaml:3:1' } } })
+    const seen = (disks: Parameters<typeof machine>[1]) => applied(never, { only: (step) => step.kind === 'discover', machines: [machine('m-n1', disks)] })
+    expect(of(change(EMPTY_LEDGER, never), 'install@n1')).toMatchObject({ protectedBy: null, needsApproval: true })
+    expect(of(change(seen([disk('d0', 'ext4')]), never), 'install@n1')).toMatchObject({ consequence: 'wipe', protectedBy: null, needsApproval: true })
+    expect(of(change(folded(seen([disk('d0', 'ext4')]), [wasSent(stepOf(never, 'install@n1'), never)]), never), 'install@n1')).toMatchObject({ protectedBy: null, needsApproval: true })
+  })
+
+  it('is told at the line that says it', () => {
+    const at = (step: string, path: string | null): string | null => (step === 'discover@n1' && path === 'protect' ? 'n1.yaml:7:10' : null)
+    const again = buildPlan({ ...SITE, nodes: { n1: { os: 'debian-13', protect: true, at: 'n1.yaml:3:1' } } })
+    expect(of(change(ledger, again, { at }), 'install@n1').protectedBy).toBe('n1.yaml:7:10')
+  })
+
   const shielded = (sketch: PlanSketch): PlanSketch => ({ ...sketch, nodes: { ...sketch.nodes, n1: { ...sketch.nodes['n1'], protect: true, at: 'n1.yaml:3:1' } } })
 
   it('refuses wipe, reinstall and removal of its node, and nothing less', () => {

@@ -149,6 +149,8 @@ describe('wants', () => {
 
   test('nobody who provides is an error, unless that is allowed', () => {
     expect(codes(compileTexts(site(`${SERVER}  c: { wants: { w: { from: s, provide: url } } }\n`, '  c: { nodes: [n2] }\n')))).toEqual(['WANT_UNMET barclamps/b/barclamp.yaml:7:20'])
+    const elsewhere = site(`${SERVER}  c: { wants: { w: { from: s, provide: url } } }\n`, '  c: { nodes: [n2] }\n', { 'e.yaml': 'kind: deployment\nname: e\nroles: { s: { nodes: [n1] } }\n' })
+    expect(compileTexts(elsewhere).diagnostics[0]).toMatchObject({ code: 'WANT_UNMET', fix: 's is bound in e: say `after: [e]` in the deployment d, or `deployment: e` in the want.' })
     expect(wants(site(`${SERVER}  c: { wants: { w: { from: s, provide: url, optional: true } } }\n`, '  c: { nodes: [n2] }\n'), 'd/c@n2')).toEqual({ w: null })
     expect(codes(compileTexts(site(`${SERVER}  c: { wants: { w: { from: s, provide: ulr } } }\n`, '  c: { nodes: [n2] }\n')))).toEqual(['REFERENCE_UNKNOWN barclamps/b/barclamp.yaml:7:40'])
     expect(codes(compileTexts(site(`${SERVER}  c: { wants: { w: { from: s } } }\n`, '  s: { nodes: [n1] }\n  c: { nodes: [n2] }\n')))).toEqual(['WANT_INVALID barclamps/b/barclamp.yaml:7:20'])
