@@ -4,6 +4,7 @@ import { isDeferred } from '../../schemas/deferred.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
 import { capital } from '../bind/condition.ts'
@@ -94,7 +95,7 @@ export class Evaluator implements Evaluation {
 
   want(subject: Subject, name: string): Json | undefined {
     const { role, deployment } = subject
-    const want = role?.role.declaration.wants?.[name]
+    const want = own(role?.role.declaration.wants, name)
     if (role === null || deployment === null || want === undefined) return undefined
     let known = this.#wants.get(subject)
     if (known === undefined) this.#wants.set(subject, (known = new Map()))
@@ -125,7 +126,7 @@ export class Evaluator implements Evaluation {
   }
 
   #provide(role: BoundRole, name: string, { node, external }: { readonly node: Subject['node']; readonly external: string | undefined }): Json {
-    const declaration = role.role.declaration.provides?.[name]
+    const declaration = own(role.role.declaration.provides, name)
     const { source } = role.role.barclamp.document
     const pointer = ['roles', role.role.name, 'provides', name]
     if (declaration === undefined) return null

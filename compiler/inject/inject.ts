@@ -2,6 +2,7 @@ import { canonical } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { Missing, Need } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundNode, BoundRole } from '../bind/bound-site.ts'
 import { findRole } from '../bind/find-role.ts'
@@ -62,7 +63,7 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
     if (!hasDeferred(value)) continue
     const at = placeOf(rangeOf(barclamp.document.source, ['roles', role.role.name, 'wants', name]))
     const provider = want.many === true ? findRole(bound, { role: want.from as string, deployment: role.deployment, node: null }).found[0] : undefined
-    if (provider !== undefined && provider.role.declaration.provides?.[want.provide ?? '']?.value === undefined) {
+    if (provider !== undefined && own(provider.role.declaration.provides, want.provide ?? '')?.value === undefined) {
       dataOfAll.push({ role: want.deployment === undefined ? provider.key : `${want.deployment}/${want.from}`, at })
       continue
     }
