@@ -32,10 +32,6 @@ export class AddressBook {
     return undefined
   }
 
-  subnetOf(address: Address): ResolvedSubnet | undefined {
-    return this.network.subnets.find((subnet) => contains(subnet.interval, address))
-  }
-
   /** The lowest address of a range that is free and may be given away; undefined when there is none. */
   lowestFree(subnet: ResolvedSubnet, range: AddressRange, reserved: ReadonlySet<string>): string | undefined {
     const { version } = range.first

@@ -10,6 +10,7 @@ import type { Address, AddressRange } from '../resolve/address.ts'
 import type { ResolvedNetwork, ResolvedSubnet } from '../resolve/resolved-site.ts'
 import { rangeOfField } from '../validate/site.ts'
 import { AddressBook, unusable } from './address-book.ts'
+import { subnetOf } from './subnet-of.ts'
 
 export interface Addresses {
   /** Node → network → addresses, IPv4 first. */
@@ -202,7 +203,7 @@ function checkExplicit(seeker: Seeker, { book, reserved, report }: Given & { rea
   const parsed = parseAddress(seeker.explicit as string)
   if (parsed === undefined) return undefined
   const text = formatAddress(parsed)
-  const subnet = book.subnetOf(parsed)
+  const subnet = subnetOf(book.network, parsed)
   if (subnet === undefined) {
     const subnets = book.network.subnets.map((other) => other.cidr).join(' and ')
     report(error('ADDRESS_OUTSIDE_RANGE', seeker.at, `${text} is not in the network ${book.network.name}${subnets === '' ? ', which has no subnet' : `, which is ${subnets}`}.`))
@@ -246,7 +247,7 @@ type KeptVerdict = { readonly kind: 'stays' } | { readonly kind: 'moves'; readon
 function judgeKept(seeker: Seeker, { book, kept, reserved }: Given & { readonly kept: string }): KeptVerdict {
   const address = parseAddress(kept)
   if (address === undefined || formatAddress(address) !== kept || address.version !== seeker.version) return { kind: 'invalid', why: `that is no IPv${seeker.version} address as Crowbar writes it` }
-  const subnet = book.subnetOf(address)
+  const subnet = subnetOf(book.network, address)
   if (subnet === undefined) return { kind: 'moves', why: `not in the network ${seeker.network.name} any more` }
   const why = unusable(subnet, address) ?? (reserved.has(kept) && !seeker.admin ? 'the address of the admin node' : undefined)
   if (why !== undefined) return { kind: 'invalid', why: `it is ${why}` }

@@ -5,15 +5,16 @@ import { own } from '../../schemas/own.ts'
 import type { Attachment } from '../../schemas/plan.ts'
 import { oncePerPlace } from '../bind/once-per-place.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
-import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
+import { formatAddress, parseAddress } from '../resolve/address.ts'
 import type { Address } from '../resolve/address.ts'
-import type { ResolvedNetwork, ResolvedSubnet } from '../resolve/resolved-site.ts'
+import type { ResolvedNetwork } from '../resolve/resolved-site.ts'
 import { allocateAddresses, networksOf } from './addresses.ts'
 import type { AllocatedSite } from './allocated-site.ts'
 import { checkAttachments } from './check-attachments.ts'
 import { chooseDisks } from './disks.ts'
 import type { DisksByEntry } from './disks.ts'
 import { PortFinder } from './ports.ts'
+import { subnetOf } from './subnet-of.ts'
 
 /** Gives nodes their addresses, ports and disks, and writes the new lock. */
 export function allocate(bound: BoundSite, report: Report): AllocatedSite {
@@ -77,8 +78,4 @@ function attachment({ network, addresses, ports }: { readonly network: ResolvedN
     mtu: network.mtu,
     bridge: network.document.value.bridge ?? null,
   }
-}
-
-function subnetOf(network: ResolvedNetwork, address: Address): ResolvedSubnet | undefined {
-  return network.subnets.find((subnet) => contains(subnet.interval, address))
 }

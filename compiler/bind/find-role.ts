@@ -5,7 +5,7 @@ export interface RoleQuestion {
   readonly role: string
   /** Looked in first, then in those it comes after, nearest first. */
   readonly deployment: string
-  /** Only a binding that has this node; null: any with a member, or one that somebody else runs. */
+  /** Only a binding that has this node; null: any with a member, one whose `where` may find some, or one that somebody else runs. */
   readonly node: string | null
 }
 
@@ -17,7 +17,7 @@ export function findRole({ resolved, roles }: { readonly resolved: ResolvedSite;
   const fits = (name: string): BoundRole | undefined => {
     const bound = roles.get(`${name}/${role}`)
     if (bound === undefined) return undefined
-    const answers = node === null ? bound.members.length > 0 || bound.external !== null : memberOf(bound, node) !== undefined
+    const answers = node === null ? bound.members.length > 0 || bound.external !== null || bound.binding.where !== undefined : memberOf(bound, node) !== undefined
     return answers ? bound : undefined
   }
   const here = fits(deployment)

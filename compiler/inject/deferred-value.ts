@@ -6,6 +6,23 @@ import type { Json } from '../../schemas/shape.ts'
 
 /** The provide by which the facts of a machine that has not been seen yet stand in for themselves inside the compiler. */
 export const FACTS_PROVIDE = 'crowbar:facts'
+/** The same of a value whose role has no member yet: its `where` will find one. */
+export const MEMBER_PROVIDE = 'crowbar:member'
+
+/** Whether an input is one that the compiler itself will have once it has seen a machine, and not a step's report. */
+export function isPending(input: DeferredInput): boolean {
+  return 'provide' in input && (input.provide === FACTS_PROVIDE || input.provide === MEMBER_PROVIDE)
+}
+
+/** Why a value is not even deferred: the compiler itself will know more once a machine has been seen; undefined when it is not so. */
+export function pendingOn(value: Json): string | undefined {
+  for (const input of inputsOf(value)) {
+    if (!('provide' in input)) continue
+    if (input.provide === FACTS_PROVIDE) return 'they hang on facts of a machine that has not been seen yet'
+    if (input.provide === MEMBER_PROVIDE) return `they hang on ${input.step}, which has no member yet`
+  }
+  return undefined
+}
 
 export type DeferredJson = Json & Deferred
 

@@ -17,6 +17,8 @@ export interface Evaluation {
   want: (subject: Subject, name: string) => Json | undefined
   /** What a member of a role provides, or what an external one at an address does. Null when that was reported as wrong. */
   provide: (role: BoundRole, name: string, from: BoundMember | { readonly external: string }) => Json
+  /** Whom subnets without name servers of their own ask; none while that is being worked out. */
+  nameServers: () => readonly string[]
   /** Reports, once a place, that a secret is wanted. */
   noSecrets: (range: Range) => void
 }

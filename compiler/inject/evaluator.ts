@@ -18,6 +18,7 @@ import type { Evaluation } from './evaluation.ts'
 import { layerAt, placeOfOrigin } from './layer.ts'
 import { mergedAt, unmerged } from './merge.ts'
 import type { Merged } from './merge.ts'
+import { findNameServers } from './name-servers.ts'
 import { scopeOf } from './scope.ts'
 import type { LayerStack, StackQuestion } from './stack.ts'
 import type { Subject } from './subject.ts'
@@ -40,6 +41,7 @@ export class Evaluator implements Evaluation {
   readonly #declared = new Map<string, Merged>()
   readonly #failed = new WeakSet<Subject>()
   readonly #reportOnce: Report
+  #nameServers: readonly string[] | undefined
   #depth = 0
 
   constructor(allocated: AllocatedSite, stack: LayerStack, report: Report) {
@@ -160,6 +162,14 @@ export class Evaluator implements Evaluation {
       this.#declared.set(key, merged)
     }
     return merged
+  }
+
+  nameServers(): readonly string[] {
+    if (this.#nameServers === undefined) {
+      this.#nameServers = []
+      this.#nameServers = findNameServers(this)
+    }
+    return this.#nameServers
   }
 
   /** Secrets stand in the plan as deferred values, and nothing decrypts them at dispatch yet. */

@@ -10,9 +10,10 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
 import { checkAttributes } from './check-attributes.ts'
-import { FACTS_PROVIDE, hasDeferred, inputsOf } from './deferred-value.ts'
+import { hasDeferred, inputsOf, isPending, pendingOn } from './deferred-value.ts'
 import { Evaluator } from './evaluator.ts'
 import type { InjectedSite, NodeRole } from './injected-site.ts'
+import { withNameServers } from './name-servers.ts'
 import { LayerStack } from './stack.ts'
 
 /** Gives every role on every node the attributes and the wants that it asked for, and nothing else. */
@@ -29,10 +30,11 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
       const owner = bound.owners.get(`${role.role.name}@${member.node}`)
       if (owner === role.deployment) nodeRoles.set(found.id, found)
       else checkShared(nodeRoles.get(`${owner}/${role.role.name}@${member.node}`), found, report)
-      if (found.parts === null) missing.set(found.id, { what: 'attributes', for: `step/${found.id}`, because: `they hang on facts of a machine that has not been seen yet` })
+      if (found.pending !== undefined) missing.set(found.id, { what: 'attributes', for: `step/${found.id}`, because: found.pending })
     }
   }
-  return { allocated, nodeRoles, missing: [...missing.values()], evaluator }
+  const nameServers = evaluator.nameServers()
+  return { allocated: withNameServers(allocated, nameServers), nameServers, nodeRoles, missing: [...missing.values()], evaluator }
 }
 
 /** Most roles wait for nobody's report, and there are very many of them. */
@@ -56,7 +58,7 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
   const wants: Record<string, Json> = {}
   const data = new Map<string, Need>()
   const dataOfAll: { role: string; at: string }[] = []
-  let pending = isPending(attributes)
+  let pending = pendingOn(attributes)
   for (const [name, want] of Object.entries(role.role.declaration.wants ?? {})) {
     const value = evaluator.want(subject, name) ?? null
     wants[name] = value
@@ -67,8 +69,8 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
       dataOfAll.push({ role: want.deployment === undefined ? provider.key : `${want.deployment}/${want.from}`, at })
       continue
     }
-    pending ||= isPending(value)
-    for (const input of inputsOf(value)) if ('step' in input && input.provide !== FACTS_PROVIDE) data.set(input.step, { step: input.step, kind: 'data', at })
+    pending ??= pendingOn(value)
+    for (const input of inputsOf(value)) if ('step' in input && !isPending(input)) data.set(input.step, { step: input.step, kind: 'data', at })
   }
   if (!evaluator.isFailed(subject)) checkAttributes(evaluator, subject, attributes)
   const names = Object.keys(wants)
@@ -80,16 +82,11 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
     node,
     subject,
     wants: same ? before : wants,
-    parts: pending ? null : { [barclamp.name]: attributes, wants: same ? before : wants },
+    pending,
+    parts: pending !== undefined ? null : { [barclamp.name]: attributes, wants: same ? before : wants },
     data: data.size === 0 ? NO_NEEDS : [...data.values()],
     dataOfAll: dataOfAll.length === 0 ? NO_ROLES : dataOfAll,
   }
-}
-
-function isPending(value: Json): boolean {
-  if (!hasDeferred(value)) return false
-  for (const input of inputsOf(value)) if ('provide' in input && input.provide === FACTS_PROVIDE) return true
-  return false
 }
 
 /** A role is bound once per node: a second deployment shares it, and has to want the same of it. */

@@ -14,7 +14,9 @@ export interface NodeRole {
   readonly node: BoundNode
   readonly subject: Subject
   readonly wants: { readonly [name: string]: Json }
-  /** Part → value; null: it hangs on facts of a machine that has not been seen. */
+  /** What its document waits for, to complete "…, because"; undefined when it is known. */
+  readonly pending: string | undefined
+  /** Part → value; null when it is pending. */
   readonly parts: { readonly [part: string]: Json } | null
   /** Steps whose reports it waits for. */
   readonly data: readonly Need[]
@@ -24,7 +26,10 @@ export interface NodeRole {
 
 /** The site with every attribute in place. */
 export interface InjectedSite {
+  /** With the name servers in attachments whose subnet names none. */
   readonly allocated: AllocatedSite
+  /** Whom subnets without name servers of their own ask. */
+  readonly nameServers: readonly string[]
   /** Only those that have a step of their own; by id. */
   readonly nodeRoles: ReadonlyMap<string, NodeRole>
   readonly missing: readonly Missing[]

@@ -43,7 +43,7 @@ export function scopeOf(evaluation: Evaluation, subject: Subject, reads: readonl
         scope['roles'] = { ...(scope['roles'] as Scope | undefined), ...rolesNamed(evaluation.allocated, subject, path[0]) }
         break
       case 'networks':
-        scope['networks'] = { ...(scope['networks'] as Scope | undefined), ...networksNamed(evaluation.allocated, subject, path[0]) }
+        scope['networks'] = { ...(scope['networks'] as Scope | undefined), ...networksNamed(evaluation, subject, path[0]) }
         break
       case undefined:
       default:
@@ -141,24 +141,24 @@ function roleValue(allocated: AllocatedSite, role: BoundRole, node: BoundNode | 
   return { name: role.role.name, ...lists, ...(own === undefined ? {} : { index: own.index }) }
 }
 
-function networksNamed(allocated: AllocatedSite, subject: Subject, name: string | undefined): Scope {
-  const { networks } = allocated.bound.resolved
+function networksNamed(evaluation: Evaluation, subject: Subject, name: string | undefined): Scope {
+  const { networks } = evaluation.allocated.bound.resolved
   const logical = logicalNetworks(subject)
   const names = name === undefined ? [...networks.keys(), ...Object.keys(logical)] : [name]
   const entries: [string, Json][] = []
   for (const asked of names) {
     const network = networks.get(logical[asked] ?? asked)
-    if (network !== undefined) entries.push([asked, networkValue(network)])
+    if (network !== undefined) entries.push([asked, networkValue(network, evaluation)])
   }
   return Object.fromEntries(entries)
 }
 
-function networkValue({ name, vlan, mtu, subnets }: ResolvedNetwork): Json {
+function networkValue({ name, vlan, mtu, subnets }: ResolvedNetwork, evaluation: Evaluation): Json {
   return {
     name,
     vlan,
     mtu,
-    subnets: subnets.map((subnet) => ({ cidr: subnet.cidr, prefix: subnet.interval.prefix, gateway: subnet.gateway === null ? null : formatAddress(subnet.gateway), dns: subnet.dns ?? [] })),
+    subnets: subnets.map((subnet) => ({ cidr: subnet.cidr, prefix: subnet.interval.prefix, gateway: subnet.gateway === null ? null : formatAddress(subnet.gateway), dns: subnet.dns ?? evaluation.nameServers() })),
   }
 }
 

@@ -9,7 +9,7 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { foldNames } from '../print/fold-names.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
-import { deferredInput, FAILED } from './deferred-value.ts'
+import { deferredInput, FAILED, MEMBER_PROVIDE } from './deferred-value.ts'
 import type { Evaluation } from './evaluation.ts'
 import { claimedMembers } from './scope.ts'
 import type { Subject } from './subject.ts'
@@ -68,6 +68,9 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
   if (want.many === true) return manyOf(evaluation, provider, want.provide as string)
   const chosen = want.only === 'founder' ? provider.members.filter((member) => member.node === provider.founder) : provider.members
   const [member] = chosen
+  if (member === undefined && provider.binding.where !== undefined) {
+    return want.optional === true ? null : deferredInput(`wants.${question.name}`, { step: provider.key, provide: MEMBER_PROVIDE }, { type: own(provider.role.declaration.provides, want.provide as string)?.type ?? 'any', sensitive: false })
+  }
   if (chosen.length !== 1 || member === undefined) {
     const nodes = foldNames(chosen.map((each) => each.node))
     evaluation.report(error('WANT_AMBIGUOUS', range, `${role.role.name} wants ${want.provide} from one ${from}, and there are ${chosen.length}: ${nodes}.`, { fix: 'Say `many: true` for a list, or `only: founder`.' }))

@@ -44,7 +44,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     complete: missing.length === 0,
     missing,
     nodes: Object.fromEntries([...bound.nodes].map(([name, node]) => [name, planNode(ordered, node)])),
-    networks: Object.fromEntries([...resolved.networks].map(([name, network]) => [name, planNetwork(network)])),
+    networks: Object.fromEntries([...resolved.networks].map(([name, network]) => [name, planNetwork(network, injected.nameServers)])),
     systems: Object.fromEntries(systems.map((os) => [os.name, { family: os.family, version: os.version, architecture: os.architecture, install: os.install, source: os.source ?? null, packages: os.packages ?? [] }])),
     sources: Object.fromEntries(
       systems.flatMap(({ source }) => {
@@ -93,14 +93,14 @@ function planNode({ injected: { allocated } }: OrderedSite, node: BoundNode): Pl
   }
 }
 
-function planNetwork({ vlan, mtu, subnets }: ResolvedNetwork): PlanNetwork {
+function planNetwork({ vlan, mtu, subnets }: ResolvedNetwork, nameServers: readonly string[]): PlanNetwork {
   return {
     vlan,
     mtu,
     subnets: subnets.map(({ cidr, gateway, dns, ranges }) => ({
       cidr,
       gateway: gateway === null ? null : formatAddress(gateway),
-      dns: dns ?? [],
+      dns: dns ?? nameServers,
       ranges: Object.fromEntries([...ranges].map(([name, { first, last }]) => [name, { first: formatAddress(first), last: formatAddress(last) }])),
     })),
   }
