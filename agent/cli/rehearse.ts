@@ -57,7 +57,7 @@ export async function rehearseCommand(site: string, options: RehearseOptions): P
 
 /** Leaves the rack up until somebody interrupts; that ends it in order. */
 async function hold({ socket, repository }: HeldRack, { signals, interrupt }: { readonly signals: readonly NodeJS.Signals[]; readonly interrupt: () => void }): Promise<void> {
-  process.stderr.write(`\nThe rack stays up; Ctrl-C ends it. Push a commit to ${repository}, then:\n  crowbar apply --socket ${socket}\n  crowbar status --socket ${socket}\n`)
+  process.stderr.write(`\nThe rack stays up; Ctrl-C ends it. See where it stands:\n  crowbar status --socket ${socket}\nApprove what waits with "crowbar approve"; or push a commit to ${repository}, then:\n  crowbar apply --socket ${socket}\n`)
   for (const name of signals) process.off(name, interrupt)
   await new Promise<void>(settle => {
     for (const name of signals) process.once(name, () => settle())

@@ -32,7 +32,7 @@ async function virtualMachines(order: RackOrder, { owner, onDeath, signal }: Bui
       await makeTap(name, order.network, signal)
       names.push(name)
     }
-    machines.push(owner.use(await makeVirtualMachine(spec, { folder: order.work, consoleFolder: order.out, accelerator: order.accelerator, taps: names, onDeath })))
+    machines.push(owner.use(await makeVirtualMachine(spec, { folder: order.work, consoleFolder: order.out, accelerator: order.accelerator, taps: names, onDeath, signal })))
   }
   return machines
 }

@@ -7,6 +7,8 @@ export interface VirtualDisk {
   readonly bytes: number
   readonly bus: 'virtio' | 'nvme' | 'sata' | 'scsi'
   readonly serial: string
+  /** What is on it before the first boot. */
+  readonly content: 'blank' | 'ext4' | 'gpt' | 'mbr' | 'random'
   readonly canary: boolean
 }
 
@@ -68,6 +70,7 @@ function describe(given: RackDocument['machines'][number]): MachineSpec {
       bytes: bytesOf(disk.size),
       bus: disk.bus ?? 'virtio',
       serial: disk.serial ?? `${given.name}-${index}`.slice(-20),
+      content: disk.content ?? (disk.canary === true ? 'random' : 'blank'),
       canary: disk.canary ?? false,
     })),
   }

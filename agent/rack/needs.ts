@@ -9,7 +9,11 @@ const PROGRAMS: readonly HostNeed[] = [
   { program: 'setpriv', package: 'util-linux', because: 'ties the rack to the rehearsal' },
   { program: 'git', package: 'git', because: 'keeps the rehearsed site' },
 ]
-const MACHINE_PROGRAMS: readonly HostNeed[] = [{ program: 'qemu-system-x86_64', package: 'qemu-system-x86', because: 'runs the machines' }]
+const MACHINE_PROGRAMS: readonly HostNeed[] = [
+  { program: 'qemu-system-x86_64', package: 'qemu-system-x86', because: 'runs the machines' },
+  { program: 'mkfs.ext4', package: 'e2fsprogs', because: 'makes disks that hold something' },
+  { program: 'sfdisk', package: 'fdisk', because: 'makes disks that hold something' },
+]
 const MACHINE_FILES: readonly { readonly file: string; readonly package: string }[] = [
   { file: '/usr/share/OVMF/OVMF_CODE_4M.fd', package: 'ovmf' },
   { file: '/usr/lib/ipxe/ipxe.efi', package: 'ipxe' },

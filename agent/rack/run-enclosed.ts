@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { startEnclosed } from './enclosure.ts'
 import { RackError } from './rack-error.ts'
 import type { HeldRequest, RackMessage, RackOrder } from './rack-order.ts'
+import { diskPath } from './virtual-machine.ts'
 
 /** A rack that stays up after its run. */
 export interface HeldRack {
@@ -11,6 +12,8 @@ export interface HeldRack {
   readonly repository: string
   /** The folder below which a container node keeps every file that it changed. */
   readonly filesOf: (node: string) => string
+  /** The file behind a disk of a virtual machine, counted from 0. */
+  readonly diskOf: (machine: string, disk: number) => string
   /** Settles when it was done; an agent that was started has answered. */
   readonly ask: (request: Omit<Extract<HeldRequest, { machine: string }>, 'id'> | Omit<Exclude<HeldRequest, { machine: string }>, 'id'>) => Promise<void>
 }
@@ -40,6 +43,7 @@ export async function runEnclosed(argv: readonly string[], { order, signal, onHe
   const rack: HeldRack = {
     socket: join(order.work, 'data', 'control.sock'),
     repository: order.repository,
+    diskOf: (machine, disk) => diskPath(order.work, machine, disk),
     filesOf: node => join(order.work, 'nodes', node, 'upper'),
     ask: request => new Promise((resolve, reject) => {
       const id = asked.size + 1

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Accelerator } from './accelerator.ts'
-import { makeDiskFile } from './disk-file.ts'
+import { hashDiskFile, makeDiskFile } from './disk-file.ts'
 import type { MachineSpec, VirtualDisk } from './machines.ts'
 import { RackError } from './rack-error.ts'
 import type { RackMachine } from './rack-machine.ts'
@@ -14,6 +14,8 @@ const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 export interface VirtualMachineOptions {
   /** For disks and firmware variables. */
   readonly folder: string
+  /** Ends the making of disks. */
+  readonly signal: AbortSignal
   /** For what it prints. */
   readonly consoleFolder: string
   readonly accelerator: Accelerator
@@ -30,9 +32,12 @@ export interface VirtualMachineOptions {
 export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMachineOptions): Promise<RackMachine> {
   const canaries: { file: string; serial: string; sha256: string }[] = []
   for (const [index, disk] of spec.disks.entries()) {
-    const file = diskPath(options.folder, spec, index)
-    const sha256 = await makeDiskFile(file, disk)
-    if (sha256 !== null) canaries.push({ file, serial: disk.serial, sha256 })
+    const file = diskPath(options.folder, spec.name, index)
+    await makeDiskFile(file, { disk, signal: options.signal })
+    if (disk.canary) {
+      const sha256 = await hashDiskFile(file)
+      canaries.push({ file, serial: disk.serial, sha256 })
+    }
   }
   const variables = join(options.folder, `${spec.name}.efivars`)
   if (spec.firmware === 'uefi') {
@@ -85,8 +90,9 @@ export async function makeVirtualMachine(spec: MachineSpec, options: VirtualMach
   }
 }
 
-function diskPath(folder: string, spec: MachineSpec, index: number): string {
-  return join(folder, `${spec.name}.disk${index}.raw`)
+/** The file behind a disk of a machine, counted from 0. */
+export function diskPath(folder: string, machine: string, index: number): string {
+  return join(folder, `${machine}.disk${index}.raw`)
 }
 
 /**
@@ -126,7 +132,7 @@ export function qemuArguments(
   if (spec.disks.some(disk => disk.bus === 'scsi')) argv.push('-device', 'virtio-scsi-pci,id=scsi')
   if (spec.disks.some(disk => disk.bus === 'sata')) argv.push('-device', 'ahci,id=sata')
   for (const [index, disk] of spec.disks.entries()) {
-    argv.push('-drive', `if=none,id=disk${index},format=raw,cache=writeback,discard=unmap,file=${diskPath(options.folder, spec, index)}`)
+    argv.push('-drive', `if=none,id=disk${index},format=raw,cache=writeback,discard=unmap,file=${diskPath(options.folder, spec.name, index)}`)
     argv.push('-device', `${diskDevice(disk, index)},drive=disk${index},serial=${disk.serial},bootindex=${index + 2}`)
   }
   return argv

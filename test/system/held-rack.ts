@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { controlClient } from '../../agent/control/control-client.ts'
@@ -14,9 +14,11 @@ import type { ApplyAnswer, Status } from '../../schemas/control.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** A rack of container nodes on which a site was applied, and which goes on as long as a test wants it. */
+/** A rack on which a site was applied, and which goes on as long as a test wants it. */
 export interface TestRack extends AsyncDisposable {
   readonly rack: HeldRack
+  /** Where the rehearsal leaves what it keeps: consoles, log, report. */
+  readonly out: string
   readonly client: ControlClient
   /** Of the first run. */
   readonly report: RehearsalReport
@@ -44,8 +46,12 @@ export function crowbar(...args: string[]): { readonly code: number | null; read
   return { code: status, stdout, stderr }
 }
 
-/** Builds the rack and applies the site; settles when the first run is over. */
-export async function openHeldRack(site: string): Promise<TestRack> {
+/**
+ * Builds the rack and applies the site; settles when the first run is over, or waits for an approval.
+ *
+ * @param site a folder; relative to the project.
+ */
+export async function openHeldRack(site: string, { nodes }: { readonly nodes: 'qemu' | 'container' } = { nodes: 'container' }): Promise<TestRack> {
   const folder = mkdtempSync(join(tmpdir(), 'crowbar-held-'))
   const out = join(folder, 'out')
   const stop = new AbortController()
@@ -53,7 +59,7 @@ export async function openHeldRack(site: string): Promise<TestRack> {
   const held = Promise.withResolvers<HeldRack>()
   const said: string[] = []
   const ended = rehearse({
-    site: join(ROOT, site), nodes: 'container', out, store: null, disturbances: [], deadlineMs: 300_000, signal: stop.signal,
+    site: resolve(ROOT, site), nodes, out, store: null, disturbances: [], deadlineMs: nodes === 'qemu' ? 900_000 : 300_000, signal: stop.signal,
     onProgress: message => said.push(message),
     onHeld: rack => {
       held.resolve(rack)
@@ -87,7 +93,7 @@ function around(rack: HeldRack, { folder, out }: { readonly folder: string; read
     return events
   }
   const runEnded = async (): Promise<Status> => {
-    for (const deadline = Date.now() + 180_000; ;) {
+    for (const deadline = Date.now() + 300_000; ;) {
       const seen = await status().catch(() => undefined)
       if (seen?.run !== null && seen?.run.state !== undefined && seen.run.state !== 'running') return seen
       if (Date.now() > deadline) throw new Error(`the run did not end: ${JSON.stringify(seen?.steps)}`)
@@ -95,7 +101,7 @@ function around(rack: HeldRack, { folder, out }: { readonly folder: string; read
     }
   }
   return {
-    rack, client, status, now, apply, eventsAfter, runEnded,
+    rack, out, client, status, now, apply, eventsAfter, runEnded,
     report: JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as RehearsalReport,
     read(node, path) {
       const file = join(rack.filesOf(node), path)

@@ -16,7 +16,7 @@ test('a rack document that fits a pin is used, and nothing is added', () => {
     { kind: 'rack', name: 'r', machines: [{ name: 'm1', serial: '4XK2', disks: [{ size: '2GiB' }] }] },
   ])
   expect(machines).toHaveLength(1)
-  expect(machines[0]).toMatchObject({ name: 'm1', serial: '4XK2', memory: 1024, firmware: 'bios', disks: [{ bytes: 2_147_483_648, bus: 'virtio', serial: 'm1-0', canary: false }] })
+  expect(machines[0]).toMatchObject({ name: 'm1', serial: '4XK2', memory: 1024, firmware: 'bios', disks: [{ bytes: 2_147_483_648, bus: 'virtio', serial: 'm1-0', content: 'blank', canary: false }] })
 })
 
 test('made machines differ in MAC, UUID and serial, and are the same each time', () => {

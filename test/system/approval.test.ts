@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hashDiskFile } from '../../agent/rack/disk-file.ts'
+import { crowbar, openHeldRack } from './held-rack.ts'
+import type { TestRack } from './held-rack.ts'
+
+/** One BIOS machine. Its system disk holds somebody's filesystem; the disk beside it is nobody's business. */
+const SITE = `
+kind: site
+name: approval
+domain: approval.example.com
+admin: { network: admin, address: 192.168.126.10 }
+barclamps: [builtin]
+---
+kind: network
+name: admin
+conduit: first-port
+subnets:
+  - cidr: 192.168.126.0/24
+    ranges: { admin: 192.168.126.10-192.168.126.20, dhcp: 192.168.126.21-192.168.126.80, host: 192.168.126.81-192.168.126.160 }
+---
+kind: conduit
+name: first-port
+ports:
+  - use: [{ index: 0 }]
+---
+kind: node
+name: admin
+admin: true
+networks: { admin: { address: 192.168.126.10 } }
+---
+kind: agent
+node: admin
+interfaces: { rack0: { network: admin, dhcp: server } }
+---
+kind: node
+name: shelf
+machine: { serial: SHELF }
+os: debian-12
+hardware: shelf
+---
+kind: hardware
+name: shelf
+disks:
+  system: { choose: { minBytes: 2000000000 }, onInstall: wipe }
+---
+kind: rack
+name: one
+machines:
+  - name: m1
+    serial: SHELF
+    disks:
+      - { size: 3GiB, serial: SHELF-SYSTEM, content: ext4 }
+      - { size: 64MiB, serial: SHELF-CANARY, content: gpt, canary: true }
+`
+const STEP = 'install@shelf'
+
+let folder = ''
+let rack: TestRack
+let machine = ''
+let canary = ''
+const disk = (index: number): string => rack.rack.diskOf('m1', index)
+const ask = (...args: string[]): ReturnType<typeof crowbar> => crowbar(...args, '--socket', rack.rack.socket)
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'crowbar-approval-'))
+  writeFileSync(join(folder, 'site.yaml'), SITE)
+  rack = await openHeldRack(folder, { nodes: 'qemu' })
+  machine = rack.report.nodes.find(one => one.name === 'shelf')?.machine ?? ''
+  canary = await hashDiskFile(disk(1))
+})
+afterAll(async () => {
+  await rack?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('a disk that holds something stops the run, which names step, machine, serial and what is on it', () => {
+  expect(rack.report.problems).toEqual([])
+  expect([rack.report.outcome, rack.report.steps.find(one => one.id === STEP)?.state]).toEqual(['partial', 'waiting'])
+  const asked = [`APPROVAL NEEDED  ${STEP} on machine ${machine}`, 'SHELF-SYSTEM  3.2 GB  ext4 "old-data"']
+  const status = ask('status')
+  for (const line of asked) expect(status.stdout).toContain(line)
+  const again = ask('apply')
+  expect([again.code, again.stdout]).toEqual([3, expect.stringContaining('wipe 1')])
+  for (const line of asked) expect(again.stderr).toContain(line)
+  for (const { stdout, stderr } of [status, again]) expect(stdout + stderr).not.toContain('SHELF-CANARY')
+})
+
+test('what was altered after a person approved it is refused by the node, not a byte is written, and it waits anew', async () => {
+  // The disk of a machine that is on: nobody has told the agent.
+  execFileSync('tune2fs', ['-L', 'new-data', '-U', '11111111-2222-4333-8444-555555555555', disk(0)], { stdio: 'ignore' })
+  const altered = await hashDiskFile(disk(0))
+  const before = await rack.now()
+  const approved = ask('approve', STEP)
+  expect([approved.code, approved.stdout]).toEqual([0, expect.stringMatching(/serial SHELF-SYSTEM, 3221225472 bytes: ext4 "old-data"/)])
+
+  await rack.event(before, event => event.type === 'step.waiting' && event.data.step === STEP && event.data.approval !== null)
+  const events = await rack.eventsAfter(before)
+  // It went out to the node, under the approval; the node looked and refused.
+  expect(events.flatMap(event => (event.type === 'step.sent' ? [[event.data.step, event.data.approved]] : []))).toEqual([[STEP, true]])
+  expect(events.flatMap(event => (event.type === 'step.unknown' ? [event.data.reason] : []))).toEqual([
+    `machine ${machine} wrote nothing: serial:SHELF-SYSTEM does not hold what was approved; it now holds: ext4 "new-data"`,
+  ])
+  expect(events.flatMap(event => (event.type === 'approval.voided' ? [event.data.step] : []))).toEqual([STEP])
+  expect([await hashDiskFile(disk(0)), await hashDiskFile(disk(1))]).toEqual([altered, canary])
+  const { stdout } = ask('status')
+  expect(stdout).toContain('SHELF-SYSTEM  3.2 GB  ext4 "new-data"')
+  expect(stdout).not.toContain('old-data')
+})
+
+test('with its content approved the disk is installed, boots, and the disk beside it is byte for byte as it was', async () => {
+  const approved = ask('approve', STEP)
+  expect([approved.code, approved.stdout]).toEqual([0, expect.stringContaining('ext4 "new-data"')])
+  const { run, steps } = await rack.runEnded()
+  expect([run?.state, steps.filter(one => one.state !== 'succeeded' && one.state !== 'unchanged')]).toEqual(['complete', []])
+  expect(readFileSync(join(rack.out, 'm1.console.log'), 'latin1')).toMatch(/Command line: .*root=UUID=/)
+  expect((await rack.status()).nodes.map(one => [one.name, one.connected])).toEqual([['shelf', 'installed']])
+  expect(await hashDiskFile(disk(1))).toBe(canary)
+  expect(ask('apply')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing to do/) as string })
+})
