@@ -53,7 +53,7 @@ machines:
   - name: m1
     serial: SHELF
     disks:
-      - { size: 3GiB, serial: SHELF-SYSTEM, content: ext4 }
+      - { size: 2GiB, serial: SHELF-SYSTEM, content: ext4 }
       - { size: 64MiB, serial: SHELF-CANARY, content: gpt, canary: true }
 `
 const STEP = 'install@shelf'
@@ -80,7 +80,7 @@ afterAll(async () => {
 test('a disk that holds something stops the run, which names step, machine, serial and what is on it', () => {
   expect(rack.report.problems).toEqual([])
   expect([rack.report.outcome, rack.report.steps.find(one => one.id === STEP)?.state]).toEqual(['partial', 'waiting'])
-  const asked = [`APPROVAL NEEDED  ${STEP} on machine ${machine}`, 'SHELF-SYSTEM  3.2 GB  ext4 "old-data"']
+  const asked = [`APPROVAL NEEDED  ${STEP} on machine ${machine}`, 'SHELF-SYSTEM  2.1 GB  ext4 "old-data"']
   const status = ask('status')
   for (const line of asked) expect(status.stdout).toContain(line)
   const again = ask('apply')
@@ -95,7 +95,7 @@ test('what was altered after a person approved it is refused by the node, not a 
   const altered = await hashDiskFile(disk(0))
   const before = await rack.now()
   const approved = ask('approve', STEP)
-  expect([approved.code, approved.stdout]).toEqual([0, expect.stringMatching(/serial SHELF-SYSTEM, 3221225472 bytes: ext4 "old-data"/)])
+  expect([approved.code, approved.stdout]).toEqual([0, expect.stringMatching(/serial SHELF-SYSTEM, 2147483648 bytes: ext4 "old-data"/)])
 
   await rack.event(before, event => event.type === 'step.waiting' && event.data.step === STEP && event.data.approval !== null)
   const events = await rack.eventsAfter(before)
@@ -107,7 +107,7 @@ test('what was altered after a person approved it is refused by the node, not a 
   expect(events.flatMap(event => (event.type === 'approval.voided' ? [event.data.step] : []))).toEqual([STEP])
   expect([await hashDiskFile(disk(0)), await hashDiskFile(disk(1))]).toEqual([altered, canary])
   const { stdout } = ask('status')
-  expect(stdout).toContain('SHELF-SYSTEM  3.2 GB  ext4 "new-data"')
+  expect(stdout).toContain('SHELF-SYSTEM  2.1 GB  ext4 "new-data"')
   expect(stdout).not.toContain('old-data')
 })
 

@@ -93,7 +93,7 @@ function around(rack: HeldRack, { folder, out }: { readonly folder: string; read
     return events
   }
   const runEnded = async (): Promise<Status> => {
-    for (const deadline = Date.now() + 300_000; ;) {
+    for (const deadline = Date.now() + 600_000; ;) {
       const seen = await status().catch(() => undefined)
       if (seen?.run !== null && seen?.run.state !== undefined && seen.run.state !== 'running') return seen
       if (Date.now() > deadline) throw new Error(`the run did not end: ${JSON.stringify(seen?.steps)}`)
