@@ -160,7 +160,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   // The site: followed, compiled, committed to.
   keeper = parts.use(await keepSite({
     site, ledger, append, store: objects, state: () => state.current, compiler: settings.compiler, megabytes: settings.compilerMegabytes, deadlineMs: settings.compilerMs,
-    folder: join(settings.data, 'compiled'), followMs: settings.followMs,
+    folder: join(settings.data, 'compiled'), cache: join(settings.data, 'cache'), followMs: settings.followMs,
     onError(error) {
       const { code } = error as { code?: unknown }
       log('the site could not be looked at', { error: String(error), code })

@@ -15,6 +15,7 @@ import { placeOf } from './parse/document.ts'
 import { parse } from './parse/parse.ts'
 import { plan } from './plan/plan.ts'
 import { siteDigest } from './plan/site-digest.ts'
+import type { GitTrees } from './resolve/git-source.ts'
 import { resolve } from './resolve/resolve.ts'
 import type { ResolvedSite } from './resolve/resolved-site.ts'
 import { readSecrets } from './resolve/secrets.ts'
@@ -25,6 +26,8 @@ export interface CompileInput {
   readonly tree: Tree
   /** The folder barclamps/ of this installation; its paths begin with `builtin:`. */
   readonly builtin: Tree
+  /** Gives the barclamps of other repositories; what the lock pins is the same wherever and whenever it is asked for. */
+  readonly gitTrees: GitTrees
   /** The version of Crowbar that the plan says it was made by. */
   readonly crowbar: string
 }
@@ -51,7 +54,7 @@ export type Compiled =
  * Pure: the same tree gives the same bytes, on any machine, at any time. Every problem that a phase finds is reported;
  * the phase after one with errors does not run. Never throws for a bad site.
  */
-export function compile({ tree, builtin, crowbar }: CompileInput): Compiled {
+export function compile({ tree, builtin, gitTrees, crowbar }: CompileInput): Compiled {
   const diagnostics: Diagnostic[] = []
   const report: Report = (diagnostic) => void diagnostics.push(diagnostic)
   const stop = (): Compiled => ({ plan: null, diagnostics: settle(diagnostics) })
@@ -60,7 +63,7 @@ export function compile({ tree, builtin, crowbar }: CompileInput): Compiled {
   if (hasErrors(diagnostics)) return stop()
   const site = validate(tree, documents, report)
   if (site === undefined || hasErrors(diagnostics)) return stop()
-  const resolved = resolve({ site, tree, builtin, secrets: readSecrets(tree, report) }, report)
+  const resolved = resolve({ site, tree, builtin, gitTrees, secrets: readSecrets(tree, report) }, report)
   if (hasErrors(diagnostics)) return stop()
   const bound = bind(resolved, report)
   if (hasErrors(diagnostics)) return stop()

@@ -18,7 +18,7 @@ export const lockShape = object({
   addresses: map(string()),
   /** `node/entry` → ids of the disks that the entry of its hardware document has; without such a document `node/system`. */
   disks: optional(map(list(string()))),
-  /** git barclamp URL → commit. */
+  /** `URL ref` of a git repository with barclamps → commit. Neither holds a space. */
   barclamps: map(string()),
   /** source → artifact set hash. */
   artifacts: map(string()),

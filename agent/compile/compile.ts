@@ -44,6 +44,8 @@ export interface CompileOptions {
   /** The agent's clone of the site repository. */
   readonly repository: string
   readonly commit: string
+  /** Folder in which it keeps barclamps from git, unless XDG_CACHE_HOME names another. */
+  readonly cache: string
   /** Folder for what it writes; emptied first, and the caller's to remove. */
   readonly out: string
   /** Heap limit, MiB. */
@@ -82,13 +84,19 @@ async function readJson<T>(folder: string, name: string, stderr: string): Promis
   }
 }
 
+/** What of the environment finds programs, and lets git reach other repositories as this process's owner would. */
+function reachingOthers(): NodeJS.ProcessEnv {
+  const wanted = /^(?:PATH|HOME|USER|XDG_CACHE_HOME|XDG_CONFIG_HOME|SSH_AUTH_SOCK|GIT_SSH|GIT_SSH_COMMAND|GIT_ASKPASS|GIT_CONFIG_\w+|GIT_SSL_\w+|SSL_CERT_\w+|https?_proxy|HTTPS_PROXY|no_proxy|NO_PROXY|all_proxy|ALL_PROXY)$/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => wanted.test(name)))
+}
+
 function run(options: CompileOptions): Promise<{ readonly code: number | null; readonly stderr: string }> {
   const [program, ...args] = options.compiler
   const deadline = AbortSignal.timeout(options.deadlineMs)
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...args, 'compile', '--site', options.repository, '--ref', options.commit, '--out', options.out], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', NODE_OPTIONS: `--max-old-space-size=${options.megabytes}` },
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', XDG_CACHE_HOME: options.cache, ...reachingOthers(), LC_ALL: 'C.UTF-8', NODE_OPTIONS: `--max-old-space-size=${options.megabytes}` },
       signal: AbortSignal.any([options.signal, deadline]),
       killSignal: 'SIGKILL',
     })

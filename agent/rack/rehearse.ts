@@ -81,7 +81,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   const { repository: snapshot, racks } = await snapshotSite(options.site, { folder: work, leaveOut: out, signal })
 
   onProgress('compiling the site')
-  const compiled = await compileSite({ compiler: [join(ROOT, 'bin/crowbar')], repository: snapshot, commit: 'main', out: join(work, 'compiled'), megabytes: 2048, deadlineMs: 120_000, signal })
+  const compiled = await compileSite({ compiler: [join(ROOT, 'bin/crowbar')], repository: snapshot, commit: 'main', out: join(work, 'compiled'), cache: join(homedir(), '.cache'), megabytes: 2048, deadlineMs: 120_000, signal })
   if (compiled.kind === 'refused') return { kind: 'refused', diagnostics: compiled.diagnostics }
   const { plan } = compiled
   const network = rackNetwork(plan)

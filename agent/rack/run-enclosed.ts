@@ -71,6 +71,7 @@ export async function runEnclosed(argv: readonly string[], { order, signal, onHe
 
 /** Nothing of the user's environment but what finds programs and draws on the terminal. */
 function environment(): Record<string, string> {
-  const { PATH = '', HOME = '/root', TERM = 'dumb', NO_COLOR } = process.env
-  return { PATH: `${PATH}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME, TERM, ...(NO_COLOR === undefined ? {} : { NO_COLOR }) }
+  // The cache has the barclamps from git, which nothing in there could fetch.
+  const { PATH = '', HOME = '/root', TERM = 'dumb', NO_COLOR, XDG_CACHE_HOME = join(HOME, '.cache') } = process.env
+  return { PATH: `${PATH}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME, TERM, XDG_CACHE_HOME, ...(NO_COLOR === undefined ? {} : { NO_COLOR }) }
 }

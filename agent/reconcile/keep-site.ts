@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Diagnostic } from '../../schemas/diagnostic.ts'
 import { compileSite } from '../compile/compile.ts'
 import type { CompiledSite } from '../compile/compile.ts'
 import type { NewEvent } from '../log/event-types.ts'
@@ -22,6 +23,8 @@ export interface KeepSiteOptions {
   readonly compiler: readonly [string, ...string[]]
   readonly megabytes: number
   readonly deadlineMs: number
+  /** Where the compiler keeps barclamps from git. */
+  readonly cache: string
   /** For what the compiler writes; its content is not kept. */
   readonly folder: string
   readonly followMs: number
@@ -48,6 +51,11 @@ export interface SiteKeeper extends AsyncDisposable {
 /** The least time between two looks of which the first could not be finished. */
 const RETRY_MS = 5_000
 
+/** Barclamps that could not be fetched now may be there in a while, without a new commit. */
+function isOutOfReach(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some(({ code }) => code === 'BARCLAMP_UNREACHABLE')
+}
+
 /** Starts to follow the branch. Ends when it is disposed of; what is under way is given up. */
 export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
   const { site, append, store } = options
@@ -70,7 +78,7 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
   const compile = async (commit: string, signal: AbortSignal): Promise<CompiledSite> => {
     const out = join(options.folder, String(++runs))
     try {
-      const compiled = await compileSite({ compiler: options.compiler, repository: site.folder, commit, out, megabytes: options.megabytes, deadlineMs: options.deadlineMs, signal })
+      const compiled = await compileSite({ compiler: options.compiler, repository: site.folder, commit, out, cache: options.cache, megabytes: options.megabytes, deadlineMs: options.deadlineMs, signal })
       if (compiled.kind === 'refused') return compiled
       await keepBlobs(compiled.blobs, store)
       const fresh: Compiled = { ...compiled, asOf }
@@ -125,8 +133,8 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
     void exclusive(async () => {
       waiting = false
       try {
-        const { kind, code } = { code: '', ...(await once(closing.signal)) }
-        if (kind === 'unpushed' && code.startsWith('PUSH_')) again()
+        const result = await once(closing.signal)
+        if ((result.kind === 'unpushed' && result.code.startsWith('PUSH_')) || (result.kind === 'refused' && isOutOfReach(result.diagnostics))) again()
       } catch (error) {
         if (closing.signal.aborted) return
         options.onError(error)

@@ -45,7 +45,7 @@ export function allocate(bound: BoundSite, report: Report): AllocatedSite {
     targets: new Map([...chosen].map(([name, { targets }]) => [name, targets])),
     virtual,
     missing: [...chosen.values()].flatMap(({ missing }) => missing),
-    lock: { ...EMPTY_LOCK, ...bound.lock, addresses: lock, disks: disksOf(chosen), barclamps: old.barclamps, artifacts: old.artifacts },
+    lock: { ...EMPTY_LOCK, ...bound.lock, addresses: lock, disks: disksOf(chosen), barclamps: resolved.pins, artifacts: old.artifacts },
   }
 }
 

@@ -70,8 +70,9 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .description('write site.lock.json: what must not move stays put')
     .option(...site)
     .option('--check', 'write nothing; exit 4 when the lock would change')
+    .option('--update-barclamps', 'take the commits that the refs of barclamps from git are now')
     .addHelpText('after', '\nExample:\n  crowbar lock && git commit -m "lock" site.lock.json')
-    .action(async (options: { site: string; check?: true }) => finish(await (await import('./lock.ts')).lockCommand(options)))
+    .action(async (options: { site: string; check?: true; updateBarclamps?: true }) => finish(await (await import('./lock.ts')).lockCommand(options)))
 
   program
     .command('compile')

@@ -6,7 +6,11 @@ import { hasErrors } from '../diagnostics/diagnostic.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { settle } from '../diagnostics/settle.ts'
 import { TreeError } from '../tree/tree-error.ts'
-import type { Tree } from '../tree/tree.ts'
+import type { Tree, TreeFile } from '../tree/tree.ts'
+import { gitPath } from '../resolve/git-source.ts'
+import type { GitTrees } from '../resolve/git-source.ts'
+import { gitTrees } from './git-trees.ts'
+import type { Pinning } from './git-trees.ts'
 import { collector, readBuiltin, readSite } from './session.ts'
 
 /** Options that every command with a site has: its folder, and a revision; without one the folder as it is now. */
@@ -26,19 +30,37 @@ export interface CompiledSite {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Reads a site, of a folder or a revision, and compiles it. */
-export async function compileSite(options: SiteArguments): Promise<CompiledSite> {
+/**
+ * Reads a site, of a folder or a revision, and compiles it.
+ *
+ * @returns `tree` with the files of barclamps from git besides its own, by the paths that diagnostics have.
+ */
+export async function compileSite(options: SiteArguments, pinning: Pinning = { ask: 'pinned' }): Promise<CompiledSite> {
   const { found, report } = collector()
-  const tree = await readSite(options, report)
-  if (tree === undefined) return { tree, compiled: undefined, diagnostics: settle(found) }
+  const site = await readSite(options, report)
+  if (site === undefined) return { tree: site, compiled: undefined, diagnostics: settle(found) }
+  const { trees, tree } = remembering(gitTrees(pinning), site)
   try {
-    const compiled = compile({ tree, builtin: readBuiltin(), crowbar: manifest.version })
+    const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version })
     const diagnostics = settle([...found, ...compiled.diagnostics])
-    return { tree, compiled: compiled.plan === null || hasErrors(diagnostics) ? undefined : compiled, diagnostics }
+    return { tree: tree(), compiled: compiled.plan === null || hasErrors(diagnostics) ? undefined : compiled, diagnostics }
   } catch (cause) {
     // A file that went away or turned into something else while it was read.
     if (!(cause instanceof TreeError)) throw cause
     report(error(cause.code, undefined, `${cause.message}.`))
-    return { tree, compiled: undefined, diagnostics: settle(found) }
+    return { tree: tree(), compiled: undefined, diagnostics: settle(found) }
+  }
+}
+
+/** Keeps the files that were asked for beside those of the site, so that what is wrong in them can be shown. */
+function remembering(asked: GitTrees, site: Tree): { readonly trees: GitTrees; readonly tree: () => Tree } {
+  const more = new Map<string, TreeFile>()
+  return {
+    trees: (question) => {
+      const answer = asked(question)
+      if (answer.kind === 'found') for (const [path, file] of answer.tree.files) more.set(gitPath(question, path), file)
+      return answer
+    },
+    tree: () => (more.size === 0 ? site : { commit: site.commit, files: new Map([...site.files, ...more]) }),
   }
 }

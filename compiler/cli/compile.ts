@@ -21,11 +21,14 @@ import { EXIT, tell } from './session.ts'
 /** Files that an earlier run may have left; everything else in the folder is not ours. */
 const WRITTEN = ['result.json', 'plan.json', 'changes.json', LOCK_PATH, 'blobs']
 
+/** Shorter than the agent's patience with a compilation. */
+const FETCH_MS = 60_000
+
 /** `crowbar compile`: what the admin agent runs as a child process (schemas/compilation.ts). */
 export async function compileCommand({ site, ref, out, base }: { readonly site: string; readonly ref: string; readonly out: string; readonly base: string }): Promise<number> {
   mkdirSync(out, { recursive: true })
   for (const name of WRITTEN) rmSync(join(out, name), { recursive: true, force: true })
-  const { tree, compiled, diagnostics } = await compileSite({ site, ref })
+  const { tree, compiled, diagnostics } = await compileSite({ site, ref }, { ask: 'pinned', fetchMs: FETCH_MS })
   const result = (ok: boolean, more: Partial<Compilation> & { readonly diagnostics: readonly Diagnostic[] }): void => {
     const compilation: Compilation = { version: 1, ok, commit: tree?.commit ?? null, lockChanged: false, baseFound: false, ...more }
     writeFileSync(join(out, 'result.json'), `${canonical(compilation as unknown as Json)}\n`)

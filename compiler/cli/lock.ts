@@ -7,8 +7,8 @@ import { lockMissing } from './missing-lock.ts'
 import { EXIT, misused, tell } from './session.ts'
 
 /** `crowbar lock`: brings site.lock.json up to date. */
-export async function lockCommand(options: { readonly site: string; readonly check?: true }): Promise<number> {
-  const { tree, compiled, diagnostics } = await compileSite(options)
+export async function lockCommand(options: { readonly site: string; readonly check?: true; readonly updateBarclamps?: true }): Promise<number> {
+  const { tree, compiled, diagnostics } = await compileSite(options, { ask: options.updateBarclamps === true ? 'all' : 'new' })
   const missing = compiled === undefined ? undefined : await lockMissing(options.site, tree)
   tell(missing === undefined ? diagnostics : [...diagnostics, { ...missing, severity: 'warning' }], tree)
   if (compiled === undefined || tree === undefined) return EXIT.fault

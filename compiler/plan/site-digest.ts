@@ -14,7 +14,7 @@ export interface SiteFiles {
 
 /**
  * Digest over path and SHA-256 of every file that the site is made of: documents, tables, inventory, barclamps of its
- * own, the versions of secrets. Not the lock, which has a digest of its own, and not the racks of rehearsals.
+ * own and from git, the versions of secrets. Not the lock, which has a digest of its own, and not the racks of rehearsals.
  */
 export function siteDigest({ tree, documents, resolved }: SiteFiles): Digest {
   const paths = new Set(tree.files.has(SECRETS_PATH) ? [SECRETS_PATH] : [])
@@ -28,9 +28,10 @@ export function siteDigest({ tree, documents, resolved }: SiteFiles): Digest {
     if (origin === 'site') for (const path of files.keys()) paths.add(folder + path)
   }
   paths.delete(LOCK_PATH)
+  const fetched = [...resolved.barclamps.values()].flatMap(({ origin, name, content }) => (origin === 'git' ? [[`git:${name}`, content]] : []))
   const entries = [...paths].toSorted(byCodePoint).flatMap((path) => {
     const file = tree.files.get(path)
     return file === undefined ? [] : [[path, file.mode, digestBytes(file.bytes())]]
   })
-  return digest(entries)
+  return digest([...entries, ...fetched])
 }

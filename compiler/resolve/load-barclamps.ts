@@ -10,28 +10,37 @@ import type { BarclampFile, ResolvedBarclamp, ResolvedRole } from './resolved-si
 
 /** One tree in which barclamps may stand. */
 export interface BarclampTree {
-  readonly origin: 'builtin' | 'site'
+  readonly origin: 'builtin' | 'git' | 'site'
   readonly tree: Tree
   /** By path of the barclamp.yaml. */
   readonly barclamps: ReadonlyMap<string, Located<BarclampDocument>>
+  /** Names of builtin barclamps that those of a git repository stand in for. */
+  readonly replaces?: ReadonlySet<string>
 }
 
-/** Loads the barclamps that are found, by name. One of the site stands in for a builtin one of the same name. */
+/**
+ * Loads the barclamps that are found, by name. One of the site's own folders stands in for any other of the same name;
+ * one from git for a builtin one, when the site says so.
+ *
+ * @param trees builtin first, then git, then the site's own.
+ */
 export function loadBarclamps(trees: readonly BarclampTree[], report: Report): ReadonlyMap<string, ResolvedBarclamp> {
   const found = new Map<string, ResolvedBarclamp>()
-  for (const { origin, tree, barclamps } of trees) {
+  for (const { origin, tree, barclamps, replaces } of trees) {
     for (const [path, document] of barclamps) {
-      const earlier = found.get(document.value.name)
-      if (earlier !== undefined && earlier.origin === origin) {
-        report(error('BARCLAMP_DUPLICATE', rangeOf(document.source, ['name']), `There is a barclamp ${document.value.name} already.`, { related: [{ message: 'the other one', range: rangeOf(earlier.document.source, ['name']) }], fix: 'Rename one of them, or take its folder out of `barclamps` in the site document.' }))
+      const { name } = document.value
+      const earlier = found.get(name)
+      const standsIn = earlier === undefined || (origin === 'site' ? earlier.origin !== 'site' : earlier.origin === 'builtin' && replaces?.has(name) === true)
+      if (!standsIn) {
+        const fix = earlier.origin === 'builtin' ? `If it is to stand in for the builtin one, say \`replaces: [${name}]\` beside its \`git\`.` : 'Rename one of them, or take its source out of `barclamps` in the site document.'
+        report(error('BARCLAMP_DUPLICATE', rangeOf(document.source, ['name']), `There is a barclamp ${name} already.`, { related: [{ message: 'the other one', range: rangeOf(earlier.document.source, ['name']) }], fix }))
         continue
       }
-      const files = filesOf(tree, path.slice(0, path.length - 'barclamp.yaml'.length), barclamps)
-      const content = digest([...files].map(([name, file]) => [name, file.mode, file.sha256]))
-      found.set(document.value.name, { name: document.value.name, document, origin, content, files })
+      const files = filesOf(tree, folderOf(path), barclamps)
+      found.set(name, { name, document, origin, content: contentDigest(files), files })
     }
   }
-  return new Map([...found].toSorted(([a], [b]) => byCodePoint(a, b)))
+  return shareLibraries(new Map([...found].toSorted(([a], [b]) => byCodePoint(a, b))))
 }
 
 /** Collects the roles of all barclamps and checks that the files which they name are there. */
@@ -64,14 +73,68 @@ export function collectRoles(barclamps: ReadonlyMap<string, ResolvedBarclamp>, r
   return new Map([...roles].toSorted(([a], [b]) => byCodePoint(a, b)))
 }
 
-/** A barclamp is its folder, without the folders of barclamps inside it. */
+/** The roles that answer to each name, by `actsAs` or because it is theirs. */
+export function answeringRoles(roles: ReadonlyMap<string, ResolvedRole>): ReadonlyMap<string, readonly ResolvedRole[]> {
+  const found = new Map<string, readonly ResolvedRole[]>([...roles].map(([name, role]) => [name, [role]]))
+  for (const role of roles.values()) {
+    for (const name of new Set(role.declaration.actsAs)) if (name !== role.name) found.set(name, [...(found.get(name) ?? []), role])
+  }
+  return found
+}
+
+/**
+ * A barclamp is its folder, without the folders of barclamps inside it. What is there for people and for `barclamp test`
+ * is not sent to nodes, so that an edit of it runs nothing again.
+ */
 function filesOf(tree: Tree, folder: string, barclamps: BarclampTree['barclamps']): ReadonlyMap<string, BarclampFile> {
-  const inner = [...barclamps.keys()].map((path) => path.slice(0, -'barclamp.yaml'.length)).filter((other) => other !== folder && other.startsWith(folder))
+  const inner = [...barclamps.keys()].map(folderOf).filter((other) => other !== folder && other.startsWith(folder))
   const files: [string, BarclampFile][] = []
   for (const [path, file] of tree.files) {
     if (!path.startsWith(folder) || inner.some((other) => path.startsWith(other))) continue
+    const name = path.slice(folder.length)
+    if (isForPeople(name)) continue
     const content = file.bytes()
-    files.push([path.slice(folder.length), { mode: file.mode, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex'), content }])
+    files.push([name, { mode: file.mode, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex'), content }])
   }
   return new Map(files.toSorted(([a], [b]) => byCodePoint(a, b)))
+}
+
+/** Whether a file of a barclamp, by its path in it, is for those who work on it and not for nodes. */
+export function isForPeople(name: string): boolean {
+  return /^(?:tests\/|\.|(?:README|LICENSE|COPYING|CHANGELOG)(?:\.[A-Za-z]+)?$)/.test(name)
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, -'barclamp.yaml'.length)
+}
+
+function contentDigest(files: ResolvedBarclamp['files']): ResolvedBarclamp['content'] {
+  return digest([...files].map(([name, file]) => [name, file.mode, file.sha256]))
+}
+
+/** A barclamp whose roles require a `library` role of another gets the files of that one, below library/<its name>/. */
+function shareLibraries(barclamps: ReadonlyMap<string, ResolvedBarclamp>): ReadonlyMap<string, ResolvedBarclamp> {
+  const libraries = new Map<string, ResolvedBarclamp>()
+  for (const barclamp of barclamps.values()) {
+    for (const [name, { flags }] of Object.entries(barclamp.document.value.roles ?? {})) if (flags?.includes('library') === true) libraries.set(name, barclamp)
+  }
+  if (libraries.size === 0) return barclamps
+  const required = (barclamp: ResolvedBarclamp, found: Set<ResolvedBarclamp>): ReadonlySet<ResolvedBarclamp> => {
+    for (const { requires } of Object.values(barclamp.document.value.roles ?? {})) {
+      for (const name of requires ?? []) {
+        const library = libraries.get(name)
+        if (library === undefined || found.has(library)) continue
+        found.add(library)
+        required(library, found)
+      }
+    }
+    return found
+  }
+  return new Map([...barclamps].map(([name, barclamp]) => {
+    const shared = [...required(barclamp, new Set())].filter((library) => library !== barclamp)
+    if (shared.length === 0) return [name, barclamp]
+    const more = shared.flatMap((library) => [...library.files].map(([path, file]) => [`library/${library.name}/${path}`, file] as const))
+    const files = new Map([...more, ...barclamp.files].toSorted(([a], [b]) => byCodePoint(a, b)))
+    return [name, { ...barclamp, files, content: contentDigest(files) }]
+  }))
 }

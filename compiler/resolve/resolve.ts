@@ -1,6 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { BarclampDocument } from '../../schemas/documents/barclamp.ts'
+import type { Lock } from '../../schemas/lock.ts'
 import { compileCondition } from '../bind/condition.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { POLICY_ENVIRONMENT } from '../judge/policy-environment.ts'
@@ -10,8 +11,10 @@ import type { Tree } from '../tree/tree.ts'
 import type { Located, Site } from '../validate/site.ts'
 import { checkDocument } from '../validate/check-document.ts'
 import { resolveDeployments } from './deployments.ts'
-import { collectRoles, loadBarclamps } from './load-barclamps.ts'
+import { answeringRoles, collectRoles, loadBarclamps } from './load-barclamps.ts'
 import type { BarclampTree } from './load-barclamps.ts'
+import { gitBarclamps } from './git-barclamps.ts'
+import type { GitTrees } from './git-source.ts'
 import { loadDocuments } from './load-documents.ts'
 import { resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
@@ -25,26 +28,31 @@ export interface ResolveInput {
   /** What ships with Crowbar: the folder barclamps/ of this installation. Its paths begin with `builtin:`. */
   readonly builtin: Tree
   readonly secrets: ReadonlyMap<string, number> | null
+  readonly gitTrees: GitTrees
 }
 
 /** Loads the barclamps that the site names, and looks every name up that a document uses. */
-export function resolve({ site, tree, builtin, secrets }: ResolveInput, report: Report): ResolvedSite {
+export function resolve(input: ResolveInput, report: Report): ResolvedSite {
+  const { site, secrets } = input
   let barclampsMissed = false
-  const trees = barclampTrees({ site, tree, builtin, secrets }, (diagnostic) => {
+  const { trees, pins } = barclampTrees(input, (diagnostic) => {
     barclampsMissed ||= diagnostic.severity === 'error'
     report(diagnostic)
   })
   const barclamps = loadBarclamps(trees, report)
   const { systems, sources } = loadDocuments(trees, report)
+  const roles = collectRoles(barclamps, report)
   const resolved: ResolvedSite = {
     site,
     barclamps,
-    roles: collectRoles(barclamps, report),
+    roles,
+    answering: answeringRoles(roles),
     networks: new Map([...site.networks].map(([name, document]) => [name, resolveNetwork(document, report)])),
     systems: sorted([...systems, ...site.systems]),
     sources: sorted([...sources, ...site.sources]),
     deployments: resolveDeployments(site.deployments, report),
     secrets,
+    pins,
   }
   checkReferences(resolved, { barclampsMissed, report })
   reportUnsupported(site, report)
@@ -52,16 +60,20 @@ export function resolve({ site, tree, builtin, secrets }: ResolveInput, report: 
   return resolved
 }
 
-function barclampTrees({ site, tree, builtin }: ResolveInput, report: Report): readonly BarclampTree[] {
+function barclampTrees({ site, tree, builtin, gitTrees }: ResolveInput, report: Report): { readonly trees: readonly BarclampTree[]; readonly pins: Lock['barclamps'] } {
   const { value, source } = site.site
-  const trees: BarclampTree[] = []
+  const shipped: BarclampTree[] = []
+  const fetched: BarclampTree[] = []
+  const pins: Record<string, string> = {}
   const own = new Map<string, Located<BarclampDocument>>()
   for (const [i, entry] of (value.barclamps ?? ['builtin'] as const).entries()) {
-    const range = rangeOf(source, ['barclamps', i])
     if (entry === 'builtin') {
-      trees.push({ origin: 'builtin', tree: builtin, barclamps: builtinBarclamps(builtin, report) })
+      if (shipped.length === 0) shipped.push({ origin: 'builtin', tree: builtin, barclamps: builtinBarclamps(builtin, report) })
     } else if ('git' in entry) {
-      report(error('BARCLAMP_UNSUPPORTED', range, 'Barclamps from git repositories are not supported yet.', { fix: 'Copy the folder into this repository and name it with `path`.' }))
+      const found = gitBarclamps({ site, index: i, entry, gitTrees }, report)
+      if (found === undefined) continue
+      fetched.push(...found.trees)
+      pins[found.pin[0]] = found.pin[1]
     } else {
       const folder = entry.path.replace(/^(?:\.\/)+/, '').replace(/\/*$/, '/')
       const found = [...site.barclamps].filter(([path]) => folder === './' || folder === '/' || path.startsWith(folder))
@@ -69,9 +81,9 @@ function barclampTrees({ site, tree, builtin }: ResolveInput, report: Report): r
       for (const [path, document] of found) own.set(path, document)
     }
   }
-  // The site's own come last whatever the order of the list: they stand in for builtin ones of the same name.
-  const builtinFirst = trees.slice(0, 1)
-  return own.size === 0 ? builtinFirst : [...builtinFirst, { origin: 'site', tree, barclamps: sorted([...own]) }]
+  // What stands in for another of the same name comes after it, whatever the order of the list.
+  const written: readonly BarclampTree[] = own.size === 0 ? [] : [{ origin: 'site', tree, barclamps: sorted([...own]) }]
+  return { trees: [...shipped, ...fetched, ...written], pins }
 }
 
 function builtinBarclamps(builtin: Tree, report: Report): ReadonlyMap<string, Located<BarclampDocument>> {

@@ -3,6 +3,7 @@ import type { BarclampDocument, RoleDeclaration } from '../../schemas/documents/
 import type { DeploymentDocument } from '../../schemas/documents/deployment.ts'
 import type { NetworkDocument } from '../../schemas/documents/network.ts'
 import type { OsDocument, SourceDocument as SourceSpec } from '../../schemas/documents/rule.ts'
+import type { Lock } from '../../schemas/lock.ts'
 import type { ContentFile } from '../../schemas/plan.ts'
 import type { Located, Site } from '../validate/site.ts'
 import type { Address, AddressRange, Cidr } from './address.ts'
@@ -16,7 +17,7 @@ export interface BarclampFile extends ContentFile {
 export interface ResolvedBarclamp {
   readonly name: string
   readonly document: Located<BarclampDocument>
-  readonly origin: 'builtin' | 'site'
+  readonly origin: 'builtin' | 'git' | 'site'
   /** Digest over path, mode and SHA-256 of every file in its folder. */
   readonly content: Digest
   /** By path relative to its folder, in code point order. */
@@ -64,6 +65,8 @@ export interface ResolvedSite {
   /** By name; what the site does not use is left out. */
   readonly barclamps: ReadonlyMap<string, ResolvedBarclamp>
   readonly roles: ReadonlyMap<string, ResolvedRole>
+  /** What roles are required and wanted by: a role's own name or one that it acts as → the roles that answer to it, that of the name first. */
+  readonly answering: ReadonlyMap<string, readonly ResolvedRole[]>
   readonly networks: ReadonlyMap<string, ResolvedNetwork>
   /** The site's own and the builtin ones; the site's win. */
   readonly systems: ReadonlyMap<string, Located<OsDocument>>
@@ -72,6 +75,8 @@ export interface ResolvedSite {
   readonly deployments: ReadonlyMap<string, ResolvedDeployment>
   /** Path of a secret → version, from secrets/index.yaml; null: the site has no such file. */
   readonly secrets: ReadonlyMap<string, number> | null
+  /** Of the new lock: which commits the barclamps from git are of. */
+  readonly pins: Lock['barclamps']
 }
 
 /** Whether a role carries a flag. */

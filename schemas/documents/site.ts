@@ -3,10 +3,15 @@ import type { TypeOf } from '../shape.ts'
 import { attributes, name, rollout } from './words.ts'
 
 /** Where barclamps come from: the ones that ship with Crowbar, a folder of this repository, or a git repository. */
-const barclampSource = either([
+export const barclampSource = either([
   literal('builtin'),
   object({ path: string({ min: 1 }, 'A folder of this repository; every folder below it with a barclamp.yaml is one.') }),
-  object({ git: string({ min: 1 }), ref: string({ min: 1 }, 'Branch, tag or commit; the commit is pinned in the lock.'), path: optional(string()) }),
+  object({
+    git: string({ min: 1 }, 'A URL that git understands: https, ssh, http, git or file, user@host:path, or an absolute path.'),
+    ref: string({ min: 1 }, 'Branch, tag or whole commit id; the commit is pinned in the lock.'),
+    path: optional(string({ min: 1 }, 'A folder of that repository; default all of it.')),
+    replaces: optional(list(string({ min: 1 }), {}, 'Names of builtin barclamps that those of this repository stand in for.')),
+  }),
 ])
 
 /** `kind: site`. Exactly one in a repository. */
@@ -26,4 +31,5 @@ export const siteShape = object({
   ),
   rollout: optional(map(rollout, '^(install|network|packages|reboot)$')),
 }, 'The site itself: exactly one per repository.')
+export type BarclampSource = TypeOf<typeof barclampSource>
 export type SiteDocument = TypeOf<typeof siteShape>

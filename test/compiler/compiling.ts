@@ -4,6 +4,7 @@ import type { Compiled } from '../../compiler/compile.ts'
 import { lockText } from '../../compiler/allocate/lock-text.ts'
 import { readBuiltin } from '../../compiler/cli/session.ts'
 import { placeOf } from '../../compiler/parse/document.ts'
+import type { GitTrees } from '../../compiler/resolve/git-source.ts'
 import { readFolder } from '../../compiler/tree/folder.ts'
 import { treeOf } from '../../compiler/tree/tree.ts'
 import type { Tree } from '../../compiler/tree/tree.ts'
@@ -41,8 +42,11 @@ admin: true
 /** A barclamp without attributes, so that there always is one. */
 export const EMPTY_BARCLAMP = 'kind: barclamp\nname: empty\nversion: 1.0.0\n'
 
+/** What the example private-barclamp is fetched from, as it lies beside it; nothing else is in reach. */
+const gitTrees: GitTrees = ({ url, commit }) => (commit === null || url !== 'https://git.example.com/ops/banner.git' ? { kind: 'unpinned' } : { kind: 'found', commit, tree: readFolder(fileURLToPath(new URL('../../site-examples/private-barclamp/golden/repository', import.meta.url)), () => {}), diagnostics: [] })
+
 export function compileTree(tree: Tree): Compiled {
-  return compile({ tree, builtin: BUILTIN, crowbar: '0.0.0' })
+  return compile({ tree, builtin: BUILTIN, gitTrees, crowbar: '0.0.0' })
 }
 
 /** Compiles SITE with more files beside it; a text of the same path replaces. */

@@ -30,8 +30,8 @@ describe('references', () => {
     expect(codes(result)).toEqual(['ENTRY_MISSING barclamps/b/barclamp.yaml:5:26', 'ENTRY_MISSING barclamps/b/barclamp.yaml:6:3'])
   })
 
-  test('barclamps from git are not supported yet, and say so', () => {
-    expect(codes(compileTexts({ 'site.yaml': SITE.replace('[builtin, { path: barclamps }]', '[{ git: "https://git.example.com/b.git", ref: main }]') }))).toEqual(['BARCLAMP_UNSUPPORTED site.yaml:5:13'])
+  test('barclamps from git without a pin are an error at the ref', () => {
+    expect(codes(compileTexts({ 'site.yaml': SITE.replace('[builtin, { path: barclamps }]', '[{ git: "https://git.example.com/b.git", ref: main }]') }))).toEqual(['BARCLAMP_UNPINNED site.yaml:5:58'])
   })
 
   test('a folder without a barclamp is an error', () => {

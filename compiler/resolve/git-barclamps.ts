@@ -1,0 +1,113 @@
+import type { Diagnostic, Range, Report } from '../../schemas/diagnostic.ts'
+import type { BarclampDocument } from '../../schemas/documents/barclamp.ts'
+import type { BarclampSource } from '../../schemas/documents/site.ts'
+import { own } from '../../schemas/own.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { MAX_FILE_BYTES } from '../parse/choose.ts'
+import { rangeOf } from '../parse/document.ts'
+import { parseFile } from '../parse/parse.ts'
+import type { Tree } from '../tree/tree.ts'
+import { checkDocument } from '../validate/check-document.ts'
+import type { Located, Site } from '../validate/site.ts'
+import { gitPath, isCommitId, pinKey, problemOfRef, problemOfUrl } from './git-source.ts'
+import type { GitTrees } from './git-source.ts'
+import type { BarclampTree } from './load-barclamps.ts'
+
+type GitEntry = Extract<BarclampSource, { readonly git: string }>
+
+export interface GitEntryQuestion {
+  readonly site: Site
+  /** Its place in `barclamps` of the site document. */
+  readonly index: number
+  readonly entry: GitEntry
+  readonly gitTrees: GitTrees
+}
+
+/** Barclamps of one git repository, and the commit that they are of. */
+export interface GitBarclamps {
+  readonly trees: readonly BarclampTree[]
+  /** Key of the lock → commit. */
+  readonly pin: readonly [string, string]
+}
+
+/** Loads the barclamps of a git repository as the lock pins it. Undefined: reported. */
+export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion, report: Report): GitBarclamps | undefined {
+  const { source } = site.site
+  const at = (field: string): Range => rangeOf(source, ['barclamps', index, field])
+  const { git: url, ref } = entry
+  const wrongUrl = problemOfUrl(url)
+  const wrongRef = problemOfRef(ref)
+  if (wrongUrl !== undefined) report(error('VALUE_INVALID', at('git'), `${wrongUrl.summary}.`, { fix: wrongUrl.fix }))
+  if (wrongRef !== undefined) report(error('VALUE_INVALID', at('ref'), `The ref ${wrongRef}.`, { fix: 'Name a branch, a tag or a whole commit id.' }))
+  if (wrongUrl !== undefined || wrongRef !== undefined) return undefined
+
+  const key = pinKey(url, ref)
+  const pinned = isCommitId(ref) ? ref : (own(site.lock?.value.barclamps, key) ?? null)
+  if (pinned !== null && !isCommitId(pinned)) {
+    report(error('LOCK_INVALID', rangeOf(site.lock?.source ?? source, ['barclamps', key]), 'This is no commit id.', { fix: 'Crowbar writes this file: restore it from the last commit.' }))
+    return undefined
+  }
+  const answer = gitTrees({ url, ref, commit: pinned })
+  if (answer.kind === 'unpinned') {
+    report(error('BARCLAMP_UNPINNED', at('ref'), `The lock does not say which commit ${ref} of this repository is.`, { fix: 'Run `crowbar lock`, which asks the repository, and commit the result.' }))
+    return undefined
+  }
+  if (answer.kind === 'unreachable') {
+    report(error('BARCLAMP_UNREACHABLE', at('git'), `${answer.message}.`, { fix: answer.fix }))
+    return undefined
+  }
+  const prefix = gitPath({ url, ref }, '')
+  const found = barclampsIn(answer.tree, entry.path ?? '.')
+  if (found.folders.length === 0) {
+    const where = entry.path === undefined ? 'in it' : `in or below ${entry.path}`
+    report(error('REFERENCE_UNKNOWN', at(entry.path === undefined ? 'git' : 'path'), `There is no barclamp.yaml ${where}, in commit ${answer.commit.slice(0, 12)} of this repository.`))
+    return undefined
+  }
+  let broken = false
+  for (const diagnostic of answer.diagnostics) {
+    const path = diagnostic.range?.path
+    if (path === undefined || !found.folders.some((folder) => path.startsWith(folder))) continue
+    broken ||= diagnostic.severity === 'error'
+    report(prefixed(diagnostic, prefix))
+  }
+  const files = new Map([...found.files].map(([path, file]) => [prefix + path, file]))
+  for (const [path, { size }] of files) {
+    if (size <= MAX_FILE_BYTES) continue
+    broken = true
+    report(error('FILE_TOO_LARGE', at('git'), `${path} has ${Math.ceil(size / 1024 / 1024)} MiB; no file of a barclamp may have more than 64 MiB.`))
+  }
+  if (broken) return undefined
+  const tree: Tree = { commit: answer.commit, files }
+  const barclamps = new Map<string, Located<BarclampDocument>>()
+  for (const folder of found.folders) {
+    const path = `${prefix}${folder}barclamp.yaml`
+    for (const document of parseFile(tree, path, report)) {
+      const checked = checkDocument(document, report)
+      if (checked?.kind === 'barclamp') barclamps.set(path, checked)
+      else if (checked !== undefined) report(error('KIND_UNKNOWN', rangeOf(document, ['kind']), 'A barclamp.yaml holds one document of kind barclamp and nothing else.'))
+    }
+  }
+  const names = new Set([...barclamps.values()].map(({ value }) => value.name))
+  for (const [i, name] of (entry.replaces ?? []).entries()) {
+    if (!names.has(name)) report(error('REFERENCE_UNKNOWN', rangeOf(source, ['barclamps', index, 'replaces', i]), `This repository has no barclamp ${name}.`))
+  }
+  return { trees: [{ origin: 'git', tree, barclamps, replaces: new Set(entry.replaces) }], pin: [key, answer.commit] }
+}
+
+/** The outermost folders with a barclamp.yaml, each with a slash at the end ('' is the root), and all that is in them. */
+function barclampsIn(tree: Tree, within: string): { readonly folders: readonly string[]; readonly files: Tree['files'] } {
+  const start = within.replace(/^(?:\.\/)+/, '').replace(/\/*$/, '/').replace(/^\.?\/$/, '')
+  const folders: string[] = []
+  for (const path of tree.files.keys()) {
+    if (!path.startsWith(start) || !/(?:^|\/)barclamp\.yaml$/.test(path)) continue
+    const folder = path.slice(0, -'barclamp.yaml'.length)
+    if (!/(?:^|\/)\./.test(folder)) folders.push(folder)
+  }
+  const outermost = folders.filter((folder) => !folders.some((other) => other !== folder && folder.startsWith(other)))
+  return { folders: outermost, files: new Map([...tree.files].filter(([path]) => outermost.some((folder) => path.startsWith(folder)))) }
+}
+
+function prefixed(diagnostic: Diagnostic, prefix: string): Diagnostic {
+  const moved = (range: Range): Range => ({ ...range, path: prefix + range.path })
+  return { ...diagnostic, ...(diagnostic.range === undefined ? {} : { range: moved(diagnostic.range) }), related: diagnostic.related.map((one) => ({ ...one, range: moved(one.range) })) }
+}

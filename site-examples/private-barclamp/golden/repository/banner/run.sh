@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+crowbar-get banner.text > /etc/motd
