@@ -6,7 +6,7 @@ import type { Json } from '../../schemas/shape.ts'
 const WHOLE = 20
 
 /** A plan as its golden file has it: all of it, keys sorted; of a large one a line a node and a step. */
-export function planGolden(plan: Plan): { readonly file: 'plan.json' | 'plan.txt'; readonly text: string } {
+export function planGolden(plan: Plan): { readonly file: 'plan.json' | 'plan-digests.txt'; readonly text: string } {
   if (Object.keys(plan.nodes).length <= WHOLE) return { file: 'plan.json', text: `${JSON.stringify(sorted(plan as unknown as Json), null, 2)}\n` }
   const { id, complete, missing, nodes, roles, artifacts, steps, values, warnings } = plan
   const lines = [
@@ -22,7 +22,7 @@ export function planGolden(plan: Plan): { readonly file: 'plan.json' | 'plan.txt
     ...missing.map((each) => `missing ${each.what} ${each.for}: ${each.because}`),
     ...warnings.map((each) => `warning ${each}`),
   ]
-  return { file: 'plan.txt', text: `${lines.join('\n')}\n` }
+  return { file: 'plan-digests.txt', text: `${lines.join('\n')}\n` }
 }
 
 function short(value: Json): string {
