@@ -6,6 +6,7 @@ import type { Plan } from '../schemas/plan.ts'
 import type { Json } from '../schemas/shape.ts'
 import { allocate } from './allocate/allocate.ts'
 import { bind } from './bind/bind.ts'
+import type { Rebind } from './bind/rebind.ts'
 import { hasErrors } from './diagnostics/diagnostic.ts'
 import { settle } from './diagnostics/settle.ts'
 import { inject } from './inject/inject.ts'
@@ -30,6 +31,8 @@ export interface CompileInput {
   readonly gitTrees: GitTrees
   /** The version of Crowbar that the plan says it was made by. */
   readonly crowbar: string
+  /** What of the lock is to be decided anew; else nothing. */
+  readonly rebind?: Rebind | undefined
 }
 
 /** What became of a site: a plan with everything around it, or what is wrong. */
@@ -54,7 +57,7 @@ export type Compiled =
  * Pure: the same tree gives the same bytes, on any machine, at any time. Every problem that a phase finds is reported;
  * the phase after one with errors does not run. Never throws for a bad site.
  */
-export function compile({ tree, builtin, gitTrees, crowbar }: CompileInput): Compiled {
+export function compile({ tree, builtin, gitTrees, crowbar, rebind }: CompileInput): Compiled {
   const diagnostics: Diagnostic[] = []
   const report: Report = (diagnostic) => void diagnostics.push(diagnostic)
   const stop = (): Compiled => ({ plan: null, diagnostics: settle(diagnostics) })
@@ -65,7 +68,7 @@ export function compile({ tree, builtin, gitTrees, crowbar }: CompileInput): Com
   if (site === undefined || hasErrors(diagnostics)) return stop()
   const resolved = resolve({ site, tree, builtin, gitTrees, secrets: readSecrets(tree, report) }, report)
   if (hasErrors(diagnostics)) return stop()
-  const bound = bind(resolved, report)
+  const bound = bind(resolved, report, rebind)
   if (hasErrors(diagnostics)) return stop()
   const allocated = allocate(bound, report)
   if (hasErrors(diagnostics)) return stop()

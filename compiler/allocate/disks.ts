@@ -109,7 +109,7 @@ function chooseDeclared({ node, machine, hardware, locked, report, reportOnce }:
 function lost({ node, machine, report }: OnMachine, entry: string, ids: readonly string[]): readonly Missing[] {
   return ids.map((id) => {
     const because = `disk ${id}, which ${node.name} has as ${entry}, is not in machine ${machine.id} any more`
-    report(warning('DISK_MISSING', rangeOfField(node.site, ['hardware']), `Disk ${because.slice('disk '.length)}.`, { detail: `Its disks: ${listDisks(machine.facts.disks)}.`, fix: `Put it back, or take ${JSON.stringify(`${node.name}/${entry}`)} out of \`disks\` in site.lock.json, so that another one is chosen.` }))
+    report(warning('DISK_MISSING', rangeOfField(node.site, ['hardware']), `Disk ${because.slice('disk '.length)}.`, { detail: `Its disks: ${listDisks(machine.facts.disks)}.`, fix: `Put it back; or \`crowbar lock --rebind ${node.name}:disks\` chooses another one in its place.` }))
     return { what: 'disk', for: `node/${node.name}`, because }
   })
 }

@@ -15,6 +15,7 @@ import type { Condition } from './condition.ts'
 import { machineValue } from './machines.ts'
 import { oncePerPlace } from './once-per-place.ts'
 import { MachineIndex } from './pin-index.ts'
+import type { Rebind } from './rebind.ts'
 import { describeSelector, isBounded, isPinned, matchesPin, PIN_FIELDS } from './selector.ts'
 
 export interface Claims {
@@ -23,13 +24,20 @@ export interface Claims {
   readonly missing: readonly Missing[]
 }
 
+export interface ClaimQuestion {
+  readonly resolved: ResolvedSite
+  readonly machines: ReadonlyMap<string, BoundMachine>
+  readonly rebind: Rebind
+}
+
 /**
  * Decides which machine each node has.
  *
  * Pins first, then what the lock keeps, then nodes by name, each the free machine with the lowest id that matches. What
- * the lock keeps is let go only when its machine is retired, or when a pin names another machine that has been seen.
+ * the lock keeps is let go only when its machine is retired, when a pin names another machine that has been seen, or when
+ * the node is to be rebound and could not claim that machine today.
  */
-export function claimMachines(resolved: ResolvedSite, machines: ReadonlyMap<string, BoundMachine>, report: Report): Claims {
+export function claimMachines({ resolved, machines, rebind }: ClaimQuestion, report: Report): Claims {
   const nodes = [...resolved.site.nodes.values()].filter((node) => node.value.admin !== true)
   checkSelectors(nodes, report)
   const matcher = selectorMatcher(report)
@@ -56,9 +64,11 @@ export function claimMachines(resolved: ResolvedSite, machines: ReadonlyMap<stri
     if (id === undefined || claims.has(node.name)) continue
     const machine = machines.get(id)
     if (machine?.state === 'retired') continue
+    const fits = machine !== undefined && matcher(node, machine)
+    if (!fits && rebind.machine.has(node.name)) continue
     claim(node, id)
-    if (machine !== undefined && !matcher(node, machine)) {
-      report(warning('CLAIM_STALE', rangeOfField(node, ['machine']), `${node.name} keeps machine ${id}, although it is not ${describeSelector(node.value.machine)}.`, { fix: `If that is not meant, take the line ${node.name} out of \`claims\` in site.lock.json.` }))
+    if (machine !== undefined && !fits) {
+      report(warning('CLAIM_STALE', rangeOfField(node, ['machine']), `${node.name} keeps machine ${id}, although it is not ${describeSelector(node.value.machine)}.`, { fix: `\`crowbar lock --rebind ${node.name}:machine\` lets it go, if that is meant.` }))
     }
   }
   claimFree({ nodes: nodes.filter((node) => !claims.has(node.name) && !isPinned(node.value.machine) && isBounded(node.value.machine)), machines, taken, matcher, claim, report })

@@ -45,7 +45,7 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
     for (const field of ['os', 'hardware'] as const) {
       const chosen = machine?.outcome[field]
       if (kept?.[field] === undefined || chosen === null || chosen === undefined || site.value[field] !== undefined || kept[field] === chosen.value) continue
-      report(warning('RULE_STALE', rangeOf(chosen.rule.source, ['set', field]), `${site.name} keeps ${kept[field]}, which a rule chose for it before, and not ${chosen.value}.`, { fix: `Write \`${field}\` into the node, or take it out of its line in site.lock.json.` }))
+      report(warning('RULE_STALE', rangeOf(chosen.rule.source, ['set', field]), `${site.name} keeps ${kept[field]}, which a rule chose for it before, and not ${chosen.value}.`, { fix: `\`crowbar lock --rebind ${site.name}:${field}\` takes what the rules say now, which installs the node anew; or write \`${field}\` into the node.` }))
     }
     if (!node.admin && machine !== null && node.os === null) {
       report(error('OS_UNDECIDED', site.at, `Nothing says which operating system ${site.name} gets.`, { fix: 'Add `os` to the node, or a rule that sets it.' }))

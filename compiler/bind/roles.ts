@@ -14,8 +14,10 @@ import type { ResolvedDeployment, ResolvedRole, ResolvedSite, RoleBinding } from
 import { expandNames } from '../validate/expand-names.ts'
 import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
+import type { Verdict } from './condition.ts'
 import { memberOf } from './find-role.ts'
 import { nodeValue } from './nodes.ts'
+import type { Rebind } from './rebind.ts'
 
 type LockBinding = Lock['bindings'][string]
 
@@ -28,6 +30,7 @@ export interface BoundRoles {
 interface Context {
   readonly resolved: ResolvedSite
   readonly nodes: ReadonlyMap<string, BoundNode>
+  readonly rebind: Rebind
   readonly report: Report
 }
 
@@ -35,8 +38,8 @@ interface Context {
 type Asked = Map<string, Range>
 
 /** Binds the roles of every deployment to nodes. Indexes and founders are kept by the lock. */
-export function bindRoles(resolved: ResolvedSite, nodes: ReadonlyMap<string, BoundNode>, report: Report): BoundRoles {
-  const context = { resolved, nodes, report }
+export function bindRoles({ resolved, nodes, rebind }: Omit<Context, 'report'>, report: Report): BoundRoles {
+  const context = { resolved, nodes, rebind, report }
   const roles = new Map<string, BoundRole>()
   const owners = new Map<string, string>()
   const lock: Record<string, LockBinding> = {}
@@ -68,7 +71,8 @@ interface Question {
   readonly binding: RoleBinding
 }
 
-function askedMembers({ deployment, role, binding }: Question, { resolved, nodes, report }: Context): Asked {
+function askedMembers({ deployment, role, binding }: Question, context: Context): Asked {
+  const { nodes, report } = context
   const { source } = deployment.document
   const at = ['roles', role.name] as const
   const asked: Asked = new Map()
@@ -89,7 +93,7 @@ function askedMembers({ deployment, role, binding }: Question, { resolved, nodes
     const near = strangers.length === 1 ? suggest(first, nodes.keys()) : undefined
     report(error('REFERENCE_UNKNOWN', range, strangers.length === 1 ? `There is no node ${first}.` : `There are no nodes ${foldNames(strangers)}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
   }
-  if (binding.where !== undefined) askWhere({ deployment, role, binding }, asked, { resolved, nodes, report })
+  if (binding.where !== undefined) askWhere({ deployment, role, binding }, asked, context)
   if (binding.nodes === undefined && binding.where === undefined) {
     if (hasFlag(role, 'bootstrap')) for (const node of nodes.values()) if (node.admin) asked.set(node.name, rangeOf(source, at, 'key'))
     if (asked.size === 0 && !hasFlag(role, 'implicit')) report(error('ROLE_COUNT', rangeOf(source, at, 'key'), `${role.name} is bound to no node.`, { fix: 'Add `nodes` or `where`.' }))
@@ -98,23 +102,27 @@ function askedMembers({ deployment, role, binding }: Question, { resolved, nodes
 }
 
 /** Nodes join when they match, and leave only when they are gone or by hand. Admin nodes are bound by name only. */
-function askWhere({ deployment, role, binding }: Question, asked: Asked, { resolved, nodes, report }: Context): void {
+function askWhere({ deployment, role, binding }: Question, asked: Asked, { resolved, nodes, rebind, report }: Context): void {
   const { source } = deployment.document
   const pointer = ['roles', role.name, 'where'] as const
   const where = compileCondition({ text: binding.where as string, document: source, pointer, environment: NODE_ENVIRONMENT }, report)
-  const kept = own(resolved.site.lock?.value.bindings, `${deployment.name}/${role.name}`)?.members ?? {}
+  const key = `${deployment.name}/${role.name}`
+  const kept = own(resolved.site.lock?.value.bindings, key)?.members ?? {}
   const max = Math.min(binding.count?.max ?? Infinity, role.declaration.count?.max ?? Infinity)
   const range = rangeOf(source, pointer)
-  const matches = (node: BoundNode): boolean => where(conditionBindings(node), `node ${node.name}`) === true
+  const verdict = (node: BoundNode): Verdict => where(conditionBindings(node), `node ${node.name}`)
   for (const name of Object.keys(kept).toSorted((a, b) => (kept[a] as number) - (kept[b] as number))) {
     const node = nodes.get(name)
     if (node === undefined || asked.has(name)) continue
+    // Where its facts are not known nobody knows that it does not match.
+    const stale = verdict(node) === false
+    if ((stale && (rebind.roles.has(key) || rebind.nodes.has(name))) || (asked.size >= max && rebind.roles.has(key))) continue
     asked.set(name, range)
-    if (!matches(node)) report(warning('BINDING_STALE', range, `${name} stays bound to ${deployment.name}/${role.name}, although it no longer matches.`, { fix: `If that is not meant, take ${name} out of the \`members\` of ${deployment.name}/${role.name} in site.lock.json.` }))
+    if (stale) report(warning('BINDING_STALE', range, `${name} stays bound to ${key}, although it no longer matches.`, { fix: `\`crowbar lock --rebind ${key}\` lets it leave, if that is meant.` }))
   }
   for (const node of nodes.values()) {
     if (asked.size >= max) break
-    if (!node.admin && !asked.has(node.name) && matches(node)) asked.set(node.name, range)
+    if (!node.admin && !asked.has(node.name) && verdict(node) === true) asked.set(node.name, range)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { SiteArguments } from './compile-site.ts'
 import type { DiffArguments } from './diff.ts'
+import type { LockArguments } from './lock.ts'
 
 /**
  * Adds the compiler's commands to the program. Each loads its own code only when it is called. Every action resolves to
@@ -71,8 +72,13 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .option(...site)
     .option('--check', 'write nothing; exit 4 when the lock would change')
     .option('--update-barclamps', 'take the commits that the refs of barclamps from git are now')
-    .addHelpText('after', '\nExample:\n  crowbar lock && git commit -m "lock" site.lock.json')
-    .action(async (options: { site: string; check?: true; updateBarclamps?: true }) => finish(await (await import('./lock.ts')).lockCommand(options)))
+    .option('--dry-run', 'write nothing; print what would change')
+    .option('--rebind [what...]', 'decide anew: DEPLOYMENT/ROLE, NODE, or NODE:os, NODE:hardware, NODE:machine, NODE:disks; without names: list what no longer fits')
+    .option('--merge <files...>', "merge as git's driver: BASE OURS THEIRS [PATH]; the result is written over OURS")
+    .option('--format <format>', 'of what changes: text or json', 'text')
+    .addHelpText('after', LOCK_HELP)
+    .action(async (options: LockArguments & { merge?: readonly string[] }) =>
+      finish(options.merge === undefined ? await (await import('./lock.ts')).lockCommand(options) : (await import('./lock-merge.ts')).lockMergeCommand(options.merge)))
 
   program
     .command('compile')
@@ -91,3 +97,15 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .addHelpText('after', '\nExample:\n  crowbar schema > .vscode/crowbar.schema.json')
     .action(async (kind: string | undefined) => finish((await import('./schema.ts')).schemaCommand(kind)))
 }
+
+const LOCK_HELP = `
+Example:
+  crowbar lock && git commit -m "lock" site.lock.json
+  crowbar lock --rebind                          what no longer fits, and how it is named
+  crowbar lock --rebind openstack/nova-compute   those that no longer match leave the role
+  git config merge.crowbar-lock.driver 'crowbar lock --merge %O %A %B %P'
+                                                 once in a clone; .gitattributes says
+                                                 site.lock.json merge=crowbar-lock
+
+Exit codes: 0 done; 1 the site is at fault, or a person has to decide a merge;
+3 the node is protected; 4 the lock would change (--check).`

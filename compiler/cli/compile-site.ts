@@ -1,5 +1,6 @@
 import manifest from '../../package.json' with { type: 'json' }
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
+import type { Rebind } from '../bind/rebind.ts'
 import { compile } from '../compile.ts'
 import type { Compiled } from '../compile.ts'
 import { hasErrors } from '../diagnostics/diagnostic.ts'
@@ -35,13 +36,13 @@ export interface CompiledSite {
  *
  * @returns `tree` with the files of barclamps from git besides its own, by the paths that diagnostics have.
  */
-export async function compileSite(options: SiteArguments, pinning: Pinning = { ask: 'pinned' }): Promise<CompiledSite> {
+export async function compileSite(options: SiteArguments & { readonly rebind?: Rebind | undefined }, pinning: Pinning = { ask: 'pinned' }): Promise<CompiledSite> {
   const { found, report } = collector()
   const site = await readSite(options, report)
   if (site === undefined) return { tree: site, compiled: undefined, diagnostics: settle(found) }
   const { trees, tree } = remembering(gitTrees(pinning), site)
   try {
-    const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version })
+    const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version, rebind: options.rebind })
     const diagnostics = settle([...found, ...compiled.diagnostics])
     return { tree: tree(), compiled: compiled.plan === null || hasErrors(diagnostics) ? undefined : compiled, diagnostics }
   } catch (cause) {

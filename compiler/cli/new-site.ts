@@ -15,6 +15,7 @@ export function newSite(name: string): ReadonlyMap<string, NewFile> {
     ['barclamps/welcome/remove.sh', { text: REMOVE, executable: true }],
     ['README.md', file(readme(name))],
     ['.gitignore', file('/rehearsals/\n')],
+    ['.gitattributes', file('# Entry by entry, once git knows how: see README.md.\nsite.lock.json merge=crowbar-lock\n')],
     ['.github/workflows/crowbar.yaml', file(WORKFLOW)],
   ])
 }
@@ -108,6 +109,10 @@ A site repository for Crowbar: what is in here becomes a running cluster.
     crowbar explain node1     where every value comes from
     crowbar rehearse          try it on virtual machines
     crowbar schema            a JSON Schema for editors
+
+Once in every clone, so that git merges site.lock.json entry by entry:
+
+    git config merge.crowbar-lock.driver 'crowbar lock --merge %O %A %B %P'
 `
 
 const WORKFLOW = `# Reports what a pull request would change on the real cluster, as of the last run.

@@ -36,7 +36,7 @@ export function parseFile(tree: Tree, path: string, report: Report): readonly So
     const quick = parseInventory(source)
     if (quick !== undefined) return [quick]
   }
-  const documents = parseYaml(source, report)
+  const documents = parseYaml(source, path === LOCK_PATH ? (found) => report(asLockConflict(found)) : report)
   if (path === LOCK_PATH && documents !== undefined && documents.length !== 1) {
     const range = documents[1] === undefined ? rangeBetween(source, 0, 0) : rangeOf(documents[1], [])
     const summary = documents.length === 0 ? 'The lock is empty.' : 'The lock is more than one document.'
@@ -45,6 +45,11 @@ export function parseFile(tree: Tree, path: string, report: Report): readonly So
     return []
   }
   return documents ?? []
+}
+
+/** Two clean merges can write one entry twice. */
+function asLockConflict(found: Diagnostic): Diagnostic {
+  return found.code === 'DUPLICATE_KEY' ? { ...found, code: 'LOCK_CONFLICT', fix: 'Take away the line that is wrong.' } : found
 }
 
 /** The text of a file of documents or of a table; undefined, with a report, when it is too large or no UTF-8. */
