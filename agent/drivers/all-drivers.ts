@@ -17,16 +17,13 @@ export interface DriverOptions {
   readonly enrolment: (node: { readonly node: string; readonly machine: string; readonly incarnation: string }) => InstallTask['enrolment']
 }
 
-/** Jigs that this version's node agent brings. */
-const JIGS: ReadonlySet<string> = new Set(['script', 'noop', 'test'])
-
 /** One driver for each kind of step that this agent carries out; a plan with another kind is refused before it starts. */
 export function allDrivers({ sessions, stager, key, enrolment }: DriverOptions): readonly Driver[] {
   return [
     discoverDriver(),
     stageDriver(stager),
     installDriver({ sessions, stager, stamp: value => key.stamp(value), enrolment }),
-    roleDriver({ sessions, stager, jigs: JIGS, reference: value => key.reference(value) }),
+    roleDriver({ sessions, stager, reference: value => key.reference(value) }),
     barrierDriver(),
     releaseDriver(),
   ]

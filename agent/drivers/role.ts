@@ -6,6 +6,7 @@ import { resolveDocument } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 import type { StepDocument } from '../../schemas/step-values.ts'
+import { chooseJig } from '../jigs/choose-jig.ts'
 import { awaitAttempt } from './await-attempt.ts'
 import type { AttemptEnd } from './await-attempt.ts'
 import { collectProvides } from './collect-provides.ts'
@@ -20,8 +21,6 @@ import type { Stager } from './stage.ts'
 export interface RoleDriverOptions {
   readonly sessions: NodeSessions
   readonly stager: Stager
-  /** Jigs that node agents of this version have. */
-  readonly jigs: ReadonlySet<string>
   /** A keyed digest that stands for a sensitive value: `AgentKey.reference`. */
   readonly reference: (value: Json) => string
 }
@@ -31,12 +30,12 @@ const LOOK = 60_000
 
 /** Runs an entry of a barclamp on its node, with the step's document. */
 export function roleDriver(options: RoleDriverOptions): Driver {
-  const { sessions, jigs } = options
+  const { sessions } = options
   return {
     kind: 'role',
     refuse(step) {
       if (step.runsOn !== 'node' || step.node === null) return 'this agent runs roles on nodes only'
-      if (step.jig === null || !jigs.has(step.jig)) return `this agent has no jig ${step.jig}`
+      if (step.jig === null || chooseJig(step.jig) === undefined) return `this agent has no jig ${step.jig}`
       return step.entry === null && step.jig !== 'noop' ? 'its role names no file to run' : undefined
     },
     run: (step, context) => run(step, context, options),

@@ -33,10 +33,13 @@ export interface JigExport {
   readonly path: readonly string[]
 }
 
-/** How the command ended. `files` is what it left in `results`: relative path → bytes. */
+/** How the command ended. */
 export interface JigEnd {
   readonly exitCode: number
+  /** What it left in `results`: relative path → bytes. */
   readonly files: ReadonlyMap<string, Uint8Array>
+  /** What it wrote, standard output before standard error; of each at most the last 4 MiB. */
+  readonly said: string
 }
 
 /** What a run means. Values are as the tool gave them: a string stays a string. */
@@ -48,11 +51,16 @@ export type JigOutcome =
     }
   | { readonly kind: 'failed'; readonly code: 'JIG_EXIT' | 'JIG_RESULT'; readonly message: string }
 
-/** An adapter to one configuration tool. Pure: it says what to write and run, and reads what came of it. */
+/**
+ * An adapter to one configuration tool. Pure: it says what to write and run, and reads what came of it. The packages that
+ * a tool comes in are in schemas/jig-packages.ts, since a plan names them.
+ */
 export interface Jig {
   readonly name: JigName
-  /** Distribution packages that the tool itself needs, by os family. */
-  readonly packages: Readonly<Record<string, readonly string[]>>
+  /** @throws {JigValueError} */
   export(input: JigInput): JigExport
   import(end: JigEnd, input: JigInput): JigOutcome
 }
+
+/** A value of the document that the tool cannot be given as it is. */
+export class JigValueError extends Error {}

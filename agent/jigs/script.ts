@@ -1,6 +1,7 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Jig, JigEnd, JigOutcome } from './jig.ts'
+import { readValues, ResultError } from './read-values.ts'
 import { shellAttributes } from './shell-attributes.ts'
 import { CROWBAR_GET, CROWBAR_PROVIDE, CROWBAR_UNCHANGED } from './shell-commands.ts'
 import { valueFiles } from './value-files.ts'
@@ -20,7 +21,6 @@ const INTERPRETERS: Readonly<Record<string, string>> = { sh: 'sh', bash: 'bash',
  */
 export const scriptJig: Jig = {
   name: 'script',
-  packages: {},
   export({ document, entry, entryText, content, work, results }) {
     const crowbar = document['crowbar'] as { readonly step?: Json } | undefined
     const program = `${content}/${entry}`
@@ -65,39 +65,5 @@ function readOutcome({ exitCode, files }: JigEnd, entry: string): JigOutcome {
   } catch (error) {
     if (!(error instanceof ResultError)) throw error
     return { kind: 'failed', code: 'JIG_RESULT', message: `${entry}: ${error.message}` }
-  }
-}
-
-/** What a script left that cannot be read; becomes a failed outcome right here. */
-class ResultError extends Error {}
-
-function readValues(files: ReadonlyMap<string, Uint8Array>, folder: string): Record<string, Json> {
-  const values: Record<string, Json> = {}
-  for (const [path, bytes] of files) {
-    if (!path.startsWith(`${folder}/`)) continue
-    const file = path.slice(folder.length + 1)
-    const match = /^([A-Za-z_][A-Za-z0-9_]*)(\.json)?$/.exec(file)
-    const name = match?.[1]
-    if (name === undefined) throw new ResultError(`${folder}/${file} is not a name; use letters, digits and _`)
-    if (Object.hasOwn(values, name)) throw new ResultError(`${folder}/${name} is there both as a string and as JSON`)
-    const text = decode(bytes, path)
-    values[name] = match?.[2] === undefined ? text : parse(text, path)
-  }
-  return values
-}
-
-function decode(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    throw new ResultError(`${path} is not UTF-8`)
-  }
-}
-
-function parse(text: string, path: string): Json {
-  try {
-    return JSON.parse(text) as Json
-  } catch (error) {
-    throw new ResultError(`${path} is not JSON: ${(error as Error).message}`)
   }
 }

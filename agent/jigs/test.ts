@@ -9,7 +9,6 @@ import type { Jig, JigOutcome } from './jig.ts'
  */
 export const testJig: Jig = {
   name: 'test',
-  packages: {},
   export: () => ({ files: [], command: null, environment: {}, path: [] }),
   import: (_end, input) => read(input.entry, input.entryText),
 }

@@ -11,8 +11,12 @@ export type NodeErrorCode =
   | 'CONTENT_MISMATCH'
   | 'FETCH_FAILED'
   | 'JIG_UNKNOWN'
+  /** The jig's tool is not on the node. */
+  | 'JIG_MISSING'
   /** The tool ended with another exit code than 0. */
   | 'JIG_EXIT'
+  /** A value cannot be given to the tool as it is. */
+  | 'JIG_VALUE'
   /** What the tool left cannot be read. */
   | 'JIG_RESULT'
   | 'CONTENT_INVALID'

@@ -5,21 +5,16 @@ import { hasFlag } from '../resolve/resolved-site.ts'
 import type { BoundNode, BoundRole } from './bound-site.ts'
 import { oncePerPlace } from './once-per-place.ts'
 
-/** Jigs that the agent has. */
-const JIGS: ReadonlySet<string> = new Set(['script', 'noop', 'test'])
 const UNUSED = ['check', 'drain', 'resume', 'upgrade'] as const
 
 /** Says of bound roles what this version could not carry out, before a run finds it half-way. */
 export function checkSupported(roles: ReadonlyMap<string, BoundRole>, nodes: ReadonlyMap<string, BoundNode>, sink: Report): void {
   const report = oncePerPlace(sink)
   for (const { role, members } of roles.values()) {
-    const [first] = members
-    if (first === undefined) continue
+    if (members.length === 0) continue
     const { declaration, barclamp: { document: { source } } } = role
-    const related = [{ message: `${role.name} is bound here`, range: first.at }]
-    const { jig, retries } = declaration
-    if (jig !== undefined && !JIGS.has(jig)) report(error('UNSUPPORTED', rangeOf(source, ['roles', role.name, 'jig']), `The jig ${jig} is not supported yet, so ${role.name} could not run.`, { related, fix: 'Take `jig: script` and a file that calls the tool, or bind the role nowhere.' }))
-    if (hasFlag(role, 'destructive') && retries !== undefined && retries.max > 0) report(error('UNSUPPORTED', rangeOf(source, ['roles', role.name, 'retries']), `${role.name} is destructive, and what destroys is never repeated unasked.`, { related, fix: 'Take `retries` away.' }))
+    const { retries } = declaration
+    if (hasFlag(role, 'destructive') && retries !== undefined && retries.max > 0) report(error('UNSUPPORTED', rangeOf(source, ['roles', role.name, 'retries']), `${role.name} is destructive, and what destroys is never repeated unasked.`, { fix: 'Take `retries` away.' }))
     const unused = UNUSED.filter((field) => declaration[field] !== undefined)
     if (unused[0] !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['roles', role.name, unused[0]], 'key'), `${unused.map((field) => `\`${field}\``).join(', ')} of ${role.name} ${unused.length === 1 ? 'is' : 'are'} not supported yet: nothing runs ${unused.length === 1 ? 'it' : 'them'}.`))
     for (const { node, at } of members) {

@@ -1,4 +1,5 @@
 import type { OsDocument } from '../../schemas/documents/rule.ts'
+import { jigPackages } from '../../schemas/jig-packages.ts'
 import { own } from '../../schemas/own.ts'
 import type { BoundNode } from '../bind/bound-site.ts'
 import type { ResolvedRole } from '../resolve/resolved-site.ts'
@@ -13,12 +14,14 @@ export function packagesOf(os: OsDocument): string {
   return `packages-${os.name}`
 }
 
-/** The distribution packages that a role brings to a node; the os's name wins over its family. */
+/** The distribution packages that a role brings to a node, its tool's among them; the os's name wins over its family. */
 export function packagesOfRole(role: ResolvedRole, node: BoundNode): readonly string[] {
   const os = node.os?.value
   if (os === undefined) return []
-  const { packages } = role.declaration
-  return own(packages, os.name) ?? own(packages, os.family) ?? []
+  const { packages, jig } = role.declaration
+  const brought = own(packages, os.name) ?? own(packages, os.family) ?? []
+  const tool = jig === undefined ? [] : jigPackages(jig, os)
+  return tool.length === 0 ? brought : [...new Set([...tool, ...brought])]
 }
 
 /** Whether a node is to be written onto disks, and not adopted as it is. */

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path'
 import type { RoleTask } from '../../../schemas/protocol.ts'
 import type { Json } from '../../../schemas/shape.ts'
 import { chooseJig } from '../../jigs/choose-jig.ts'
-import type { JigInput, JigOutcome } from '../../jigs/jig.ts'
+import { JigValueError } from '../../jigs/jig.ts'
+import type { Jig, JigExport, JigInput, JigOutcome } from '../../jigs/jig.ts'
 import type { TaskContext, TaskEnd } from '../executor.ts'
 import { NodeError } from '../node-error.ts'
 import { removeTree } from '../remove-tree.ts'
@@ -15,6 +16,8 @@ import { redactor, sensitiveTexts, textsOf } from './redact.ts'
 
 /** Bytes that a run may leave as results. */
 const RESULT_BYTES = 1024 * 1024
+
+const NOTHING_RUN = { exitCode: 0, stdout: '', stderr: '' }
 
 /** Where role tasks work. */
 export interface RoleFolders {
@@ -41,19 +44,21 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
   const quiet: TaskContext = { ...context, output: (stream, line) => context.output(stream, redact(line)) }
   try {
     const input = await prepare(task, { work, folders, context: quiet })
-    await installPackages([...(jig.packages['debian'] ?? []), ...task.packages], { repository: task.repository, work, context: quiet })
-    const { files, command, environment, path } = jig.export(input)
+    await installPackages(task.packages, { repository: task.repository, work, context: quiet })
+    const { files, command, environment, path } = exported(jig, input)
     for (const file of files) {
       const target = join(work, file.path)
       await mkdir(dirname(target), { recursive: true, mode: 0o700 })
       await writeFile(target, file.text, { mode: file.mode })
     }
     const base = programEnvironment()
-    const exitCode = command === null ? 0 : (await runProgram(command, {
+    const { exitCode, stdout, stderr } = command === null ? NOTHING_RUN : await runProgram(command, {
       signal: context.signal, cwd: input.content, clean: (text) => redact(text), onLine: (stream, line) => quiet.output(stream, line), onStart: (mark) => quiet.started(mark),
       environment: { ...base, ...environment, PATH: [...path, base['PATH'] ?? ''].join(':') },
-    })).exitCode
-    const outcome = jig.import({ exitCode, files: await readResults(input.results) }, input)
+    }).catch((error: unknown) => {
+      throw withoutTool(error, task)
+    })
+    const outcome = jig.import({ exitCode, files: await readResults(input.results), said: `${stdout}\n${stderr}` }, input)
     if (outcome.kind !== 'failed') redact = withProvided(redact, outcome, task)
     return checked(outcome, task, redact)
   } finally {
@@ -77,6 +82,20 @@ async function prepare(
   const entryText = await readFile(entry, 'utf8')
   if (entryText.startsWith('#!')) await chmod(entry, 0o700)
   return { document: task.document, entry: task.entry, entryText, content, work, results }
+}
+
+function exported(jig: Jig, input: JigInput): JigExport {
+  try {
+    return jig.export(input)
+  } catch (error) {
+    throw error instanceof JigValueError ? new NodeError('JIG_VALUE', `${input.entry}: ${error.message}`) : error
+  }
+}
+
+/** A tool that is not on the node is named as what it is. */
+function withoutTool(error: unknown, task: RoleTask): unknown {
+  if (!(error instanceof NodeError) || error.code !== 'PROGRAM_MISSING') return error
+  return new NodeError('JIG_MISSING', `${error.message}. ${task.entry} runs by the jig ${task.jig}; bring its tool with \`packages\` of the role, or with an earlier role`, { cause: error })
 }
 
 async function readResults(folder: string): Promise<Map<string, Uint8Array>> {

@@ -72,7 +72,7 @@ export async function openLife(folder: string, rack: FakeRack, options: LifeOpti
     stageDriver(stager),
     barrierDriver(),
     installDriver({ sessions, stager, stamp: (value) => inner.key.stamp(value), enrolment: (node) => ({ url: 'wss://192.0.2.1', ca: 'ca', token: 't', node: node.node, incarnation: node.incarnation }) }),
-    roleDriver({ sessions, stager, jigs: new Set(['script']), reference: (value) => inner.key.reference(value) }),
+    roleDriver({ sessions, stager, reference: (value) => inner.key.reference(value) }),
   ]
   const engine = openEngine({
     store,

@@ -33,7 +33,7 @@ function runScript(text: string, document: { readonly [key: string]: Json } = {}
   const { status, stdout } = spawnSync(program, args, { cwd: content, encoding: 'utf8', env: { ...environment, PATH: [...path, '/usr/bin', '/bin'].join(':') } })
   const left = new Map(readdirSync(results, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
     .map((one) => [join(one.parentPath, one.name).slice(results.length + 1), readFileSync(join(one.parentPath, one.name))]))
-  return { outcome: scriptJig.import({ exitCode: status ?? -1, files: left }, input), stdout }
+  return { outcome: scriptJig.import({ exitCode: status ?? -1, files: left, said: stdout }, input), stdout }
 }
 
 const DOCUMENT = {
@@ -120,10 +120,10 @@ test('a script without a first line for the kernel runs by its ending', () => {
 test('the test jig says what its entry says', () => {
   const jig = chooseJig('test')
   const input = { document: {}, entry: 'e.json', content: '', work: '', results: '' }
-  const end = { exitCode: 0, files: new Map<string, Uint8Array>() }
+  const end = { exitCode: 0, files: new Map<string, Uint8Array>(), said: '' }
   expect(jig?.import(end, { ...input, entryText: '{"provides":{"a":1}}' })).toEqual({ kind: 'succeeded', provides: { a: 1 }, facts: {} })
   expect(jig?.import(end, { ...input, entryText: '{"outcome":"failed","message":"no"}' })).toEqual({ kind: 'failed', code: 'JIG_EXIT', message: 'no' })
   expect(jig?.import(end, { ...input, entryText: '[]' })).toMatchObject({ kind: 'failed', code: 'JIG_RESULT' })
   expect(chooseJig('noop')?.import(end, { ...input, entryText: '' })).toEqual({ kind: 'unchanged', provides: {}, facts: {} })
-  expect(chooseJig('ansible')).toBeUndefined()
+  expect(chooseJig('constructor')).toBeUndefined()
 })

@@ -11,9 +11,6 @@ const site = (role: string, on = 'a'): Texts => ({
 })
 
 test.each<[string, Texts, readonly string[]]>([
-  ['a jig that is not there', site('jig: ansible, run: run.sh'), ['UNSUPPORTED barclamps/b/barclamp.yaml:5:13']],
-  ['one that is', site('jig: script, run: run.sh'), []],
-  ['one of a role that is bound nowhere', { ...site('jig: ansible, run: run.sh'), 'd.yaml': '' }, []],
   ['an admin node', site('jig: noop', 'adm'), ['UNSUPPORTED d.yaml:3:23']],
   ['an admin node by a flag', { ...site('jig: noop, flags: [bootstrap]'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: {} }\n' }, ['UNSUPPORTED d.yaml:3:10']],
   ['retries of what destroys', site('flags: [destructive], retries: { max: 1 }'), ['UNSUPPORTED barclamps/b/barclamp.yaml:5:39']],

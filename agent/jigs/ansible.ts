@@ -1,0 +1,104 @@
+import type { Json } from '../../schemas/shape.ts'
+import { ANSIBLE_CALLBACK } from './ansible-callback.ts'
+import { ansibleYaml } from './ansible-yaml.ts'
+import { crowbarPart } from './crowbar-part.ts'
+import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
+import { readJson, readText, readValues, ResultError } from './read-values.ts'
+import { topNames } from './top-names.ts'
+
+/**
+ * Runs a playbook on the node itself, with `ansible-playbook` and a local connection.
+ *
+ * The step's document is there as variables of all hosts: `<barclamp>.<attribute>` (with `_` for `-` in the barclamp's
+ * name), `wants.<want>`, `crowbar.…`. The inventory has the node alone, in groups named by its role, its deployment and its
+ * tags (with `_` for what a group may not have), so that `hosts: all`, `hosts: localhost` and `hosts: <role>` all do.
+ * `roles/`, `library/`, `collections/` and so on of the barclamp are found. Values to provide: `set_stats`, or files in the
+ * folder `CROWBAR_PROVIDES`. No task that changed something means `unchanged`.
+ */
+export const ansibleJig: Jig = {
+  name: 'ansible',
+  export({ document, entry, content, work, results }) {
+    const { node } = crowbarPart(document)
+    return {
+      files: [
+        { path: 'inventory/hosts.yml', mode: 0o600, text: inventory(document) },
+        { path: 'inventory/group_vars/all.yml', mode: 0o600, text: Object.entries(topNames(document)).map(([key, value]) => `${key}: ${ansibleYaml(value)}\n`).join('') },
+        { path: 'ansible.cfg', mode: 0o600, text: '' },
+        { path: 'callback/crowbar_result.py', mode: 0o600, text: ANSIBLE_CALLBACK },
+      ],
+      command: ['ansible-playbook', '--inventory', `${work}/inventory/hosts.yml`, '--limit', `${node},localhost`, `${content}/${entry}`],
+      environment: {
+        ANSIBLE_CONFIG: `${work}/ansible.cfg`,
+        ANSIBLE_HOME: `${work}/ansible`,
+        ANSIBLE_LOCAL_TEMP: `${work}/ansible/tmp`,
+        ANSIBLE_REMOTE_TEMP: `${work}/ansible/remote`,
+        ANSIBLE_NOCOLOR: '1',
+        ANSIBLE_DEPRECATION_WARNINGS: '0',
+        ANSIBLE_RETRY_FILES_ENABLED: '0',
+        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
+        ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
+        ANSIBLE_CALLBACK_PLUGINS: `${work}/callback`,
+        ANSIBLE_CALLBACKS_ENABLED: 'crowbar_result',
+        ANSIBLE_CALLBACK_WHITELIST: 'crowbar_result',
+        ...Object.fromEntries(Object.entries(PLACES).map(([name, folder]) => [name, `${content}/${folder}`])),
+        CROWBAR_RESULTS: results,
+        CROWBAR_PROVIDES: `${results}/provides`,
+        CROWBAR_FACTS: `${results}/facts`,
+        CROWBAR_CONTENT: content,
+      },
+      path: [],
+    }
+  },
+  import(end, input) {
+    try {
+      return readOutcome(end, input)
+    } catch (error) {
+      if (!(error instanceof ResultError)) throw error
+      return { kind: 'failed', code: 'JIG_RESULT', message: `${input.entry}: ${error.message}` }
+    }
+  },
+}
+
+const PLACES: Readonly<Record<string, string>> = {
+  ANSIBLE_ROLES_PATH: 'roles',
+  ANSIBLE_COLLECTIONS_PATH: 'collections',
+  ANSIBLE_LIBRARY: 'library',
+  ANSIBLE_FILTER_PLUGINS: 'filter_plugins',
+  ANSIBLE_LOOKUP_PLUGINS: 'lookup_plugins',
+}
+
+function inventory(document: JigInput['document']): string {
+  const { node, role, deployment, tags } = crowbarPart(document)
+  const host = { [node]: { ansible_connection: 'local' } }
+  const groups = new Set([role, deployment, ...tags].map((name) => name.replaceAll(/[^A-Za-z0-9_]/g, '_')).filter((name) => /^[A-Za-z_]/.test(name) && name !== 'all' && name !== 'ungrouped'))
+  return `${JSON.stringify({ all: { hosts: host, children: Object.fromEntries([...groups].toSorted().map((name) => [name, { hosts: { [node]: {} } }])) } })}\n`
+}
+
+interface Told {
+  readonly changed: number
+  readonly provides: Readonly<Record<string, Json>>
+  readonly failures: readonly { readonly task: string; readonly path: string; readonly message: string }[]
+}
+
+function readOutcome({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigOutcome {
+  const bytes = files.get('ansible.json')
+  const told = bytes === undefined ? undefined : readJson(readText(bytes, 'ansible.json'), 'ansible.json') as unknown as Told
+  if (exitCode !== 0) {
+    const [failure] = told?.failures ?? []
+    const what = failure === undefined ? errorText(said) : `task '${failure.task}' (${failure.path}): ${failure.message}`
+    return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${what}`.replaceAll(`${content}/`, '') }
+  }
+  if (told === undefined) throw new ResultError('the playbook ended without a result; was its callback taken away?')
+  const written = readValues(files, 'provides')
+  const twice = Object.keys(told.provides).find((name) => Object.hasOwn(written, name))
+  if (twice !== undefined) throw new ResultError(`${twice} is provided both by set_stats and by a file`)
+  return { kind: told.changed === 0 ? 'unchanged' : 'succeeded', provides: { ...told.provides, ...written }, facts: readValues(files, 'facts') }
+}
+
+/** What Ansible says of a playbook that it cannot read, with its own file, line and column. */
+function errorText(said: string): string {
+  const lines = said.slice(Math.max(0, said.indexOf('ERROR'))).split('\n').map((line) => line.trim()).filter((line) => line !== '')
+  const place = /'([^'\n]+)': line ([0-9]+), column ([0-9]+)/.exec(said)
+  const text = lines.filter((line) => !line.includes('these are the errors we got') && !line.startsWith('JSON:') && !line.startsWith('The error appears')).slice(0, 2).join(' ')
+  return `${place === null ? '' : `${place[1]}:${place[2]}:${place[3]}: `}${text.replace(/^ERROR!? ?:?/, '').trim()}`
+}
