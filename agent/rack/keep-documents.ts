@@ -30,7 +30,7 @@ export async function keepDocuments(client: ControlClient, out: string): Promise
   const reported: Record<string, unknown> = {}
   const failed = new Set<string>()
   for (const event of events) {
-    if (event.type === 'step.succeeded' && Object.keys(event.data.provides).length > 0) reported[event.data.step] = event.data.provides
+    if ((event.type === 'step.succeeded' || event.type === 'step.unchanged') && Object.keys(event.data.provides).length > 0) reported[event.data.step] = event.data.provides
     if (event.type === 'step.succeeded' || event.type === 'step.unchanged') failed.delete(event.data.step)
     if (event.type === 'step.failed') failed.add(event.data.step)
   }

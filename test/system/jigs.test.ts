@@ -34,7 +34,7 @@ test('the token is in no event', async () => {
 test.each([
   ['Ansible', 'playbooks/token.yml', (text: string) => text.replace('cmd: "umask', 'cmd: "exit 7; umask').replace(', creates: /var/lib/chain/token', ''), 'chain/token@node-1', /playbooks\/token\.yml ended with exit code 2: task 'the token is there' \(playbooks\/token\.yml:[0-9]+\): non-zero return code/],
   ['Puppet', 'manifests/seal.pp', (text: string) => `${text}\nexec { '/bin/false': }\n`, 'chain/seal@node-2', /manifests\/seal\.pp ended with exit code 6: .*\/bin\/false/],
-  ['CFEngine', 'policies/copy.cf', (text: string) => text.replace('create => "true";', 'creates => "true";'), 'chain/copy@node-3', /policies\/copy\.cf: policies\/copy\.cf:6:[0-9]+: error: Unknown attribute 'creates'/],
+  ['CFEngine', 'policies/copy.cf', (text: string) => text.replace('create => "true";', 'creates => "true";'), 'chain/copy@node-3', /policies\/copy\.cf: policies\/copy\.cf:5:[0-9]+: error: Unknown attribute 'creates'/],
 ])('a failure of %s says where, and the mended commit goes on', async (_, file, spoil, step, message) => {
   const path = `site/barclamps/chain/${file}`.replace('site/', '')
   let good = ''
