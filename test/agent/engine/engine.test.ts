@@ -130,7 +130,7 @@ test('a kind of step without a driver refuses the run before it starts', async (
   await expect(life.engine.start({ commit: 'c', plan, changes: changesOf(plan) }, { reason: 'apply' })).rejects.toMatchObject({ code: 'KIND_UNSUPPORTED', data: { step: 'network@n1', kind: 'network' } })
   expect((await life.events()).at(-1)).toMatchObject({ type: 'run.refused', data: { code: 'KIND_UNSUPPORTED', step: 'network@n1' } })
   expect(rack.effects).toEqual([])
-  const jig = planOf([step({ id: 'd/a@n1', jig: 'chef' })])
+  const jig = planOf([step({ id: 'd/a@n1', jig: 'from-tomorrow' })])
   await expect(life.engine.start({ commit: 'c', plan: jig, changes: changesOf(jig) }, { reason: 'apply' })).rejects.toMatchObject({ code: 'KIND_UNSUPPORTED', data: { kind: 'role' } })
 })
 

@@ -146,7 +146,7 @@ test('a role that does not say what it declares, or says it in another type, fai
   expect(await codeOf(2, '#!/bin/sh\ncrowbar-provide port 80\n')).toBe('PROVIDE_TYPE')
   expect(await codeOf(3, '#!/bin/sh\ncrowbar-provide port --json 80\ncrowbar-provide other x\n')).toBe('PROVIDE_UNDECLARED')
   expect(await codeOf(4, '#!/bin/sh\nexit 7\n')).toBe('JIG_EXIT')
-  expect(await codeOf(5, '#!/bin/sh\n', { jig: 'ansible' })).toBe('JIG_UNKNOWN')
+  expect(await codeOf(5, '#!/bin/sh\n', { jig: 'from-tomorrow' })).toBe('JIG_UNKNOWN')
   expect(await codeOf(6, '#!/bin/sh\n', { entry: 'other.sh' })).toBe('CONTENT_INVALID')
   expect(await codeOf(7, '#!/bin/sh\ncrowbar-provide port --json 80\n')).toBeNull()
 })
