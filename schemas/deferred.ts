@@ -1,11 +1,11 @@
 import { VALUE_TYPES } from './documents/barclamp.ts'
-import { anyObject, boolean, either, integer, map, object, oneOf, string } from './shape.ts'
+import { anyObject, boolean, either, map, object, oneOf, string } from './shape.ts'
 import type { Json, TypeOf } from './shape.ts'
 
 /** Where a deferred value's input comes from: what a step reports, or a secret of a version. */
 const input = either([
   object({ step: string(), provide: string() }),
-  object({ secret: string(), version: integer({ min: 0 }) }),
+  object({ secret: string(), version: string() }),
 ])
 export type DeferredInput = TypeOf<typeof input>
 

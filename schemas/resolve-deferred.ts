@@ -98,7 +98,8 @@ class Resolution {
     if (program === undefined) return this.#fail(unresolved, pointer, errors[0]?.message ?? 'it is no expression')
     const result = this.#language.evaluate(program, scope.bindings)
     if (result.kind === 'unknown') return unresolved
-    if (result.kind === 'error') return scope.known ? this.#fail(unresolved, pointer, result.message) : unresolved
+    // What a function says of an argument that it cannot use would say what the argument is.
+    if (result.kind === 'error') return scope.known ? this.#fail(unresolved, pointer, unresolved.sensitive ? 'the expression cannot be evaluated; why is not said, because a sensitive value is in it' : result.message) : unresolved
     if (!isOfType(result.value, type)) return this.#fail(unresolved, pointer, `it was to be of type ${type}, and is not`)
     return { value: result.value, known: true, sensitive: unresolved.sensitive }
   }

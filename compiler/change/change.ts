@@ -9,6 +9,7 @@ import type { Json } from '../../schemas/shape.ts'
 import { readdressed } from './readdressed.ts'
 import { NO_DOCUMENT, releases, removals } from './removals.ts'
 import type { Removal } from './removals.ts'
+import { rotation } from './shown-value.ts'
 import { standing } from './standing.ts'
 import { stepChange } from './step-change.ts'
 import type { BareChange } from './step-change.ts'
@@ -17,8 +18,11 @@ import type { BareChange } from './step-change.ts'
 export interface ChangeOptions {
   /** What the ledger is, when it is not the applied one: a plan or a commit, see ledgerOfPlan(). */
   readonly base?: Changes['base']
-  /** file:line:column of what set a value of a step (dotted path, part first; null: the step itself); null when unknown. */
-  readonly at?: (step: string, path: string | null) => string | null
+  /**
+   * file:line:column of what set a value of a step (dotted path, part first; null: the step itself); null when unknown.
+   * `rotated`: the secret whose version is all that differs.
+   */
+  readonly at?: (step: string, path: string | null, rotated?: string) => string | null
 }
 
 /**
@@ -100,7 +104,7 @@ function finished(one: BareChange, { base, plan, options }: { readonly base: Led
   const { step } = one
   const node = step.node === null ? undefined : own(plan.nodes, step.node)
   const causes = one.causes.map((cause) => {
-    const at = options.at?.(step.id, cause.path) ?? null
+    const at = options.at?.(step.id, cause.path, rotation(cause.before, cause.after)?.secret) ?? null
     // A node's lifecycle is asked for where the node is written.
     return { ...cause, at: at ?? (step.kind === 'install' || step.kind === 'discover' ? (node?.at ?? null) : null) }
   })

@@ -9,7 +9,9 @@ import type { GoodSite } from './compile-site.ts'
 export function placesOf({ ordered }: GoodSite): NonNullable<ChangeOptions['at']> {
   const { injected, steps } = ordered
   const byId = new Map(steps.map((step) => [step.id, step]))
-  return (id, path) => {
+  return (id, path, rotated) => {
+    const versions = rotated === undefined ? undefined : injected.allocated.bound.resolved.secrets.get(rotated)
+    if (versions !== undefined) return placeOf(versions.range)
     const step = byId.get(id)
     if (step === undefined) return null
     const node = step.node === null ? undefined : injected.allocated.bound.nodes.get(step.node)

@@ -1,5 +1,6 @@
 import { canonical } from '../../schemas/canonical.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
+import { shownVersion } from '../../schemas/secret-file.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { placeOf } from '../parse/document.ts'
 import type { ExplainedRole, ExplainedValue } from './explain.ts'
@@ -23,7 +24,7 @@ function shown(value: Json): string {
   if (value === null || typeof value !== 'object') return canonical(value)
   if (!isDeferred(value)) return shorten(canonical(value))
   const { inputs, type } = value.deferred
-  const from = Object.values(inputs).map((input) => ('secret' in input ? `secret ${input.secret}` : `${input.provide} of ${input.step}`))
+  const from = Object.values(inputs).map((input) => ('secret' in input ? `secret ${input.secret} ${shownVersion(input.version)}` : `${input.provide} of ${input.step}`))
   return `(${type}, known later${from.length === 0 ? '' : `: ${from.join(', ')}`})`
 }
 

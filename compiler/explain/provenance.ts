@@ -3,6 +3,7 @@ import type { WantDeclaration } from '../../schemas/documents/barclamp.ts'
 import type { Range } from '../../schemas/diagnostic.ts'
 import { AttributeLanguage, readsOf } from '../../schemas/expression.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
+import { shownVersion } from '../../schemas/secret-file.ts'
 import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { InjectedSite, NodeRole } from '../inject/injected-site.ts'
@@ -53,7 +54,7 @@ export function provenance(injected: InjectedSite, nodeRole: NodeRole, pointer: 
   const at = mergedAt(nodeRole.subject.merged, path)
   if (at === undefined) return undefined
   const voices = voicesOf(injected, nodeRole, { path, found: at.found })
-  return { layers: voices, inputs: at.found.kind === 'template' ? inputsOf(injected, nodeRole, at.found.text) : secretInput(at.found) }
+  return { layers: voices, inputs: at.found.kind === 'template' ? inputsOf(injected, nodeRole, at.found.text) : secretInput(injected, at.found) }
 }
 
 function voicesOf({ evaluator }: InjectedSite, { subject }: NodeRole, { path, found }: { readonly path: Pointer; readonly found: Merged }): readonly LayerVoice[] {
@@ -100,8 +101,10 @@ function inputsOf(injected: InjectedSite, { subject }: NodeRole, text: string): 
   })
 }
 
-function secretInput(found: Merged): readonly ReadInput[] {
-  return found.kind === 'secret' ? [{ path: `secret ${found.path}`, value: null, deferred: true }] : []
+function secretInput({ allocated }: InjectedSite, found: Merged): readonly ReadInput[] {
+  if (found.kind !== 'secret') return []
+  const version = allocated.bound.resolved.secrets.get(found.path)?.version
+  return [{ path: `secret ${found.path}${version === undefined ? '' : ` ${shownVersion(version)}`}`, value: null, deferred: true }]
 }
 
 function wantProvenance(injected: InjectedSite, nodeRole: NodeRole, path: Pointer): Provenance | undefined {

@@ -1,8 +1,9 @@
-import type { Range, Report } from '../../schemas/diagnostic.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
 import type { StackQuestion } from './stack.ts'
+import type { SecretUse } from './secret.ts'
 import type { Subject } from './subject.ts'
 
 /** What the parts of inject ask of each other; every answer is worked out once. */
@@ -19,6 +20,6 @@ export interface Evaluation {
   provide: (role: BoundRole, name: string, from: BoundMember | { readonly external: string }) => Json
   /** Whom subnets without name servers of their own ask; none while that is being worked out. */
   nameServers: () => readonly string[]
-  /** Reports, once a place, that a secret is wanted. */
-  noSecrets: (range: Range) => void
+  /** The value of a secret, by the name that an expression reads it by; null where `optional` allows that there is none. What is wrong is reported once a place. */
+  secret: (path: string, use: SecretUse) => Json
 }

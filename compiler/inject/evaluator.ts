@@ -2,7 +2,7 @@ import { AttributeLanguage, isOfType, readsOf } from '../../schemas/expression.t
 import type { Bindings } from '../../schemas/expression.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
-import type { Range, Report } from '../../schemas/diagnostic.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
@@ -20,6 +20,8 @@ import { mergedAt, unmerged } from './merge.ts'
 import type { Merged } from './merge.ts'
 import { findNameServers } from './name-servers.ts'
 import { scopeOf } from './scope.ts'
+import { generatedSecrets, secretWithoutValue } from './secret.ts'
+import type { GeneratedSecret, SecretUse } from './secret.ts'
 import type { LayerStack, StackQuestion } from './stack.ts'
 import type { Subject } from './subject.ts'
 import { answerWant } from './wants.ts'
@@ -42,6 +44,7 @@ export class Evaluator implements Evaluation {
   readonly #failed = new WeakSet<Subject>()
   readonly #reportOnce: Report
   #nameServers: readonly string[] | undefined
+  #generated: ReadonlyMap<string, GeneratedSecret> | undefined
   #depth = 0
 
   constructor(allocated: AllocatedSite, stack: LayerStack, report: Report) {
@@ -172,9 +175,14 @@ export class Evaluator implements Evaluation {
     return this.#nameServers
   }
 
-  /** Secrets stand in the plan as deferred values, and nothing decrypts them at dispatch yet. */
-  noSecrets(range: Range): void {
-    this.#reportOnce(error('UNSUPPORTED', range, 'Secrets are not supported yet: nothing decrypts them, so the step would fail.', { fix: 'Take it away, and let the role make its secrets itself.' }))
+  secret(path: string, { as, range, optional = false }: SecretUse): Json {
+    const { bound } = this.allocated
+    const known = bound.resolved.secrets.get(path)
+    if (known !== undefined) return deferredInput(as, { secret: path, version: known.version }, { type: 'string', sensitive: true })
+    if (optional) return null
+    this.#generated ??= generatedSecrets(bound, () => {})
+    this.#reportOnce(secretWithoutValue(path, { bound, generated: this.#generated, range }))
+    return FAILED
   }
 
   #work(subject: Subject, merged: Merged): Json {
@@ -187,8 +195,7 @@ export class Evaluator implements Evaluation {
         return merged.plain ?? null
       case 'secret': {
         const { document, pointer } = placeOfOrigin(merged.origin)
-        this.noSecrets(rangeOf(document, pointer))
-        return deferredInput('value', { secret: merged.path, version: this.allocated.bound.resolved.secrets?.get(merged.path) ?? 0 }, { type: 'string', sensitive: true })
+        return this.secret(merged.path, { as: 'value', range: rangeOf(document, pointer) })
       }
       case 'template':
         return this.#template(subject, merged)

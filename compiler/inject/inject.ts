@@ -14,12 +14,14 @@ import { hasDeferred, inputsOf, isPending, pendingOn } from './deferred-value.ts
 import { Evaluator } from './evaluator.ts'
 import type { InjectedSite, NodeRole } from './injected-site.ts'
 import { withNameServers } from './name-servers.ts'
+import { generatedSecrets } from './secret.ts'
 import { LayerStack } from './stack.ts'
 
 /** Gives every role on every node the attributes and the wants that it asked for, and nothing else. */
 export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
   const { bound } = allocated
   const evaluator = new Evaluator(allocated, new LayerStack(bound, report), report)
+  generatedSecrets(bound, report)
   const nodeRoles = new Map<string, NodeRole>()
   const missing = new Map<string, Missing>()
   for (const role of bound.roles.values()) {

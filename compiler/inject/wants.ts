@@ -34,18 +34,23 @@ export function answerWant(evaluation: Evaluation, question: WantQuestion): Json
     evaluation.report(error('WANT_INVALID', range, `The want ${name} does not say in one way where its value comes from.`, { fix }))
     return FAILED
   }
+  if (want.secret === undefined && (want.generate !== undefined || want.previous !== undefined)) {
+    evaluation.report(error('WANT_INVALID', range, `The want ${name} is for no secret, so \`${want.generate === undefined ? 'previous' : 'generate'}\` means nothing.`, { fix: 'Take it away, or say `secret`.' }))
+    return FAILED
+  }
   if (want.secret !== undefined) return answerSecret(evaluation, question, want.secret)
   return want.attribute === undefined ? answerProvide(evaluation, question) : answerAttribute(evaluation, question, want.attribute)
 }
 
+/** The value; with `previous` a map of it and of the one before, null when there is none. */
 function answerSecret(evaluation: Evaluation, { want, range, name }: WantQuestion, secret: string): Json {
-  const { allocated, report } = evaluation
-  if (want.previous === true) {
-    report(error('UNSUPPORTED', range, `The want ${name} asks for the previous value of a secret, which is not supported yet.`, { fix: 'Take `previous` away.' }))
-    return FAILED
-  }
-  evaluation.noSecrets(range)
-  return deferredInput(`wants.${name}`, { secret, version: allocated.bound.resolved.secrets?.get(secret) ?? 0 }, { type: 'string', sensitive: true })
+  const use = { range, optional: want.optional === true }
+  if (want.previous !== true) return evaluation.secret(secret, { as: `wants.${name}`, ...use })
+  const value = evaluation.secret(secret, { as: `wants.${name}.value`, ...use })
+  if (value === null || value === FAILED) return value
+  const version = evaluation.allocated.bound.resolved.secrets.get(secret)?.previous ?? null
+  const previous = version === null ? null : deferredInput(`wants.${name}.previous`, { secret, version }, { type: 'string', sensitive: true })
+  return { value, previous }
 }
 
 function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {

@@ -1,9 +1,9 @@
 import { byCodePoint, digest, digestBytes } from '../../schemas/canonical.ts'
 import type { Digest } from '../../schemas/canonical.ts'
+import { SECRETS_INDEX } from '../../schemas/secret-file.ts'
 import { LOCK_PATH } from '../parse/choose.ts'
 import type { SourceDocument } from '../parse/document.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
-import { SECRETS_PATH } from '../resolve/secrets.ts'
 import type { Tree } from '../tree/tree.ts'
 
 export interface SiteFiles {
@@ -17,7 +17,7 @@ export interface SiteFiles {
  * own and from git, the versions of secrets. Not the lock, which has a digest of its own, and not the racks of rehearsals.
  */
 export function siteDigest({ tree, documents, resolved }: SiteFiles): Digest {
-  const paths = new Set(tree.files.has(SECRETS_PATH) ? [SECRETS_PATH] : [])
+  const paths = new Set(tree.files.has(SECRETS_INDEX) ? [SECRETS_INDEX] : [])
   for (const { path, value } of documents) {
     const rack = value !== null && typeof value === 'object' && 'kind' in value && value['kind'] === 'rack'
     if (!rack) paths.add(path)

@@ -1,6 +1,9 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Cause } from '../../schemas/changes.ts'
+import { shownVersion, shownVersions } from '../../schemas/secret-file.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { isLater, rotation } from '../change/shown-value.ts'
+import type { Later } from '../change/shown-value.ts'
 import { cut, edges, labelHead, labelled, safe, WIDTH, wrap } from './layout.ts'
 
 /** Where values are cut, when not everything is asked for. */
@@ -35,8 +38,8 @@ function fileNames(causes: readonly Cause[], full: boolean): string {
 function valueLines(path: string, cause: Pick<Cause, 'before' | 'after'>, at: string | null, full: boolean): readonly string[] {
   const head = labelHead(safe(path))
   const most = full ? Infinity : VALUE_WIDTH
-  const secret = sameSecret(cause.before, cause.after)
-  if (secret !== null) return edges(`${head}${secret}`, at)
+  const rotated = rotation(cause.before, cause.after)
+  if (rotated !== null) return edges(`${head}secret ${safe(rotated.secret)}, ${shownVersions(rotated.before, rotated.after).map(safe).join(' -> ')}`, at)
   const listed = listDifference(cause.before, cause.after)
   const [before, after] = [cut(valueText(cause.before), most), cut(valueText(cause.after), most)]
   if (canonical(cause.before) === canonical(cause.after)) return edges(`${head}${after}, computed differently`, at)
@@ -61,24 +64,10 @@ export function valueText(value: Json): string {
   return `{ ${Object.entries(value as { readonly [key: string]: Json }).map(([key, item]) => `${safe(key)}: ${valueText(item)}`).join(', ')} }`
 }
 
-type Later = { readonly later: readonly ({ readonly secret: string; readonly version: number } | { readonly step: string; readonly provide: string })[]; readonly sensitive: boolean; readonly expression: string }
-
-function isLater(value: Json): value is Json & Later {
-  return value !== null && typeof value === 'object' && 'later' in value && 'expression' in value
-}
-
 function laterText(value: Later): string {
-  const inputs = value.later.map((input) => ('secret' in input ? `secret ${safe(input.secret)} v${input.version}` : `${safe(input.provide)} of ${safe(input.step)}`))
+  const inputs = value.later.map((input) => ('secret' in input ? `secret ${safe(input.secret)} ${shownVersion(input.version)}` : `${safe(input.provide)} of ${safe(input.step)}`))
   if (inputs.length === 0) return value.sensitive ? '(sensitive)' : `(${safe(value.expression)})`
   return `(${inputs.join(', ')})`
-}
-
-function sameSecret(before: Json, after: Json): string | null {
-  if (!isLater(before) || !isLater(after)) return null
-  const [was, is] = [before.later[0], after.later[0]]
-  if (was === undefined || is === undefined || before.later.length !== 1 || after.later.length !== 1) return null
-  if (!('secret' in was) || !('secret' in is) || was.secret !== is.secret || was.version === is.version) return null
-  return `secret ${safe(was.secret)}, v${was.version} -> v${is.version}`
 }
 
 /** Of two long lists how many entries there are, and which came and went. */

@@ -5,6 +5,7 @@ import { rangeOf } from '../parse/document.ts'
 import { rangeOfField } from '../validate/site.ts'
 import type { Site } from '../validate/site.ts'
 import type { ResolvedSite } from './resolved-site.ts'
+import { unknownSecret } from './secrets.ts'
 
 type Names = { readonly has: (name: string) => boolean; readonly keys: () => Iterable<string> }
 
@@ -27,6 +28,8 @@ export function checkReferences(resolved: ResolvedSite, { barclampsMissed, repor
     const at = (...pointer: string[]): Range => rangeOfField(node, pointer)
     if (node.value.os !== undefined) check('operating system', node.value.os, resolved.systems, at('os'))
     if (node.value.hardware !== undefined) check('hardware document', node.value.hardware, site.hardware, at('hardware'))
+    const password = node.value.bmc?.password
+    if (typeof password === 'object' && !resolved.secrets.has(password.secret)) report(unknownSecret(password.secret, resolved.secrets, at('bmc', 'password')))
     for (const network of Object.keys(node.value.networks ?? {})) check('network', network, resolved.networks, rangeOfField(node, ['networks', network], 'key'))
   }
   for (const { value, source: at } of site.rules.values()) {

@@ -20,6 +20,7 @@ import { resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
 import { reportUnsupported } from './unsupported.ts'
 import type { ResolvedSite } from './resolved-site.ts'
+import type { SecretIndex } from './secrets.ts'
 
 export interface ResolveInput {
   readonly site: Site
@@ -27,8 +28,8 @@ export interface ResolveInput {
   readonly tree: Tree
   /** What ships with Crowbar: the folder barclamps/ of this installation. Its paths begin with `builtin:`. */
   readonly builtin: Tree
-  readonly secrets: ReadonlyMap<string, number> | null
   readonly gitTrees: GitTrees
+  readonly secrets: SecretIndex
 }
 
 /** Loads the barclamps that the site names, and looks every name up that a document uses. */

@@ -7,6 +7,7 @@ import type { Lock } from '../../schemas/lock.ts'
 import type { ContentFile } from '../../schemas/plan.ts'
 import type { Located, Site } from '../validate/site.ts'
 import type { Address, AddressRange, Cidr } from './address.ts'
+import type { SecretIndex } from './secrets.ts'
 
 /** A file of a barclamp, with its content. */
 export interface BarclampFile extends ContentFile {
@@ -73,10 +74,9 @@ export interface ResolvedSite {
   readonly sources: ReadonlyMap<string, Located<SourceSpec>>
   /** In an order in which each comes after those it says it comes after; ties by name. */
   readonly deployments: ReadonlyMap<string, ResolvedDeployment>
-  /** Path of a secret → version, from secrets/index.yaml; null: the site has no such file. */
-  readonly secrets: ReadonlyMap<string, number> | null
   /** Of the new lock: which commits the barclamps from git are of. */
   readonly pins: Lock['barclamps']
+  readonly secrets: SecretIndex
 }
 
 /** Whether a role carries a flag. */

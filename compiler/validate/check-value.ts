@@ -125,10 +125,16 @@ function wrong(schema: JsonSchema, value: Json, pointer: Pointer, words: readonl
   const wanted = describeSchema(schema)
   const guess = typeof value === 'string' ? suggest(value, words.map(String)) : undefined
   let fix = guess === undefined ? undefined : `Did you mean \`${guess}\`?`
+  if (isSecret(value)) return { code: 'SECRET_MISPLACED', pointer, at: 'value', summary: `${name} cannot be a secret: what stands here is printed, or shapes the plan.`, fix: 'A secret can stand in attributes, in what roles want and provide, and as `bmc.password`.' }
   if (value === null) return { code: 'VALUE_INVALID', pointer, at: 'key', summary: `${name} has no value; it has to be ${wanted}.`, fix: 'Write a value, or remove the key.' }
   const scalar = typeof value === 'number' || typeof value === 'boolean'
   if (scalar && acceptsText(schema, String(value))) fix = `Put it in quotes: "${String(value)}".`
   return { code: 'VALUE_INVALID', pointer, at: 'value', summary: `${name} has to be ${wanted}, not ${describeValue(value)}.`, fix }
+}
+
+/** `{ secret: path }`. */
+function isSecret(value: Json): boolean {
+  return value !== null && typeof value === 'object' && 'secret' in value && Object.keys(value).length === 1
 }
 
 function acceptsText(schema: JsonSchema, text: string): boolean {

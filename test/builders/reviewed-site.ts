@@ -8,7 +8,7 @@ const storage = range('storage-', 12, 2)
 const control = range('ctl', 3, 1)
 
 const password = (version: number): Json => ({
-  deferred: { type: 'string', expression: '${wants.password}', scope: {}, inputs: { 'wants.password': { secret: 'database/root', version } }, sensitive: true },
+  deferred: { type: 'string', expression: '${wants.password}', scope: {}, inputs: { 'wants.password': { secret: 'database/root', version: String(version) } }, sensitive: true },
 })
 
 interface Edits {

@@ -4,7 +4,7 @@ import { inputsOfDocument, resolveDocument } from '../../schemas/resolve-deferre
 import type { Json } from '../../schemas/shape.ts'
 
 const STEP = { step: 'd/s@n1', provide: 'token' } as const
-const SECRET = { secret: 'db/root', version: 7 } as const
+const SECRET = { secret: 'db/root', version: '7-a0' } as const
 const deferred = (expression: string, inputs: Readonly<Record<string, DeferredInput>>, more: Partial<Deferred['deferred']> = {}): Json => ({ deferred: { type: 'string', expression, scope: {}, inputs, sensitive: false, ...more } }) as unknown as Json
 const known = (value: Json, sensitive = false) => (input: DeferredInput) => ('step' in input && input.provide === 'token' ? { value, sensitive } : undefined)
 

@@ -89,11 +89,11 @@ describe('causes', () => {
   it('show secrets as versions and never what went into a value that is not known yet', () => {
     const canary = 'hunter2'
     const url = (version: number): Json => ({
-      deferred: { type: 'string', expression: 'db://${wants.password}', scope: { salt: canary }, inputs: { 'wants.password': { secret: 'db/root', version } }, sensitive: true },
+      deferred: { type: 'string', expression: 'db://${wants.password}', scope: { salt: canary }, inputs: { 'wants.password': { secret: 'db/root', version: String(version) } }, sensitive: true },
     })
     const at = (version: number): PlanSketch => ({ nodes: { n1: {} }, roles: [{ ...web, attributes: { url: [url(version)] } }] })
     const changes = change(applied(buildPlan(at(3))), buildPlan(at(4)))
-    const shown = (version: number): Json => [{ later: [{ secret: 'db/root', version }], sensitive: true, expression: 'db://${wants.password}' }]
+    const shown = (version: number): Json => [{ later: [{ secret: 'db/root', version: String(version) }], sensitive: true, expression: 'db://${wants.password}' }]
     expect(causes(changes, 'base/web@n1')).toStrictEqual([['attribute', 'web.url', shown(3), shown(4)]])
     expect(JSON.stringify(changes)).not.toContain(canary)
   })

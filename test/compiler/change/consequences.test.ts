@@ -11,7 +11,7 @@ import { buildPlan } from '../../builders/plan.ts'
 import type { NodeSketch, PlanSketch, RoleSketch } from '../../builders/plan.ts'
 
 const secret = (version: number): Json => ({
-  deferred: { type: 'string', expression: '${wants.password}', scope: {}, inputs: { 'wants.password': { secret: 'database/root', version } }, sensitive: true },
+  deferred: { type: 'string', expression: '${wants.password}', scope: {}, inputs: { 'wants.password': { secret: 'database/root', version: String(version) } }, sensitive: true },
 })
 const told: Json = {
   deferred: { type: 'string', expression: '${wants.token}', scope: {}, inputs: { 'wants.token': { step: 'app/server@n1', provide: 'token' } }, sensitive: false },

@@ -190,12 +190,6 @@ describe('wants', () => {
     expect((wants(files, 'd/c@n3') as { readonly t: readonly Json[] }).t).toHaveLength(2)
   })
 
-  test('secrets are refused, each where it is wanted, since nothing decrypts them yet', () => {
-    const files = site('  c: { wants: { p: { secret: db/root } } }\n', '  c: { nodes: [n1, n2], attributes: { b: { q: { secret: db/other } } } }\n', { 'secrets/index.yaml': 'db/root: { version: 7 }\n' })
-    expect(codes(compileTexts(files))).toEqual(['UNSUPPORTED barclamps/b/barclamp.yaml:6:20', 'UNSUPPORTED d.yaml:4:47'])
-    expect(codes(compileTexts(site('  c: { wants: { p: { secret: db/root } } }\n', '  c: { external: { addresses: [a] } }\n')))).toEqual([])
-  })
-
   test('another barclamp’s attribute is read where it is, and ambiguity is an error', () => {
     const ntp = barclamp('attributes: { type: object, properties: { servers: { type: array, default: [a] } } }\nroles: { ntp: {} }\n', 'ntp')
     const roles = '  c: { wants: { servers: { attribute: ntp.servers } } }\n'

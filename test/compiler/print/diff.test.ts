@@ -139,7 +139,7 @@ describe('the text of changes', () => {
   })
 
   it('prints no value that a secret went into, in any form', () => {
-    const url = (version: number): Json => ({ deferred: { type: 'string', expression: '${wants.password}', scope: { salt: 'hunter2' }, inputs: { p: { secret: 'db/root', version } }, sensitive: true } })
+    const url = (version: number): Json => ({ deferred: { type: 'string', expression: '${wants.password}', scope: { salt: 'hunter2' }, inputs: { p: { secret: 'db/root', version: String(version) } }, sensitive: true } })
     const site = (version: number): Plan => buildPlan({ nodes: { n1: {} }, roles: [{ role: 'x', on: ['n1'], attributes: { url: url(version) } }] })
     const changes = change(applied(site(1)), site(2))
     for (const text of [diffText(changes, site(2), { full: true }), diffMarkdown(changes, site(2)), JSON.stringify(changes)]) expect(text).not.toContain('hunter2')
