@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { SiteArguments } from './compile-site.ts'
 import type { DiffArguments } from './diff.ts'
 import type { LockArguments } from './lock.ts'
+import { secretCommands } from './secret/secret-commands.ts'
 
 /**
  * Adds the compiler's commands to the program. Each loads its own code only when it is called. Every action resolves to
@@ -89,6 +90,8 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .option('--base <ref>', "the ledger's ref", 'refs/crowbar/applied')
     .addHelpText('after', '\nExample:\n  crowbar compile --site /srv/git/site.git --ref main --out /tmp/compiled\n\nExit codes: 0 done; 1 the site is at fault; 4 no lock while a ledger exists.')
     .action(async (options: { site: string; ref: string; out: string; base: string }) => finish(await (await import('./compile.ts')).compileCommand(options)))
+
+  secretCommands(program, finish)
 
   program
     .command('schema')
