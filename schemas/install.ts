@@ -1,5 +1,6 @@
 import { integer, list, nullable, object, oneOf, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
+import { INSTALL_METHODS } from './documents/rule.ts'
 import { planShape } from './plan.ts'
 
 const attachments = (planShape.json['properties'] as { nodes: { additionalProperties: { properties: { attachments: object } } } }).nodes.additionalProperties.properties.attachments
@@ -12,14 +13,14 @@ const target = object({ entry: string({}, 'Key of `disks` in the hardware docume
  * The once-key of the step is a digest over machine, os, targets, layout and generation, and over nothing else.
  */
 export const installShape = object({
-  method: oneOf(['image', 'joined']),
+  method: oneOf(INSTALL_METHODS),
   machine: string(),
   hostname: string(),
   domain: string(),
   os: string(),
   architecture: string(),
   firmware: oneOf(['bios', 'uefi', 'container']),
-  rootfs: nullable(string({}, 'Artifact set; null for joined.')),
+  rootfs: nullable(string({}, 'Artifact set; null when no root filesystem is unpacked.')),
   targets: list(target),
   layout: list(object({ on: string(), mount: string(), fs: string(), size: string() })),
   attachments: { json: attachments as Readonly<Record<string, unknown>> } as { json: Readonly<Record<string, unknown>>; type?: TypeOf<typeof planShape>['nodes'][string]['attachments'] },

@@ -40,7 +40,7 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
     }
     if (node.os !== null && !CARRIED_OUT.has(node.os.value.install)) {
       const { value, source } = node.os
-      report(error('UNSUPPORTED', rangeOf(source, ['install']), `${value.name} is installed by ${value.install}, which is not supported yet.`, { related: [{ message: `${site.name} gets it`, range: rangeOfField(site, ['os']) }], fix: 'Take an operating system with `install: image` or `install: joined`.' }))
+      report(warning('UNSUPPORTED', rangeOf(source, ['install']), `${value.name} is installed by ${value.install}, which no agent of this version carries out: a run with ${site.name} is refused.`, { related: [{ message: `${site.name} gets it`, range: rangeOfField(site, ['os']) }], fix: 'Take an operating system with `install: image` or `install: joined`.' }))
     }
     for (const field of ['os', 'hardware'] as const) {
       const chosen = machine?.outcome[field]

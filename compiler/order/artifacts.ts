@@ -24,7 +24,12 @@ export function packagesOfRole(role: ResolvedRole, node: BoundNode): readonly st
   return tool.length === 0 ? brought : [...new Set([...tool, ...brought])]
 }
 
-/** Whether a node is to be written onto disks, and not adopted as it is. */
-export function isImaged(node: BoundNode): boolean {
+/** Whether an install writes onto disks of a node, and does not adopt it as it is. */
+export function isWritten(node: BoundNode): boolean {
   return !node.admin && node.os !== null && node.os.value.install !== 'joined'
+}
+
+/** Whether that is done with a root filesystem, and not by an installer. */
+export function isImaged(node: BoundNode): boolean {
+  return isWritten(node) && node.os?.value.install === 'image'
 }

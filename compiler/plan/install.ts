@@ -4,24 +4,24 @@ import type { InstallDocument } from '../../schemas/install.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundNode } from '../bind/bound-site.ts'
-import { isImaged, rootfsOf } from '../order/artifacts.ts'
+import { isImaged, isWritten, rootfsOf } from '../order/artifacts.ts'
 
 /** The document of an install step and its once-key; null as long as something of it is not known. */
 export function installOf(allocated: AllocatedSite, node: BoundNode): { readonly document: InstallDocument; readonly once: Digest } | null {
   const { machine, os } = node
-  const imaged = isImaged(node)
+  const written = isWritten(node)
   const targets = allocated.targets.get(node.name) ?? null
-  if (machine === null || os === null || (imaged && targets === null)) return null
-  const layout = imaged ? layoutOf(node) : []
+  if (machine === null || os === null || (written && targets === null)) return null
+  const layout = written ? layoutOf(node) : []
   const document: InstallDocument = {
-    method: imaged ? 'image' : 'joined',
+    method: os.value.install,
     machine: machine.id,
     hostname: node.name,
     domain: allocated.bound.resolved.site.site.value.domain,
     os: os.value.name,
     architecture: os.value.architecture,
     firmware: machine.facts.firmware.kind,
-    rootfs: imaged ? rootfsOf(os.value) : null,
+    rootfs: isImaged(node) ? rootfsOf(os.value) : null,
     targets: targets ?? [],
     layout,
     attachments: allocated.attachments.get(node.name) ?? [],

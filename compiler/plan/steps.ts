@@ -3,7 +3,7 @@ import type { Step } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { BoundNode } from '../bind/bound-site.ts'
 import type { NodeRole } from '../inject/injected-site.ts'
-import { packagesOf, packagesOfRole, rootfsOf } from '../order/artifacts.ts'
+import { isImaged, packagesOf, packagesOfRole, rootfsOf } from '../order/artifacts.ts'
 import type { OrderedSite, OrderedStep } from '../order/ordered-site.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedRole } from '../resolve/resolved-site.ts'
@@ -67,7 +67,7 @@ function installFields(node: BoundNode, { ordered, values }: StepParts): Fields 
   const joined = node.os?.value.install === 'joined'
   return {
     attributes: install === null ? null : values.addDocument({ install: install.document as unknown as Json }),
-    artifacts: joined || node.os === null ? NOTHING : [rootfsOf(node.os.value)],
+    artifacts: node.os !== null && isImaged(node) ? [rootfsOf(node.os.value)] : NOTHING,
     once: install?.once ?? null,
     destructive: !joined,
     timeout: 3600,

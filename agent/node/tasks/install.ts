@@ -51,7 +51,7 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   const { signal } = context
   const say = (message: string): void => context.output('progress', message)
   if (install.method === 'joined') return { outcome: 'unchanged', provides: {} }
-  if (rootfs === null || install.firmware === 'container') throw new NodeError('INSTALL_UNSUPPORTED', 'only real machines are imaged, and only with a root filesystem')
+  if (install.method !== 'image' || rootfs === null || install.firmware === 'container') throw new NodeError('INSTALL_UNSUPPORTED', 'only real machines are imaged, and only with a root filesystem')
 
   const plans = planPartitions(install)
   await checkPrograms(plans)
