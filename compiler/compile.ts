@@ -6,6 +6,7 @@ import type { Plan } from '../schemas/plan.ts'
 import type { Json } from '../schemas/shape.ts'
 import { allocate } from './allocate/allocate.ts'
 import { bind } from './bind/bind.ts'
+import type { BoundSite } from './bind/bound-site.ts'
 import type { Rebind } from './bind/rebind.ts'
 import { hasErrors } from './diagnostics/diagnostic.ts'
 import { settle } from './diagnostics/settle.ts'
@@ -13,6 +14,7 @@ import { inject } from './inject/inject.ts'
 import { order } from './order/order.ts'
 import type { OrderedSite } from './order/ordered-site.ts'
 import { placeOf } from './parse/document.ts'
+import type { SourceDocument } from './parse/document.ts'
 import { parse } from './parse/parse.ts'
 import { plan } from './plan/plan.ts'
 import { siteDigest } from './plan/site-digest.ts'
@@ -62,14 +64,10 @@ export function compile({ tree, builtin, gitTrees, crowbar, rebind }: CompileInp
   const report: Report = (diagnostic) => void diagnostics.push(diagnostic)
   const stop = (): Compiled => ({ plan: null, diagnostics: settle(diagnostics) })
 
-  const documents = parse(tree, report)
-  if (hasErrors(diagnostics)) return stop()
-  const site = validate(tree, documents, report)
-  if (site === undefined || hasErrors(diagnostics)) return stop()
-  const resolved = resolve({ site, tree, builtin, gitTrees, secrets: readSecrets(tree, report) }, report)
-  if (hasErrors(diagnostics)) return stop()
-  const bound = bind(resolved, report, rebind)
-  if (hasErrors(diagnostics)) return stop()
+  const found = bindTree({ tree, builtin, gitTrees, rebind }, { report, failed: () => hasErrors(diagnostics) })
+  if (found === undefined || hasErrors(diagnostics)) return stop()
+  const { documents, bound } = found
+  const { resolved } = bound
   const allocated = allocate(bound, report)
   if (hasErrors(diagnostics)) return stop()
   const injected = inject(allocated, report)
@@ -83,11 +81,29 @@ export function compile({ tree, builtin, gitTrees, crowbar, rebind }: CompileInp
   return {
     plan: plan(ordered, { crowbar, commit: tree.commit, tree: siteDigest({ tree, documents, resolved }), warnings }),
     lock,
-    lockChanged: canonical(lock as unknown as Json) !== canonical({ ...EMPTY_LOCK, ...site.lock?.value } as unknown as Json),
+    lockChanged: canonical(lock as unknown as Json) !== canonical({ ...EMPTY_LOCK, ...found.written } as unknown as Json),
     diagnostics: settled,
     ordered,
     blobs: blobsOf(resolved),
   }
+}
+
+export interface BoundTree {
+  readonly documents: readonly SourceDocument[]
+  readonly bound: BoundSite
+  /** The lock as it is in the site. */
+  readonly written: Lock | undefined
+}
+
+/** The phases up to `bind`: who has which machine and which role, also when bind itself found errors. */
+export function bindTree({ tree, builtin, gitTrees, rebind }: Omit<CompileInput, 'crowbar'>, { report, failed }: { readonly report: Report; readonly failed: () => boolean }): BoundTree | undefined {
+  const documents = parse(tree, report)
+  if (failed()) return undefined
+  const site = validate(tree, documents, report)
+  if (site === undefined || failed()) return undefined
+  const resolved = resolve({ site, tree, builtin, gitTrees, secrets: readSecrets(tree, report) }, report)
+  if (failed()) return undefined
+  return { documents, bound: bind(resolved, report, rebind), written: site.lock?.value }
 }
 
 function blobsOf({ barclamps }: ResolvedSite): ReadonlyMap<string, Uint8Array> {

@@ -4,6 +4,7 @@ import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundSite } from './bound-site.ts'
 import { checkHardware } from './check-hardware.ts'
 import { checkRoles } from './check-roles.ts'
+import { checkRules } from './check-rules.ts'
 import { checkSupported } from './check-supported.ts'
 import { claimMachines } from './claims.ts'
 import { checkLock } from './lock-conflicts.ts'
@@ -34,6 +35,7 @@ function bindAll(found: ResolvedSite, report: Report, rebind: Rebind): BoundSite
   checkLock(old, report)
   const prepared = withLock(found, (lock) => withoutChoices(movedLock(lock, found.site.nodes), rebind))
   const machines = bindMachines(prepared, report)
+  checkRules(prepared.site, machines, report)
   const { claims, missing } = claimMachines({ resolved: prepared, machines, rebind }, report)
   const resolved = withLock(prepared, (lock) => withoutLostDisks(lock, rebind, { claims, machines }))
   const { nodes, lock } = bindNodes(resolved, { machines, claims }, report)

@@ -23,6 +23,8 @@ export interface BoundMachine {
   readonly state: 'available' | 'quarantined' | 'retired'
   /** Those of `machine` documents, without those of rules. */
   readonly declaredTags: readonly string[]
+  /** The node whose pin names it, which rules see as `node`. */
+  readonly pinnedBy: SiteNode | null
   readonly outcome: RuleOutcome
 }
 

@@ -7,7 +7,7 @@ import { MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
 import { warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
-import type { Located, SiteNode } from '../validate/site.ts'
+import type { Located, Site, SiteNode } from '../validate/site.ts'
 import type { BoundMachine, RuleOutcome } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
 import type { Condition } from './condition.ts'
@@ -17,9 +17,7 @@ import { isPinned } from './selector.ts'
 
 /** Every machine of the inventory, by id, with what `machine` documents and rules say of it. */
 export function bindMachines({ site }: ResolvedSite, report: Report): ReadonlyMap<string, BoundMachine> {
-  const rules = [...site.rules.values()]
-    .toSorted((a, b) => (a.value.order ?? 100) - (b.value.order ?? 100) || byCodePoint(a.value.name, b.value.name))
-    .map((rule) => ({ rule, when: compileCondition({ text: rule.value.when, document: rule.source, pointer: ['when'], environment: MACHINE_ENVIRONMENT }, report) }))
+  const rules = rulesInOrder(site).map((rule) => ({ rule, when: compileCondition({ text: rule.value.when, document: rule.source, pointer: ['when'], environment: MACHINE_ENVIRONMENT }, report) }))
   const pinned = new PinIndex<SiteNode>()
   for (const node of site.nodes.values()) if (isPinned(node.value.machine)) pinned.add(node.value.machine ?? {}, node)
   const said = new PinIndex<Located<MachineDocument>>()
@@ -31,15 +29,28 @@ export function bindMachines({ site }: ResolvedSite, report: Report): ReadonlyMa
     for (const word of words) used.add(word.value)
     const state = (['retired', 'quarantined'] as const).find((state) => words.some((word) => word.value.state === state)) ?? 'available'
     const declaredTags = [...new Set(words.flatMap((word) => word.value.tags ?? []))].toSorted(byCodePoint)
-    const machine = machineValue({ id, facts: value.facts, declaredTags })
-    const [node] = pinned.find(value.facts)
-    const bindings = { machine, node: node === undefined ? null : pinnedValue(node) }
-    machines.set(id, { id, facts: value.facts, state, declaredTags, outcome: applyRules(rules, { id, bindings, report }) })
+    const pinnedBy = pinned.find(value.facts)[0] ?? null
+    const bindings = ruleBindings({ id, facts: value.facts, declaredTags }, pinnedBy)
+    machines.set(id, { id, facts: value.facts, state, declaredTags, pinnedBy, outcome: applyRules(rules, { id, bindings, report }) })
   }
   for (const word of site.machines) {
     if (!used.has(word.value) && site.inventory.size > 0) report(warning('REFERENCE_UNKNOWN', rangeOf(word.source, []), 'No machine that has been seen is the one that this document is about.'))
   }
   return machines
+}
+
+/** The rules of a site, the strongest first: by `order`, then by name. */
+export function rulesInOrder({ rules }: Pick<Site, 'rules'>): readonly Located<RuleDocument>[] {
+  return [...rules.values()].toSorted((a, b) => orderOf(a) - orderOf(b) || byCodePoint(a.value.name, b.value.name))
+}
+
+export function orderOf({ value }: Located<RuleDocument>): number {
+  return value.order ?? 100
+}
+
+/** What a rule's expressions read about a machine, and about the node that is pinned to it. */
+export function ruleBindings(machine: Pick<BoundMachine, 'id' | 'facts' | 'declaredTags'>, pinned: SiteNode | null): { readonly [name: string]: CelValue } {
+  return { machine: machineValue(machine), node: pinned === null ? null : pinnedValue(pinned) }
 }
 
 /** `machine`, as conditions see it: its facts, with its id and the tags that documents give it. */

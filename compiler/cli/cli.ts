@@ -67,6 +67,17 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .addHelpText('after', '\nExample:\n  crowbar explain web/hello-server hello.port\n  crowbar explain CLAIM_AMBIGUOUS')
     .action(async (what: string, path: string | undefined, options: SiteArguments & { format: string }) => finish(await (await import('./explain.ts')).explainCommand(what, path, options)))
 
+  const rules = program.command('rules').description('which rules a machine meets, and why not the others')
+  rules
+    .command('trace')
+    .description('of each rule: whether a machine meets it, which part of its condition decided, what it sets and what it lost')
+    .argument('<what>', 'id, serial or MAC of a machine, or a node')
+    .option(...site)
+    .option(...ref)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar rules trace 4XK2\n  crowbar rules trace compute-007')
+    .action(async (what: string, options: SiteArguments & { format: string }) => finish(await (await import('./rules.ts')).rulesTraceCommand(what, options)))
+
   program
     .command('lock')
     .description('write site.lock.json: what must not move stays put')

@@ -13,14 +13,18 @@ import type { CelValue } from './value.ts'
 import type { Resolution } from './check-result.ts'
 import type { Expression, NodeOf, Span } from './ast.ts'
 
-/** Compiles a checked expression into closures. What did not check fails when it is evaluated. */
-export function build(ast: Expression, resolutions: ReadonlyMap<Expression, Resolution>): Run {
+/**
+ * Compiles a checked expression into closures. What did not check fails when it is evaluated.
+ *
+ * @param outer variables of the macros around it, outermost first: slots of the frame.
+ */
+export function build(ast: Expression, resolutions: ReadonlyMap<Expression, Resolution>, outer: readonly string[] = []): Run {
   const within = (locals: readonly string[]): Builder => ({
     resolutions,
     locals,
     build: (node, inner = locals) => buildNode(node, within(inner)),
   })
-  return within([]).build(ast)
+  return within(outer).build(ast)
 }
 
 function buildNode(node: Expression, builder: Builder): Run {
