@@ -67,6 +67,26 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .addHelpText('after', '\nExample:\n  crowbar explain web/hello-server hello.port\n  crowbar explain CLAIM_AMBIGUOUS')
     .action(async (what: string, path: string | undefined, options: SiteArguments & { format: string }) => finish(await (await import('./explain.ts')).explainCommand(what, path, options)))
 
+  program
+    .command('why')
+    .description('what a step waits for in the plan, and who asked for it: the chain of needs back to the first step')
+    .argument('<step>', 'the id of a step, or a glob')
+    .option(...site)
+    .option(...ref)
+    .option('--before <step>', 'the shortest chain of needs back to this step')
+    .option('--format <format>', 'text, json or dot', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar why notes/notes-client@node2\n  crowbar why install@node1 --before discover@node1')
+    .action(async (step: string, options: SiteArguments & { before?: string; format: string }) => finish(await (await import('./why.ts')).whyCommand(step, options)))
+
+  program
+    .command('graph')
+    .description('the steps of the plan and their needs as a graph, folded by role')
+    .option(...site)
+    .option(...ref)
+    .option('--format <format>', 'dot, mermaid or json', 'dot')
+    .addHelpText('after', '\nExample:\n  crowbar graph | dot -Tsvg > plan.svg')
+    .action(async (options: SiteArguments & { format: string }) => finish(await (await import('./graph.ts')).graphCommand(options)))
+
   const rules = program.command('rules').description('which rules a machine meets, and why not the others')
   rules
     .command('trace')

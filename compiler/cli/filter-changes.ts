@@ -5,8 +5,8 @@ import type { Plan } from '../../schemas/plan.ts'
 /** Leaves only changes whose step or node some target matches and no exclusion does. `*` stands for anything. */
 export function filterChanges(changes: Changes, { target, exclude }: { readonly target?: readonly string[]; readonly exclude?: readonly string[] }): Changes {
   if (target === undefined && exclude === undefined) return changes
-  const wanted = target?.map(matcher)
-  const unwanted = (exclude ?? []).map(matcher)
+  const wanted = target?.map(globMatcher)
+  const unwanted = (exclude ?? []).map(globMatcher)
   const kept = changes.changes.filter(({ step }) => {
     const names = step.node === null ? [step.id] : [step.id, step.node]
     const hit = (match: (name: string) => boolean): boolean => names.some(match)
@@ -19,12 +19,12 @@ export function filterChanges(changes: Changes, { target, exclude }: { readonly 
 export function unmatched(globs: readonly string[], { plan, changes }: { readonly plan: Plan; readonly changes: Changes }): { readonly glob: string; readonly near: string | undefined } | undefined {
   const steps = [...plan.steps, ...changes.changes.map(({ step }) => step)]
   const names = new Set([...Object.keys(plan.nodes), ...steps.flatMap(({ id, node }) => (node === null ? [id] : [node, id]))])
-  const glob = globs.find((each) => !names.values().some(matcher(each)))
+  const glob = globs.find((each) => !names.values().some(globMatcher(each)))
   return glob === undefined ? undefined : { glob, near: suggest(glob, names) }
 }
 
 /** Whether a name reads as the parts of a glob in their order, with anything between them. */
-function matcher(glob: string): (name: string) => boolean {
+export function globMatcher(glob: string): (name: string) => boolean {
   const [first = '', ...rest] = glob.split('*')
   return (name) => {
     if (rest.length === 0) return name === first

@@ -1,0 +1,58 @@
+import { suggest } from '../../schemas/cel/suggest.ts'
+import { ancestorsOf, chainBetween, why } from '../explain/why.ts'
+import { planDot } from '../print/plan-dot.ts'
+import { chainText, whyText } from '../print/why-text.ts'
+import { compileSite } from './compile-site.ts'
+import type { GoodSite, SiteArguments } from './compile-site.ts'
+import { globMatcher } from './filter-changes.ts'
+import { EXIT, formatOf, misused, tell } from './session.ts'
+
+/** Steps that one glob shows as text. */
+const MAX_SHOWN = 50
+
+/** `crowbar why STEP`: what it needs, and the chain that makes it as late as it is. */
+export async function whyCommand(glob: string, options: SiteArguments & { readonly before?: string; readonly format: string }): Promise<number> {
+  const format = formatOf(options.format, ['text', 'json', 'dot'])
+  if (format === undefined) return EXIT.usage
+  const { tree, compiled, diagnostics } = await compileSite(options)
+  tell(diagnostics, tree)
+  if (compiled === undefined) return EXIT.fault
+  const steps = new Map(compiled.ordered.steps.map((step) => [step.id, step]))
+  const found = [...steps.keys()].filter(globMatcher(glob))
+  if (found.length === 0) return stranger(glob, steps)
+  if (options.before !== undefined) {
+    const [only] = found
+    if (only === undefined || found.length > 1) return misused(`--before takes one step, and ${found.length} are called ${glob}`)
+    return printBetween(steps, { from: only, to: options.before, format })
+  }
+  if (format === 'json') process.stdout.write(`${JSON.stringify(found.map((id) => why(steps, id)), null, 2)}\n`)
+  else if (format === 'dot') {
+    const behind = ancestorsOf(steps, found)
+    process.stdout.write(planDot({ ...compiled.plan, steps: compiled.plan.steps.filter(({ id }) => behind.has(id)) }))
+  } else {
+    process.stdout.write(found.slice(0, MAX_SHOWN).map((id) => whyText(why(steps, id))).join('\n'))
+    if (found.length > MAX_SHOWN) process.stdout.write(`\n... and ${found.length - MAX_SHOWN} more: --format json has them all\n`)
+  }
+  return EXIT.done
+}
+
+type Steps = ReadonlyMap<string, GoodSite['ordered']['steps'][number]>
+
+function printBetween(steps: Steps, { from, to, format }: { readonly from: string; readonly to: string; readonly format: 'text' | 'json' | 'dot' }): number {
+  if (!steps.has(to)) return stranger(to, steps)
+  if (format === 'dot') return misused('--before has the formats text and json')
+  const chain = chainBetween(steps, from, to)
+  if (chain !== undefined) {
+    process.stdout.write(format === 'json' ? `${JSON.stringify(chain, null, 2)}\n` : chainText(chain))
+    return EXIT.done
+  }
+  const reverse = chainBetween(steps, to, from) !== undefined
+  process.stderr.write(`crowbar: ${from} does not wait for ${to}${reverse ? `; it is the other way round: crowbar why ${to} --before ${from}` : ', nor the other way round'}\n`)
+  return EXIT.fault
+}
+
+function stranger(name: string, steps: Steps): number {
+  const near = suggest(name, steps.keys())
+  process.stderr.write(`crowbar: no step is called ${JSON.stringify(name)}${near === undefined ? '' : `; did you mean ${near}?`}\n`)
+  return EXIT.fault
+}
