@@ -2,9 +2,10 @@ import type { Range, Report } from '../../schemas/diagnostic.ts'
 import type { Missing } from '../../schemas/plan.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
+import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedRole, ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
-import { findRole } from './find-role.ts'
+import { findRole, isClusterWide } from './find-role.ts'
 import { oncePerPlace } from './once-per-place.ts'
 
 export interface CheckRoles {
@@ -25,11 +26,13 @@ export function checkRoles(bound: CheckRoles, sink: Report): readonly Missing[] 
       onNode.set(member.node, there)
     }
   }
+  const excluding = exclusions(bound)
   for (const role of bound.roles.values()) {
     missing.push(...checkCount(role, bound, report))
+    const excluded = excluding.get(role.role.name) ?? []
     for (const member of role.members) {
       checkSystem(role, { member, node: bound.nodes.get(member.node) as BoundNode, report })
-      checkConflicts(role, { member, there: onNode.get(member.node) as Map<string, BoundMember>, report })
+      if (excluded.length > 0) checkConflicts(excluded, { role, member, there: onNode.get(member.node) as Map<string, BoundMember>, report })
     }
     checkRequirements(role, bound, report)
   }
@@ -37,9 +40,12 @@ export function checkRoles(bound: CheckRoles, sink: Report): readonly Missing[] 
 }
 
 function checkCount(role: BoundRole, { resolved }: CheckRoles, report: Report): readonly Missing[] {
-  if (role.external !== null || (role.binding.nodes === undefined && role.binding.where === undefined)) return []
-  const { source } = resolved.deployments.get(role.deployment)?.document ?? {}
-  const at = source === undefined ? undefined : rangeOf(source, ['roles', role.role.name], 'key')
+  if (role.external !== null) return []
+  const { source, value } = resolved.deployments.get(role.deployment)?.document ?? {}
+  // One that came along by itself is asked for by what requires it.
+  const named = source !== undefined && Object.hasOwn(value?.roles ?? {}, role.role.name)
+  const at = named ? rangeOf(source, ['roles', role.role.name], 'key') : role.members[0]?.at
+  if (role.members.length === 0 && role.binding.nodes === undefined && role.binding.where === undefined) return []
   const declared = role.role.declaration.count
   const min = minimumOf(role)
   const max = Math.min(role.binding.count?.max ?? Infinity, declared?.max ?? Infinity)
@@ -74,25 +80,62 @@ function checkSystem(role: BoundRole, { member, node, report }: MemberCheck & { 
   report(error('ROLE_OS', member.at, `${role.role.name} does not run on ${os.name}, which ${node.name} has.`, { related: [{ message: `it runs on ${allowed.join(', ')}`, range: rangeOf(source, ['roles', role.role.name, 'os']) }] }))
 }
 
-function checkConflicts(role: BoundRole, { member, there, report }: MemberCheck & { readonly there: ReadonlyMap<string, BoundMember> }): void {
-  for (const [i, name] of (role.role.declaration.conflicts ?? []).entries()) {
+/** A role that may not be on a node together with another, and where that is said. */
+interface Exclusion {
+  readonly name: string
+  readonly message: string
+  readonly range: Range
+}
+
+/**
+ * Role → those that it excludes, each pair once, at the role that says it: `conflicts`, also by a name that the other acts
+ * as; and of several that act as one, or of one and those that act as it, a node has one.
+ */
+function exclusions({ resolved, roles }: CheckRoles): ReadonlyMap<string, readonly Exclusion[]> {
+  const bound = new Map([...roles.values()].map(({ role }) => [role.name, role]))
+  const found = new Map<string, Map<string, Exclusion>>()
+  const add = (role: ResolvedRole, other: ResolvedRole, field: readonly ['conflicts' | 'actsAs', number]): void => {
+    if (role.name === other.name || !bound.has(other.name) || found.get(other.name)?.has(role.name) === true) return
+    const own = found.get(role.name) ?? new Map<string, Exclusion>()
+    found.set(role.name, own)
+    const message = field[0] === 'conflicts' ? 'the conflict is declared here' : `both act as ${role.declaration.actsAs?.[field[1]]}`
+    if (!own.has(other.name)) own.set(other.name, { name: other.name, message, range: rangeOf(role.barclamp.document.source, ['roles', role.name, ...field]) })
+  }
+  for (const field of ['conflicts', 'actsAs'] as const) {
+    for (const role of bound.values()) {
+      for (const [i, name] of (role.declaration[field] ?? []).entries()) {
+        for (const other of resolved.answering.get(name) ?? []) add(role, other, [field, i])
+      }
+    }
+  }
+  return new Map([...found].map(([name, excluded]) => [name, [...excluded.values()]]))
+}
+
+interface ConflictCheck extends MemberCheck {
+  readonly role: BoundRole
+  readonly there: ReadonlyMap<string, BoundMember>
+}
+
+function checkConflicts(excluded: readonly Exclusion[], { role, member, there, report }: ConflictCheck): void {
+  for (const { name, message, range } of excluded) {
     const other = there.get(name)
-    if (other === undefined || name === role.role.name) continue
-    const declared = rangeOf(role.role.barclamp.document.source, ['roles', role.role.name, 'conflicts', i])
-    report(error('ROLE_CONFLICT', member.at, `${role.role.name} and ${name} exclude each other, and ${member.node} has both.`, { related: [{ message: `${name} is bound here`, range: other.at }, { message: 'the conflict is declared here', range: declared }] }))
+    if (other === undefined) continue
+    report(error('ROLE_CONFLICT', member.at, `${role.role.name} and ${name} exclude each other, and ${member.node} has both.`, { related: [{ message: `${name} is bound here`, range: other.at }, { message, range }] }))
   }
 }
 
 function checkRequirements(role: BoundRole, bound: CheckRoles, report: Report): void {
   for (const [i, name] of (role.role.declaration.requires ?? []).entries()) {
-    const required = bound.resolved.roles.get(name) as ResolvedRole | undefined
-    if (required === undefined) continue
+    const answering = bound.resolved.answering.get(name) ?? []
+    if (answering.length === 0 || answering.some((required) => hasFlag(required, 'library'))) continue
     const range = rangeOf(role.role.barclamp.document.source, ['roles', role.role.name, 'requires', i])
-    const cluster = required.declaration.scope === 'cluster'
+    const cluster = isClusterWide(bound.resolved, name)
     for (const member of role.members) {
       if (findRole(bound, { role: name, deployment: role.deployment, node: cluster ? null : member.node }).found.length > 0) continue
       const where = cluster ? `in ${role.deployment} or a deployment it comes after` : `on ${member.node}`
-      report(unmet({ range, at: member.at, summary: `${role.role.name} requires ${name} ${where}.`, name, role }))
+      const others = answering.map((each) => each.name).filter((each) => each !== name)
+      const what = others.length === 0 ? name : bound.resolved.roles.has(name) ? `${name} (or ${others.join(' or ')})` : others.join(' or ')
+      report(unmet({ range, at: member.at, summary: `${role.role.name} requires ${name} ${where}.`, name: what, role }))
       if (cluster) break
     }
   }

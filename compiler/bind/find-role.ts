@@ -1,10 +1,14 @@
+import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundMember, BoundRole } from './bound-site.ts'
 
 export interface RoleQuestion {
+  /** Its name, or one that it acts as. */
   readonly role: string
   /** Looked in first, then in those it comes after, nearest first. */
   readonly deployment: string
+  /** Looked in instead, and nowhere else. */
+  readonly only?: string | undefined
   /** Only a binding that has this node; null: any with a member, one whose `where` may find some, or one that somebody else runs. */
   readonly node: string | null
 }
@@ -13,20 +17,29 @@ export interface RoleQuestion {
  * The bindings of a role that a deployment reaches: all of the nearest distance at which there is one. Empty: none.
  * More than one: ambiguous.
  */
-export function findRole({ resolved, roles }: { readonly resolved: ResolvedSite; readonly roles: ReadonlyMap<string, BoundRole> }, { role, deployment, node }: RoleQuestion): { readonly found: readonly BoundRole[] } {
-  const fits = (name: string): BoundRole | undefined => {
-    const bound = roles.get(`${name}/${role}`)
-    if (bound === undefined) return undefined
-    const answers = node === null ? bound.members.length > 0 || bound.external !== null || bound.binding.where !== undefined : memberOf(bound, node) !== undefined
-    return answers ? bound : undefined
+export function findRole({ resolved, roles }: { readonly resolved: ResolvedSite; readonly roles: ReadonlyMap<string, BoundRole> }, { role, deployment, only, node }: RoleQuestion): { readonly found: readonly BoundRole[] } {
+  const answering = resolved.answering.get(role) ?? []
+  const fits = (name: string): readonly BoundRole[] => {
+    const found: BoundRole[] = []
+    for (const each of answering) {
+      const bound = roles.get(`${name}/${each.name}`)
+      if (bound === undefined) continue
+      if (node === null ? bound.members.length > 0 || bound.external !== null || bound.binding.where !== undefined : memberOf(bound, node) !== undefined) found.push(bound)
+    }
+    return found
   }
-  const here = fits(deployment)
-  if (here !== undefined) return { found: [here] }
+  const here = fits(only ?? deployment)
+  if (here.length > 0 || only !== undefined) return { found: here }
   for (const level of resolved.deployments.get(deployment)?.reach ?? []) {
-    const found = level.flatMap((name) => fits(name) ?? [])
+    const found = level.flatMap(fits)
     if (found.length > 0) return { found }
   }
   return { found: [] }
+}
+
+/** Whether who requires a role of this name waits for all its members, wherever they are, and not for one on the same node. */
+export function isClusterWide({ answering }: ResolvedSite, name: string): boolean {
+  return (answering.get(name) ?? []).some((role) => role.declaration.scope === 'cluster' || hasFlag(role, 'milestone'))
 }
 
 const byNode = new WeakMap<BoundRole, ReadonlyMap<string, BoundMember>>()

@@ -15,7 +15,7 @@ import { expandNames } from '../validate/expand-names.ts'
 import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
 import type { Verdict } from './condition.ts'
-import { memberOf } from './find-role.ts'
+import { isClusterWide, memberOf } from './find-role.ts'
 import { nodeValue } from './nodes.ts'
 import type { Rebind } from './rebind.ts'
 
@@ -76,7 +76,11 @@ function askedMembers({ deployment, role, binding }: Question, context: Context)
   const { source } = deployment.document
   const at = ['roles', role.name] as const
   const asked: Asked = new Map()
-  if (hasFlag(role, 'discovery')) report(error('UNSUPPORTED', rangeOf(source, at, 'key'), `${role.name} is for machines that have just been discovered, which is not supported yet.`))
+  if (hasFlag(role, 'discovery')) report(error('UNSUPPORTED', rangeOf(source, at, 'key'), `${role.name} is for machines that have just been discovered: it would run in the discovery image, before the install, which is not supported yet.`, { fix: 'Leave the role out; what it is to do before an install cannot be done by Crowbar now.' }))
+  if (hasFlag(role, 'library')) {
+    report(error('ROLE_LIBRARY', rangeOf(source, at, 'key'), `${role.name} is a library: other roles require it for its files, and it is bound to no node.`, { related: [{ message: 'its flags', range: rangeOf(role.barclamp.document.source, ['roles', role.name, 'flags']) }], fix: 'Take it out of the deployment; roles that require it have its files.' }))
+    return asked
+  }
   if (binding.external !== undefined) {
     if (binding.nodes !== undefined || binding.where !== undefined) report(error('VALUE_INVALID', rangeOf(source, [...at, 'external'], 'key'), `${role.name} is external and bound to nodes at the same time.`, { fix: 'Keep `external`, or `nodes` and `where`.' }))
     return asked
@@ -137,27 +141,33 @@ interface Implicit {
   readonly roles: ReadonlyMap<string, BoundRole>
 }
 
-/** A required role that is implicit comes along to the same node, unless it is there already. */
+/** A required role that is implicit comes along to the same node, unless it or one that acts as it is there already. */
 function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Context): void {
   const reach = deployment.reach.flat()
+  const isThere = ({ name }: ResolvedRole, node: string): boolean => asked.get(name)?.has(node) === true || reach.some((other) => {
+    const there = roles.get(`${other}/${name}`)
+    return there !== undefined && memberOf(there, node) !== undefined
+  })
   const work = [...asked].flatMap(([role, members]) => [...members.keys()].map((node) => ({ role, node })))
   for (let item = work.pop(); item !== undefined; item = work.pop()) {
     const { role, node } = item
     const resolvedRole = resolved.roles.get(role) as ResolvedRole
-    for (const [i, name] of (resolvedRole.declaration.requires ?? []).entries()) {
-      const required = resolved.roles.get(name)
-      if (required === undefined || !hasFlag(required, 'implicit') || required.declaration.scope === 'cluster') continue
-      if (asked.get(name)?.has(node) === true) continue
-      if (reach.some((other) => {
-        const there = roles.get(`${other}/${name}`)
-        return there !== undefined && memberOf(there, node) !== undefined
-      })) continue
+    for (const [i, required] of (resolvedRole.declaration.requires ?? []).entries()) {
+      const answering = resolved.answering.get(required) ?? []
+      const name = implicitAmong(answering, required)
+      if (name === undefined || isClusterWide(resolved, required) || answering.some((each) => isThere(each, node))) continue
       const members = asked.get(name) ?? new Map<string, Range>()
       members.set(node, rangeOf(resolvedRole.barclamp.document.source, ['roles', role, 'requires', i]))
       asked.set(name, members)
       work.push({ role: name, node })
     }
   }
+}
+
+/** The one that comes along by itself: of the name, else the only one that acts as it. Between several, people choose. */
+function implicitAmong(answering: readonly ResolvedRole[], required: string): string | undefined {
+  const implicit = answering.filter((role) => hasFlag(role, 'implicit') && !hasFlag(role, 'library'))
+  return (implicit.find(({ name }) => name === required) ?? (implicit.length === 1 ? implicit[0] : undefined))?.name
 }
 
 /** Keeps the indexes of who was there; newcomers get the next ones. */

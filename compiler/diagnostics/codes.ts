@@ -62,6 +62,7 @@ export const CODES = {
   ROLE_CONFLICT: 'Two roles that exclude each other are bound to one node.',
   ROLE_COUNT: 'A role is bound to more or fewer nodes than it allows.',
   ROLE_DUPLICATE: 'Two barclamps offer a role of the same name.',
+  ROLE_LIBRARY: 'A role that only lends its files to others is bound in a deployment.',
   ROLE_OS: 'A role is bound to a node whose operating system it does not run on.',
   RULE_CONFLICT: 'Two rules of the same order set a field of one machine differently, so that only their names decide.',
   RULE_STALE: 'A node keeps what a rule once chose for it, although the rules now choose something else.',

@@ -121,7 +121,7 @@ function wantProvenance(injected: InjectedSite, nodeRole: NodeRole, path: Pointe
 function providedBy({ allocated, evaluator }: InjectedSite, { role }: NodeRole, want: WantDeclaration): readonly ReadInput[] {
   const { from, provide } = want
   if (from === undefined || provide === undefined) return []
-  const found = want.deployment === undefined ? findRole(allocated.bound, { role: from, deployment: role.deployment, node: null }).found[0] : allocated.bound.roles.get(`${want.deployment}/${from}`)
+  const [found] = findRole(allocated.bound, { role: from, deployment: role.deployment, only: want.deployment, node: null }).found
   if (found === undefined) return []
   const members = want.only === 'founder' ? found.members.filter((member) => member.node === found.founder) : want.many === true ? claimedMembers(allocated, found) : found.members
   return members.map((member) => {

@@ -66,9 +66,9 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
     wants[name] = value
     if (!hasDeferred(value)) continue
     const at = placeOf(rangeOf(barclamp.document.source, ['roles', role.role.name, 'wants', name]))
-    const provider = want.many === true ? findRole(bound, { role: want.from as string, deployment: role.deployment, node: null }).found[0] : undefined
+    const provider = want.many === true ? findRole(bound, { role: want.from as string, deployment: role.deployment, only: want.deployment, node: null }).found[0] : undefined
     if (provider !== undefined && own(provider.role.declaration.provides, want.provide ?? '')?.value === undefined) {
-      dataOfAll.push({ role: want.deployment === undefined ? provider.key : `${want.deployment}/${want.from}`, at })
+      dataOfAll.push({ role: provider.key, at })
       continue
     }
     pending ??= pendingOn(value)

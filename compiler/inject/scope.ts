@@ -109,7 +109,7 @@ export function addressesOf(allocated: AllocatedSite, node: string): { readonly 
 
 function rolesNamed(allocated: AllocatedSite, subject: Subject, name: string | undefined): Scope {
   if (subject.deployment === null) return {}
-  const names = name === undefined ? [...allocated.bound.resolved.roles.keys()] : [name]
+  const names = name === undefined ? [...allocated.bound.resolved.answering.keys()] : [name]
   const entries: [string, Json][] = []
   for (const role of names) {
     const [bound] = findRole(allocated.bound, { role, deployment: subject.deployment.name, node: null }).found

@@ -57,15 +57,17 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
   const { role, want, range, deployment } = question
   const { bound } = evaluation.allocated
   const from = want.from as string
-  const found = want.deployment === undefined ? findRole(bound, { role: from, deployment: deployment.name, node: null }).found : (bound.roles.has(`${want.deployment}/${from}`) ? [bound.roles.get(`${want.deployment}/${from}`) as BoundRole] : [])
+  const { found } = findRole(bound, { role: from, deployment: deployment.name, only: want.deployment, node: null })
   const [provider, ...others] = found
   if (provider === undefined) {
     if (want.optional === true) return null
     const where = want.deployment ?? `${deployment.name} and the deployments that it comes after`
     return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${want.provide} from ${from}, which is bound to no node in ${where}.`, unmetFix(evaluation, question))
   }
-  if (others.length > 0) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${want.provide} from ${from}, which is in ${found.map((each) => each.deployment).join(' and in ')}.`, 'Say `deployment` in the want.')
-  if (own(provider.role.declaration.provides, want.provide as string) === undefined) return null
+  if (others.length > 0) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${want.provide} from ${from}, which ${whereAll(found)}.`, 'Say `deployment` in the want, or bind one of them only.')
+  if (own(provider.role.declaration.provides, want.provide as string) === undefined) {
+    return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${want.provide} from ${from}, and ${provider.role.name}, which acts as it, does not provide that.`, `Let ${provider.role.name} provide ${want.provide}.`)
+  }
   if (provider.external !== null) {
     const values = provider.external.map((external) => evaluation.provide(provider, want.provide as string, { external }))
     return want.many === true ? values : (values[0] as Json)
@@ -84,10 +86,15 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
   return named(question.name, evaluation.provide(provider, want.provide as string, member))
 }
 
+function whereAll(found: readonly BoundRole[]): string {
+  const names = new Set(found.map((each) => each.role.name))
+  return names.size === 1 ? `is in ${found.map((each) => each.deployment).join(' and in ')}` : `several act as: ${found.map((each) => each.key).join(' and ')}`
+}
+
 /** Where the role is bound that provides it, and what brings it into reach. */
 function unmetFix({ allocated: { bound } }: Evaluation, { want, deployment }: WantQuestion): string {
   const from = want.from as string
-  const elsewhere = [...bound.roles.values()].filter((role) => role.role.name === from && role.deployment !== deployment.name && (role.members.length > 0 || role.external !== null)).map((role) => role.deployment)
+  const elsewhere = [...bound.roles.values()].filter((role) => (bound.resolved.answering.get(from) ?? []).includes(role.role) && role.deployment !== deployment.name && (role.members.length > 0 || role.external !== null)).map((role) => role.deployment)
   const [first] = elsewhere
   if (first === undefined || want.deployment !== undefined) return `Bind ${from} there.`
   return `${from} is bound in ${elsewhere.join(' and in ')}: say \`after: [${first}]\` in the deployment ${deployment.name}, or \`deployment: ${first}\` in the want.`

@@ -1,7 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Need } from '../../schemas/plan.ts'
 import type { BoundRole } from '../bind/bound-site.ts'
-import { findRole } from '../bind/find-role.ts'
+import { findRole, isClusterWide } from '../bind/find-role.ts'
 import type { InjectedSite, NodeRole } from '../inject/injected-site.ts'
 import { isClaimed } from '../inject/scope.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
@@ -67,14 +67,13 @@ function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<stri
     needs.push({ step: `stage/${packagesOf(node.os.value)}`, kind: 'lifecycle', at: placeOf(rangeOf(source, ['roles', role.role.name, 'packages'])) })
   }
   for (const [i, name] of (role.role.declaration.requires ?? []).entries()) {
-    const required = bound.resolved.roles.get(name)
-    if (required === undefined) continue
-    const cluster = required.declaration.scope === 'cluster'
+    const cluster = isClusterWide(bound.resolved, name)
     const [found] = findRole(bound, { role: name, deployment: role.deployment, node: cluster ? null : node.name }).found
     if (found === undefined || found.members.length === 0) continue
     const at = placeOf(rangeOf(source, ['roles', role.role.name, 'requires', i]))
+    const { role: required } = found
     if (cluster || hasFlag(required, 'cluster')) needs.push({ step: barrier(found.key), kind: 'cluster', at })
-    else needs.push({ step: `${bound.owners.get(`${name}@${node.name}`)}/${name}@${node.name}`, kind: 'requires', at })
+    else needs.push({ step: `${bound.owners.get(`${required.name}@${node.name}`)}/${required.name}@${node.name}`, kind: 'requires', at })
   }
   for (const { role: key, at } of nodeRole.dataOfAll) needs.push({ step: barrier(key), kind: 'data', at })
   const deployment = bound.resolved.deployments.get(role.deployment)

@@ -1,11 +1,13 @@
 import type { Range, Report } from '../../schemas/diagnostic.ts'
+import type { BarclampDocument } from '../../schemas/documents/barclamp.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { rangeOfField } from '../validate/site.ts'
-import type { Site } from '../validate/site.ts'
+import type { Located, Site } from '../validate/site.ts'
 import type { ResolvedSite } from './resolved-site.ts'
 import { unknownSecret } from './secrets.ts'
+import { parseRequirement, satisfies } from './version.ts'
 
 type Names = { readonly has: (name: string) => boolean; readonly keys: () => Iterable<string> }
 
@@ -51,7 +53,7 @@ export function checkReferences(resolved: ResolvedSite, { barclampsMissed, repor
     for (const [i, { on }] of (value.layout ?? []).entries()) check('disk entry', on, entries, rangeOf(at, ['layout', i, 'on']))
   }
   checkDeployments(resolved, check)
-  checkBarclamps(resolved, check)
+  checkBarclamps(resolved, check, { barclampsMissed, report })
   checkAttributeKeys(resolved, check, report)
 }
 
@@ -80,18 +82,19 @@ function checkDeployments({ site, roles, networks }: ResolvedSite, check: Check)
   }
 }
 
-function checkBarclamps({ barclamps, roles, networks, site }: ResolvedSite, check: Check): void {
+function checkBarclamps(resolved: ResolvedSite, check: Check, { barclampsMissed, report }: CheckReferences): void {
+  const { barclamps, answering, networks, site } = resolved
   for (const { document: { value, source } } of barclamps.values()) {
-    for (const [i, name] of (value.requires ?? []).entries()) check('barclamp', name, barclamps, rangeOf(source, ['requires', i]))
+    checkRequired(resolved, { value, source }, { barclampsMissed, report })
     for (const [role, declaration] of Object.entries(value.roles ?? {})) {
       const at = (...pointer: (string | number)[]): Range => rangeOf(source, ['roles', role, ...pointer])
-      for (const [i, name] of (declaration.requires ?? []).entries()) check('role', name, roles, at('requires', i))
-      for (const [i, name] of (declaration.conflicts ?? []).entries()) check('role', name, roles, at('conflicts', i))
+      for (const [i, name] of (declaration.requires ?? []).entries()) check('role', name, answering, at('requires', i))
+      for (const [i, name] of (declaration.conflicts ?? []).entries()) check('role', name, answering, at('conflicts', i))
       for (const [want, { from, provide, deployment, attribute }] of Object.entries(declaration.wants ?? {})) {
         if (from !== undefined) {
-          check('role', from, roles, at('wants', want, 'from'))
-          const provides = new Map(Object.entries(roles.get(from)?.declaration.provides ?? {}))
-          if (provide !== undefined && roles.has(from)) check(`value provided by ${from} called`, provide, provides, at('wants', want, 'provide'))
+          check('role', from, answering, at('wants', want, 'from'))
+          const provides = new Map((answering.get(from) ?? []).flatMap((each) => Object.entries(each.declaration.provides ?? {})))
+          if (provide !== undefined && answering.has(from)) check(`value provided by ${from} called`, provide, provides, at('wants', want, 'provide'))
         }
         if (deployment !== undefined) check('deployment', deployment, site.deployments, at('wants', want, 'deployment'))
         if (attribute !== undefined) check('barclamp', attribute.split('.')[0] as string, barclamps, at('wants', want, 'attribute'))
@@ -102,6 +105,28 @@ function checkBarclamps({ barclamps, roles, networks, site }: ResolvedSite, chec
           if (!mappedEverywhere) check('network', network, networks, at('networks', logical))
         }
       }
+    }
+  }
+}
+
+/** Barclamps that one requires are there, in a version that will do. That two require each other does no harm. */
+function checkRequired({ barclamps, site }: ResolvedSite, { value, source }: Located<BarclampDocument>, { barclampsMissed, report }: CheckReferences): void {
+  for (const [i, text] of (value.requires ?? []).entries()) {
+    const range = rangeOf(source, ['requires', i])
+    const requirement = parseRequirement(text)
+    if (requirement === undefined) {
+      report(error('VALUE_INVALID', range, `${JSON.stringify(text)} does not say which barclamp is required.`, { fix: 'Write its name, and versions after it if they matter: "ntp", "ntp >=1.2 <2", "ntp ^1.2".' }))
+      continue
+    }
+    const found = barclamps.get(requirement.name)
+    if (found === undefined) {
+      if (barclampsMissed) continue
+      const near = suggest(requirement.name, barclamps.keys())
+      const sources = rangeOf(site.site.source, site.site.value.barclamps === undefined ? ['kind'] : ['barclamps'], 'key')
+      report(error('REFERENCE_UNKNOWN', range, `There is no barclamp ${requirement.name}, which ${value.name} requires.`, { related: [{ message: 'none of these sources has it', range: sources }], fix: near === undefined ? 'Add a source that has it to `barclamps` in the site document.' : `Did you mean ${near}?` }))
+    } else if (!satisfies(found.document.value.version, requirement)) {
+      const other = found.document
+      report(error('BARCLAMP_VERSION', range, `${value.name} requires ${text}, and the site has ${requirement.name} ${other.value.version}.`, { related: [{ message: 'its version', range: rangeOf(other.source, ['version']) }], fix: `Take a ${requirement.name} that fits, or a ${value.name} that is content with this one.` }))
     }
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { codes, compiled, compileTexts, lockFile, machine } from '../compiling.ts'
+import { codes, compiled, compileTexts, documentOf, lockFile, machine } from '../compiling.ts'
 
 const barclamp = (roles: string) => ({ 'barclamps/b/barclamp.yaml': `kind: barclamp\nname: b\nversion: 1.0.0\nroles:\n${roles}` })
 const NODES = 'kind: nodes\nname: "n[1-4]"\nos: debian-12\nmachine: { where: "true" }\n'
@@ -73,5 +73,53 @@ describe('bindings', () => {
     const { plan } = compiled({ ...barclamp('  r: { count: { min: 9 } }\n'), 'n.yaml': NODES, 'd.yaml': deployment('  r: { where: "true" }\n') })
     expect(plan.missing.at(-1)).toEqual({ what: 'members', for: 'role/d/r', because: 'd/r is bound to 4 nodes, and needs 9' })
     expect(plan.roles['d/r']?.min).toBe(9)
+  })
+})
+
+describe('roles that act as others', () => {
+  const WITH = `  db: { actsAs: [sql], provides: { url: { type: string, value: "\${node.name}" } } }\n  lite: { actsAs: [sql], flags: [implicit], provides: { url: { type: string, value: lite } } }\n  app: { requires: [sql], wants: { url: { from: sql, provide: url } } }\n`
+  const bound = (roles: string, more = '') => compileTexts({ ...barclamp(WITH + more), 'n.yaml': NODES, 'd.yaml': deployment(roles) })
+
+  test('are what those who require and want that name get, in the order', () => {
+    const result = bound('  db: { nodes: [n1] }\n  app: { nodes: [n1] }\n')
+    expect(codes(result)).toEqual([])
+    if (result.plan === null) throw new Error('no plan')
+    expect(result.plan.steps.filter(({ kind }) => kind === 'role').map(({ id }) => id)).toEqual(['d/db@n1', 'd/app@n1'])
+    expect(documentOf(result.plan, 'd/app@n1')['wants']).toEqual({ url: 'n1' })
+    expect(result.plan.steps.find(({ id }) => id === 'd/app@n1')?.needs.find(({ step }) => step === 'd/db@n1')?.kind).toBe('requires')
+  })
+
+  test('come along when only one of them is implicit, and none is there', () => {
+    expect(bound('  app: { nodes: [n1] }\n').plan?.steps.filter(({ kind }) => kind === 'role').map(({ id }) => id)).toEqual(['d/lite@n1', 'd/app@n1'])
+    expect(codes(bound('  app: { nodes: [n1] }\n', '  other: { actsAs: [sql], flags: [implicit] }\n'))).toEqual(['REQUIREMENT_UNMET d.yaml:4:18'])
+  })
+
+  test('exclude each other on a node, and all of them conflict with what conflicts with the name', () => {
+    expect(codes(bound('  db: { nodes: [n1] }\n  lite: { nodes: [n1] }\n'))).toEqual(['ROLE_CONFLICT d.yaml:4:17'])
+    expect(codes(bound('  db: { nodes: [n1] }\n  bare: { nodes: [n1] }\n', '  bare: { conflicts: [sql] }\n'))).toEqual(['ROLE_CONFLICT d.yaml:5:19'])
+  })
+
+  test('must provide what is wanted of the name, and be one', () => {
+    const two = codes(bound('  db: { nodes: [n1] }\n  lite: { nodes: [n2] }\n  app: { nodes: [n1] }\n'))
+    expect(two).toEqual(['WANT_AMBIGUOUS barclamps/b/barclamp.yaml:7:41'])
+    const bare = bound('  bare: { nodes: [n1] }\n  app: { nodes: [n1] }\n', '  bare: { actsAs: [sql] }\n')
+    expect(codes(bare)).toEqual(['WANT_UNMET barclamps/b/barclamp.yaml:7:41'])
+  })
+})
+
+describe('every violation', () => {
+  test('is told, once each: two at one place are two, and a conflict that both declare is one', () => {
+    const roles = '  r: { requires: [s, t], conflicts: [u], os: [rhel] }\n  s: {}\n  t: {}\n  u: { conflicts: [r], count: { min: 2, odd: true } }\n'
+    const result = compileTexts({ ...barclamp(roles), 'n.yaml': NODES, 'd.yaml': deployment('  r: { nodes: ["n[1-4]"] }\n  u: { nodes: [n1] }\n') })
+    expect(codes(result)).toEqual(['REQUIREMENT_UNMET d.yaml:4:16', 'REQUIREMENT_UNMET d.yaml:4:16', 'ROLE_CONFLICT d.yaml:4:16', 'ROLE_OS d.yaml:4:16', 'ROLE_COUNT d.yaml:5:3'])
+  })
+})
+
+describe('milestones', () => {
+  test('are waited for by all who require them, wherever they are', () => {
+    const roles = '  work: {}\n  done: { flags: [milestone], requires: [work] }\n  after: { requires: [done] }\n'
+    const { plan } = compiled({ ...barclamp(roles), ...machine('m1'), 'n.yaml': NODES, 'd.yaml': deployment('  work: { nodes: [n1] }\n  done: { nodes: [n1] }\n  after: { nodes: [n2] }\n') })
+    expect(plan.steps.find(({ id }) => id === 'd/after@n2')?.needs.map(({ step }) => step)).toContain('barrier/d/done')
+    expect(plan.steps.find(({ id }) => id === 'barrier/d/done')?.needs.map(({ step }) => step)).toEqual(['d/done@n1'])
   })
 })
