@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { barclampCommands } from './barclamp.ts'
 import type { SiteArguments } from './compile-site.ts'
 import type { DiffArguments } from './diff.ts'
 import type { LockArguments } from './lock.ts'
@@ -123,6 +124,8 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .action(async (options: { site: string; ref: string; out: string; base: string }) => finish(await (await import('./compile.ts')).compileCommand(options)))
 
   secretCommands(program, finish)
+
+  barclampCommands(program, finish)
 
   program
     .command('schema')
