@@ -99,7 +99,8 @@ export function readLedger(files: ReadonlyMap<string, string>): ReadLedger {
 }
 
 function nodeText(node: LedgerNode): string {
-  const head = canonical({ attempted: node.attempted, incarnation: node.incarnation, machine: node.machine, node: node.node })
+  const { steps: _steps, version: _version, ...rest } = node
+  const head = canonical(rest)
   const steps = sorted(node.steps).map(([id, entry]) => `${JSON.stringify(id)}:${canonical(entry)}`)
   const body = steps.length === 0 ? '{}' : `{\n${steps.join(',\n')}\n}`
   return `${head.slice(0, -1)},\n"steps":${body},\n"version":${node.version}}\n`

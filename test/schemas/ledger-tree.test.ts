@@ -30,6 +30,13 @@ describe('the files of a ledger', () => {
     expect(readLedger(writeLedger(EMPTY_LEDGER))).toStrictEqual({ ok: true, ledger: EMPTY_LEDGER })
   })
 
+  it('say what is protected', () => {
+    const shielded = applied(buildPlan({ nodes: { db1: { protect: true, at: 'db1.yaml:3:1' }, db2: {} }, roles: [] }))
+    expect(shielded.nodes['db1']?.protect).toBe('db1.yaml:3:1')
+    const again = readLedger(writeLedger(shielded))
+    expect(again.ok && again.ledger.nodes).toStrictEqual(shielded.nodes)
+  })
+
   it('are the same bytes whatever the order of keys in memory', () => {
     const reversed = { ...ledger, nodes: Object.fromEntries(Object.entries(ledger.nodes).toReversed()) }
     expect([...writeLedger(reversed)]).toStrictEqual([...writeLedger(ledger)])
