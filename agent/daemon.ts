@@ -104,7 +104,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     identity, enrolment, epoch, port: settings.ports.nodes, random: randomUUID,
     report: reportNodes({ append: appendSoon, log, now }),
     async admit(candidate) {
-      const { admission, events } = admit(candidate, { state: state.current, plan: plan(), committed })
+      const { admission, events } = admit(candidate, { state: state.current, ledger: ledger.current, plan: plan(), committed })
       await append(events)
       if (events.some(event => event.type === 'machine.facts')) keeper?.look()
       return admission
@@ -196,7 +196,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   // The operator's socket, last: what answers there is ready to be asked.
   parts.use(await serveControl(settings.socket, operations({
     agent: { node: settings.node, version: packageJson.version }, site: { repository: settings.repository, branch: settings.branch },
-    store, engine, keeper, now, signal,
+    store, ledger, engine, keeper, now, signal,
     notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : image === null ? imageProblem : boot.serving ? null : 'no interface is served'),
     async admit(machine, by) {
       await append([{ type: 'machine.admitted', data: { machine, by } }])

@@ -2,17 +2,21 @@ import { digest } from './canonical.ts'
 import type { Digest } from './canonical.ts'
 import type { StepKind } from './plan.ts'
 
-/** What one installation is an installation of. */
+/** What tells one installation from every other one. */
 export interface Incarnation {
   readonly node: string
-  readonly machine: string
-  /** Counted up in the lock to ask for a new installation of the same node on the same machine. */
-  readonly generation: number
+  /** Key of the install step: machine, os, disks, layout and generation. */
+  readonly once: string | null
+  /** The attempt that put the system there; null where it was taken over as it was (joined). */
+  readonly attempt: string | null
 }
 
-/** The name of one installation of one node on one machine. What it ran on an earlier one says nothing about this one. */
+/**
+ * The name of one installation of one node. No two have the same one, also when a node goes back to what it was before:
+ * what an earlier installation ran says nothing about this one, and whoever bears its name is not this one.
+ */
 export function incarnation(of: Incarnation): Digest {
-  return digest({ node: of.node, machine: of.machine, generation: of.generation })
+  return digest({ node: of.node, once: of.once, attempt: of.attempt })
 }
 
 const OUTLIVING: ReadonlySet<StepKind> = new Set(['discover', 'power', 'hardware', 'operation'])

@@ -21,7 +21,7 @@ export const ledgerNodeShape = object({
   version: literal(1),
   node: string(),
   machine: nullable(string()),
-  incarnation: nullable(string({}, 'digest over (node, machine, generation); null when nothing is installed.')),
+  incarnation: nullable(string({}, 'Name of the installation that the node runs, no two have the same; null when nothing is installed.')),
   protect: optional(string({}, 'file:line:column of the node that was protected when a step of it last succeeded; absent: it was not. Never of an admin node.')),
   /** Destructive step → once-key that was sent and has not succeeded: what it destroys is gone already. */
   attempted: map(string()),

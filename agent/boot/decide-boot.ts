@@ -40,6 +40,7 @@ export function decideBoot(view: BootView, client: BootClient): BootAnswer {
     if (node.admin || (node.os !== null && plan.systems[node.os]?.install === 'joined')) return { kind: 'local' }
     const wish = wantsDiscovery(name, { state, ledger: view.ledger, work: view.work, ...(machine === undefined ? {} : { machine }) })
     if (wish.boot === 'local') return { kind: 'local' }
+    if (wish.boot === 'hold') return { kind: 'hold', reason: wish.reason }
   }
   if (image === null) return { kind: 'hold', reason: 'the discovery image is being made' }
   return { kind: 'discovery', kernel: image.kernel, initrd: image.initrd, commandLine: view.commandLine(client.mac) }

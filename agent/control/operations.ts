@@ -7,6 +7,7 @@ import { EngineError } from '../engine/engine-error.ts'
 import type { EventStore } from '../log/store.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
 import type { Compiled } from '../reconcile/reconcile.ts'
+import type { LiveLedger } from '../state/open-ledger.ts'
 import { approvable, matching } from './approvals.ts'
 import { printable } from './printable.ts'
 import type { ControlOperations } from './serve-control.ts'
@@ -16,6 +17,7 @@ export interface OperationsOptions {
   readonly agent: { readonly node: string; readonly version: string }
   readonly site: { readonly repository: string; readonly branch: string }
   readonly store: EventStore
+  readonly ledger: LiveLedger
   readonly engine: Engine
   readonly keeper: SiteKeeper
   /** Null when machines can boot; else what is still missing. */
@@ -45,6 +47,7 @@ export function operations(options: OperationsOptions): ControlOperations {
         agent: { ...options.agent, ready: notReady === null, readyReason: notReady },
         site: options.site,
         state: engine.state,
+        ledger: options.ledger.current,
         plan: keeper.current?.plan ?? null,
         changes: engine.work?.changes ?? null,
         schedule: engine.schedule ?? null,

@@ -2,9 +2,11 @@ import { signatureDigest } from '../../schemas/approval.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import type { Status, StepState as StepWord, StepStatus } from '../../schemas/control.ts'
 import type { DiskState } from '../../schemas/inventory.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { Schedule } from '../engine/schedule.ts'
+import { runsAnother } from '../state/standing-installation.ts'
 import type { MachineRecord, State, StepState } from '../state/state.ts'
 
 /** What `status` is made of. */
@@ -12,6 +14,7 @@ export interface StatusSources {
   readonly agent: { readonly node: string; readonly version: string; readonly ready: boolean; readonly readyReason: string | null }
   readonly site: { readonly repository: string; readonly branch: string }
   readonly state: State
+  readonly ledger: Ledger
   /** The last plan that compiled; null before the first. */
   readonly plan: Plan | null
   /** Of the last run; null before the first. */
@@ -42,8 +45,7 @@ export function describeStatus(sources: StatusSources): Status {
       machine: node.machine,
       os: node.os,
       address: node.addresses[plan?.site.admin.network ?? ''] ?? null,
-      connected: node.machine === null ? null : (state.machines.get(node.machine)?.session?.environment ?? null),
-      doing: doing(name, steps),
+      ...presence(name, node.machine, { sources, steps }),
     })),
     machines: [...state.machines.values()].map(machine => ({ id: machine.id, node: nodeOf(machine, plan), summary: summarise(machine) })),
     steps,
@@ -95,6 +97,13 @@ function doing(node: string, steps: readonly StepStatus[]): string {
   const waiting = find('waiting', 'blocked', 'ready')
   if (waiting !== undefined) return `waits with ${waiting.id}${waiting.reason === null ? '' : `: ${waiting.reason}`}`
   return mine.length === 0 ? 'nothing to do' : 'done'
+}
+
+/** What installation it is counts, too: one that its node should not run is given nothing, however well it is connected. */
+function presence(node: string, machine: string | null, { sources: { state, ledger }, steps }: { readonly sources: StatusSources; readonly steps: readonly StepStatus[] }): Pick<Status['nodes'][number], 'connected' | 'doing'> {
+  const environment = machine === null ? null : (state.machines.get(machine)?.session?.environment ?? null)
+  if (environment === 'discovery' || !runsAnother(machine, node, { state, ledger })) return { connected: environment, doing: doing(node, steps) }
+  return { connected: null, doing: `its machine came up with another installation than the one it should run (STALE); ${doing(node, steps)}` }
 }
 
 function nodeOf(machine: MachineRecord, plan: Plan | null): string | null {

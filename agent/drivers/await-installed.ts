@@ -29,9 +29,7 @@ export async function awaitInstalled(sessions: NodeSessions, options: AwaitInsta
   const before = context.state.nodes.get(node)?.installed
   let imaged = before?.attempt === attempt
   if (!imaged) {
-    // The installation before may bear the same name (another layout of the same generation): then its hello proves nothing.
-    const telling = before?.incarnation !== incarnation
-    const ended = await imageWritten(sessions, { ...options, telling })
+    const ended = await imageWritten(sessions, options)
     if (ended.kind === 'outcome') return ended.outcome
     imaged = true
     await context.imaged({ node, machine, incarnation, attempt })
@@ -43,12 +41,12 @@ export async function awaitInstalled(sessions: NodeSessions, options: AwaitInsta
 
 type Written = { readonly kind: 'written' } | { readonly kind: 'outcome'; readonly outcome: StepOutcome }
 
-async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptions & { readonly telling: boolean }): Promise<Written> {
-  const { context, machine, incarnation, attempt, over, telling } = options
+async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptions): Promise<Written> {
+  const { context, machine, incarnation, attempt, over } = options
   const before = sessions.session(machine)?.disks
   const said = Promise.withResolvers<Written>()
   const enough = new AbortController()
-  const isIt = (session: NodeSession): boolean => telling && session.environment === 'installed' && session.incarnation === incarnation
+  const isIt = (session: NodeSession): boolean => session.environment === 'installed' && session.incarnation === incarnation
   const asked = awaitAttempt(sessions, {
     machine,
     attempt,

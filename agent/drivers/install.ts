@@ -18,7 +18,7 @@ export interface InstallDriverOptions {
   /** Proves that this agent wrote something: `AgentKey.stamp`. */
   readonly stamp: (value: Json) => string
   /** Where and with which new token the installed system enrols. */
-  readonly enrolment: (node: { readonly node: string; readonly machine: string; readonly incarnation: string }) => Promise<InstallTask['enrolment']> | InstallTask['enrolment']
+  readonly enrolment: (node: { readonly node: string; readonly machine: string; readonly incarnation: string }) => InstallTask['enrolment']
 }
 
 /** Milliseconds between looks; a machine that connects or looks at its disks asks sooner. */
@@ -46,12 +46,12 @@ export function installDriver(options: InstallDriverOptions): Driver {
     async run(step, context) {
       const subject = subjectOf(step, context)
       if (subject === undefined) return { kind: 'waiting', reason: context.plan.missing.find((one) => one.for === `node/${step.node}`)?.because ?? `${step.node} has no machine yet`, afterMs: LOOK, on: 'machine' }
-      return subject.install.method === 'joined' ? join(subject, sessions) : image(step, subject, { ...options, context, restarts })
+      return subject.install.method === 'joined' ? join(step, subject, sessions) : image(step, subject, { ...options, context, restarts })
     },
     async settle(step, sent, context) {
       const subject = subjectOf(step, context)
       if (subject === undefined || sent.machine === null) return { kind: 'unknown', reason: 'its plan does not name a machine', repeatable: true }
-      return awaitInstalled(sessions, { ...subject, step: step.id, machine: sent.machine, attempt: sent.attempt, over: undefined, context })
+      return awaitInstalled(sessions, { node: subject.node, incarnation: installationOf(subject, sent), step: step.id, machine: sent.machine, attempt: sent.attempt, over: undefined, context })
     },
     ended: (attempt, machine) => sessions.session(machine)?.acknowledge(attempt),
   }
@@ -62,19 +62,22 @@ export interface InstallSubject {
   readonly install: InstallDocument
   readonly node: string
   readonly machine: string
-  readonly incarnation: string
 }
 
 function subjectOf(step: Step, { plan }: StepContext): InstallSubject | undefined {
   const document = stepDocument(step, plan.values)?.['install'] as InstallDocument | undefined
   if (document === undefined || step.node === null) return undefined
-  const { machine, generation } = document
-  return { install: document, node: step.node, machine, incarnation: incarnation({ node: step.node, machine, generation }) }
+  return { install: document, node: step.node, machine: document.machine }
 }
 
-function join(subject: InstallSubject, sessions: NodeSessions): StepOutcome {
+/** What an attempt puts there, by its name. */
+function installationOf({ node }: InstallSubject, { once, attempt }: { readonly once: string | null; readonly attempt: string }): string {
+  return incarnation({ node, once, attempt })
+}
+
+function join({ once }: Step, subject: InstallSubject, sessions: NodeSessions): StepOutcome {
   const session = sessions.session(subject.machine)
-  if (session?.environment === 'installed') return { kind: 'succeeded', provides: {}, inputs: digest(subject.install as unknown as Json), incarnation: subject.incarnation }
+  if (session?.environment === 'installed') return { kind: 'succeeded', provides: {}, inputs: digest(subject.install as unknown as Json), incarnation: incarnation({ node: subject.node, once, attempt: null }) }
   return { kind: 'waiting', reason: `machine ${subject.machine}, which is installed already, is not connected`, afterMs: LOOK, on: 'machine' }
 }
 
@@ -85,8 +88,8 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
   const unfinished = context.state.unfinished.get(step.id)
   // Its last attempt put a whole system onto the disk, whatever became of the step: that is no half-written disk any more.
   const isWhole = unfinished !== undefined && context.state.nodes.get(node)?.installed?.attempt === unfinished.attempt
-  if (isWhole && unfinished.once === step.once && session?.environment === 'installed' && session.incarnation === subject.incarnation) {
-    return { kind: 'succeeded', provides: {}, inputs: digest(install as unknown as Json), incarnation: subject.incarnation }
+  if (isWhole && unfinished.once === step.once && session?.environment === 'installed' && session.incarnation === installationOf(subject, unfinished)) {
+    return { kind: 'succeeded', provides: {}, inputs: digest(install as unknown as Json), incarnation: session.incarnation }
   }
   const notConnected: StepOutcome = { kind: 'waiting', reason: `machine ${machine} is not connected`, afterMs: LOOK, on: 'machine' }
 
@@ -123,10 +126,10 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
   const rootfs = install.rootfs === null ? undefined : await stager.locate(install.rootfs, context.plan)
   if (rootfs?.kind !== 'file') return { kind: 'failed', code: 'NOT_STAGED', message: `the root filesystem ${install.rootfs} is not in the store`, retryable: false }
 
-  const enrolment = await options.enrolment({ node, machine, incarnation: subject.incarnation })
   const stamp = decision.resumed?.stamp ?? options.stamp({ step: step.id, once: step.once, machine, approved: decision.approved, disks: decision.disks.map(({ id, serial, signature }) => ({ id, serial, signature })) })
   const { attempt } = await context.intend({ machine, inputs: digest(install as unknown as Json), disks: decision.disks, stamp, approved: decision.approved })
   if (context.signal.aborted) return { kind: 'cancelled' }
+  const started = installationOf(subject, { once: step.once, attempt })
   const orStamp = decision.resumed === null ? null : stamp
   session.send({
     kind: 'install',
@@ -136,8 +139,8 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
     rootfs: { url: rootfs.url, sha256: rootfs.sha256, bytes: rootfs.bytes },
     expect: decision.disks.map(({ id, signature }) => ({ id, signature, orStamp })),
     stamp,
-    enrolment,
+    enrolment: options.enrolment({ node, machine, incarnation: started }),
     timeout: step.timeout,
   })
-  return awaitInstalled(sessions, { ...subject, step: step.id, attempt, over: session, context })
+  return awaitInstalled(sessions, { node, machine, incarnation: started, step: step.id, attempt, over: session, context })
 }

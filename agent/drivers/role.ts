@@ -1,5 +1,4 @@
 import { digest } from '../../schemas/canonical.ts'
-import { incarnation } from '../../schemas/incarnation.ts'
 import type { ContentFile, Plan, Step } from '../../schemas/plan.ts'
 import type { RoleTask, TaskResult } from '../../schemas/protocol.ts'
 import { resolveDocument } from '../../schemas/resolve-deferred.ts'
@@ -14,6 +13,7 @@ import { crowbarDocument } from './crowbar-document.ts'
 import type { Driver, StepContext, StepOutcome, StepWaiting } from './driver.ts'
 import { replaceAt } from './json-pointer.ts'
 import { inputKey, resolveInputs } from './resolve-inputs.ts'
+import { standingInstallation } from '../state/standing-installation.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
 import type { Stager } from './stage.ts'
 
@@ -131,7 +131,7 @@ function sessionOf(step: Step, { plan, state, ledger }: StepContext, sessions: N
   const session = sessions.session(machine)
   if (session === undefined) return waiting(`${node} is not connected`)
   if (session.environment !== 'installed') return waiting(`${node} runs the discovery image, not its own system`)
-  const installed = state.nodes.get(node)?.installed?.incarnation ?? ledger.nodes[node]?.incarnation ?? incarnation({ node, machine, generation: plan.nodes[node]?.generation ?? 0 })
+  const installed = standingInstallation(node, { state, ledger })?.incarnation ?? null
   // A joined machine was not installed by us and bears no name of an installation.
   if (session.incarnation !== null && session.incarnation !== installed) return waiting(`${node} runs another installation than the one it should`)
   return session

@@ -1,15 +1,18 @@
 import { canonical } from '../../schemas/canonical.ts'
 import { incarnation } from '../../schemas/incarnation.ts'
 import type { Facts } from '../../schemas/inventory.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { NewEvent } from '../log/event-types.ts'
 import type { Admission, Candidate } from '../nodes/node-event.ts'
+import { standingInstallation } from '../state/standing-installation.ts'
 import type { State } from '../state/state.ts'
 import { identify } from './identify.ts'
 
 export interface AdmitSources {
   readonly state: State
+  readonly ledger: Ledger
   /** The last plan that compiled; null before the first. */
   readonly plan: Plan | null
   /** Machines of the committed inventory. */
@@ -31,7 +34,7 @@ export interface Admitted {
  * One that cannot be told from others is quarantined under an id of its own; admitted by a person, it is a machine of its
  * own from then on.
  */
-export function admit(candidate: Candidate, { state, plan, committed }: AdmitSources): Admitted {
+export function admit(candidate: Candidate, { state, ledger, plan, committed }: AdmitSources): Admitted {
   const known = new Map(committed)
   for (const machine of state.machines.values()) if (machine.facts !== null) known.set(machine.id, machine.facts)
   const identity = identify(candidate.facts, [...known].map(([id, facts]) => ({ id, facts })))
@@ -44,7 +47,7 @@ export function admit(candidate: Candidate, { state, plan, committed }: AdmitSou
   if (record?.facts === undefined || record.facts === null || !same(record.facts, candidate.facts)) events.push({ type: 'machine.facts', data: { machine, facts: candidate.facts } })
   events.push({ type: 'machine.disks', data: { machine, disks: candidate.disks } })
   const node = Object.entries(plan?.nodes ?? {}).find(([, one]) => one.machine === machine)?.[0] ?? null
-  return { admission: judge(candidate, { machine, node, state, plan }), events }
+  return { admission: judge(candidate, { machine, node, state, ledger, plan }), events }
 }
 
 /** Its facts stay out of the inventory: they would make the next one like it a tie with this one. */
@@ -57,7 +60,7 @@ function quarantine(candidate: Candidate, { machine, reason, known }: { readonly
   }
 }
 
-function judge(candidate: Candidate, { machine, node, state, plan }: { readonly machine: string; readonly node: string | null; readonly state: State; readonly plan: Plan | null }): Admission {
+function judge(candidate: Candidate, { machine, node, state, ledger, plan }: { readonly machine: string; readonly node: string | null; readonly state: State; readonly ledger: Ledger; readonly plan: Plan | null }): Admission {
   const refuse = (code: string, reason: string): Admission => ({ machine, node, work: false, code, reason })
   const quarantined = state.machines.get(machine)?.quarantined
   if (quarantined) return refuse(quarantined.code, quarantined.reason)
@@ -67,9 +70,14 @@ function judge(candidate: Candidate, { machine, node, state, plan }: { readonly 
   const planned = plan.nodes[node]
   const joined = planned?.os !== null && planned?.os !== undefined && plan.systems[planned.os]?.install === 'joined'
   if (joined) return candidate.incarnation === null ? { machine, node, work: true } : refuse('STALE', `${node} is to be joined, and this is an installation of ours`)
-  const installed = state.nodes.get(node)?.installed
-  const expected = new Set([installed?.incarnation, incarnation({ node, machine, generation: planned?.generation ?? 0 })])
-  if (candidate.incarnation === null || !expected.has(candidate.incarnation)) return refuse('STALE', `this is not the installation that ${node} should run`)
+  const standing = standingInstallation(node, { state, ledger })
+  const sent = state.unfinished.get(`install@${node}`)
+  const expected = [
+    ...(standing?.machine === machine ? [standing.incarnation] : []),
+    // The word that its system is whole may have been lost; that it runs is as good.
+    ...(sent?.machine === machine ? [incarnation({ node, once: sent.once, attempt: sent.attempt })] : []),
+  ]
+  if (candidate.incarnation === null || !expected.includes(candidate.incarnation)) return refuse('STALE', `this is not the installation that ${node} should run`)
   return { machine, node, work: true }
 }
 

@@ -1,4 +1,4 @@
-import { incarnation, outlivesInstallation } from '../../schemas/incarnation.ts'
+import { outlivesInstallation } from '../../schemas/incarnation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry, LedgerNode } from '../../schemas/ledger.ts'
 import type { Step, StepKind } from '../../schemas/plan.ts'
@@ -111,10 +111,9 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
   }
   Object.assign(draft.values, event.values)
   const attempted = without(before.attempted, step.id)
-  if (step.kind === 'install' && step.node !== null && event.machine !== null) {
-    const started = incarnation({ node: step.node, machine: event.machine, generation: event.generation })
+  if (step.kind === 'install' && event.incarnation !== null) {
     const kept = Object.fromEntries(Object.entries(attempted).filter(([id]) => before.steps[id] !== undefined && outlives(before.steps[id])))
-    put(draft, protectedAs(event.protect, { ...before, machine: event.machine, incarnation: started, attempted: kept, steps: { ...outliving(before, step.id), [step.id]: entry } }))
+    put(draft, protectedAs(event.protect, { ...before, machine: event.machine, incarnation: event.incarnation, attempted: kept, steps: { ...outliving(before, step.id), [step.id]: entry } }))
     forgetLostRoles(draft, before)
     return
   }

@@ -18,8 +18,8 @@ export interface StepSucceeded {
   readonly type: 'step.succeeded'
   readonly step: Step
   readonly machine: string | null
-  /** Of the node in the plan. */
-  readonly generation: number
+  /** Of installs: the name of the installation that began with it. */
+  readonly incarnation: string | null
   /** file:line:column of the node in the plan when that protects it; null when it does not, and of admin nodes. */
   readonly protect: string | null
   /** Node of the founder of the step's role, from the plan; null when the role has none, or for other kinds. */

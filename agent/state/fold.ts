@@ -49,6 +49,7 @@ export function applyEvent(state: GrowingState, event: LogEvent): void {
       return
     case 'node.imaged':
       state.nodes.set(event.data.node, { installed: { machine: event.data.machine, incarnation: event.data.incarnation, attempt: event.data.attempt } })
+      changeMachine(state, event.data.machine, event.time, { ran: null })
       return
     case 'run.started':
       state.run = { run: event.data.run, ended: null, work: workOf(event.data), reason: event.data.reason, started: event.time, cancelled: null, steps: new Map() }
@@ -132,7 +133,7 @@ function foldMachine(state: GrowingState, event: MachineEvent): void {
       return changeMachine(state, id, before?.seen ?? event.time, { quarantined: null })
     case 'node.connected': {
       const { environment, node, incarnation, boot, address } = event.data
-      return changeMachine(state, id, event.time, { session: { environment, node, incarnation, boot, address } })
+      return changeMachine(state, id, event.time, { session: { environment, node, incarnation, boot, address }, ...(environment === 'installed' ? { ran: incarnation } : {}) })
     }
     case 'node.disconnected':
       // A late word about a session that another one has replaced.
@@ -142,6 +143,6 @@ function foldMachine(state: GrowingState, event: MachineEvent): void {
 }
 
 function changeMachine(state: GrowingState, id: string, seen: string, change: Partial<MachineRecord>): void {
-  const before = state.machines.get(id) ?? { id, macs: [], firmware: null, keys: {}, seen, facts: null, disks: [], disksSeen: null, quarantined: null, session: null }
+  const before = state.machines.get(id) ?? { id, macs: [], firmware: null, keys: {}, seen, facts: null, disks: [], disksSeen: null, quarantined: null, ran: null, session: null }
   state.machines.set(id, { ...before, seen, ...change })
 }

@@ -42,7 +42,7 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
   if (step === undefined) return undefined
   const { seq, time } = event
   if (event.type === 'step.sent') return { seq, type: 'step.sent', step, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id) }
-  const { machine, commit, inputs, provides, sealed } = event.data
+  const { machine, commit, incarnation, inputs, provides, sealed } = event.data
   const node = step.node === null ? undefined : work.plan.nodes[step.node]
   const role = step.deployment === null || step.role === null ? undefined : work.plan.roles[`${step.deployment}/${step.role}`]
   return {
@@ -50,7 +50,7 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
     type: 'step.succeeded',
     step,
     machine,
-    generation: node?.generation ?? 0,
+    incarnation,
     // An admin node has no step that runs again when its protection ends, and so would never lose it.
     protect: node?.protect === true && !node.admin ? node.at : null,
     founder: role?.founder ?? null,

@@ -58,6 +58,8 @@ export interface MachineRecord {
   readonly disks: readonly DiskState[]
   readonly disksSeen: string | null
   readonly quarantined: { readonly code: string; readonly reason: string } | null
+  /** Name of the installation that it last came up with from its disk; null before, and since another one was put there. */
+  readonly ran: string | null
   readonly session: { readonly environment: Environment; readonly node: string | null; readonly incarnation: string | null; readonly boot: string; readonly address: string | null } | null
 }
 

@@ -25,8 +25,8 @@ export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { r
   const ledgerNodes = [...nodes].map(([name, node]): [string, LedgerNode] => {
     const planned = own(plan.nodes, name)
     const machine = planned?.machine ?? null
-    const installed = machine !== null && node.steps.some(([id]) => id === `install@${name}`)
-    const started = installed ? incarnation({ node: name, machine, generation: planned?.generation ?? 0 }) : null
+    const install = machine === null ? undefined : node.steps.find(([id]) => id === `install@${name}`)
+    const started = install === undefined ? null : incarnation({ node: name, once: install[1].once, attempt: null })
     const protect = planned?.protect === true ? { protect: planned.at } : {}
     return [name, { version: 1, node: name, machine, incarnation: started, ...protect, attempted: {}, steps: Object.fromEntries(node.steps) }]
   })

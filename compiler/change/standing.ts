@@ -1,4 +1,4 @@
-import { incarnation, outlivesInstallation } from '../../schemas/incarnation.ts'
+import { outlivesInstallation } from '../../schemas/incarnation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry } from '../../schemas/ledger.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
@@ -79,7 +79,7 @@ function nodesInstalledAnew(base: Ledger, plan: Plan, { supposed }: StandingOpti
       planned !== undefined &&
       own(node.attempted, step.id) === null &&
       !stepDiffers(step, entry, alone) &&
-      (machine === null ? supposed && node.machine === null : node.incarnation === incarnation({ node: step.node, machine, generation: planned.generation }))
+      (machine === null ? supposed && node.machine === null : node.incarnation !== null && node.machine === machine)
     if (!stands) anew.add(step.node)
   }
   return anew

@@ -1,6 +1,7 @@
 import { foldInto } from '../../agent/ledger/fold.ts'
 import { draftOf } from '../../agent/ledger/ledger-draft.ts'
 import type { LedgerEvent } from '../../agent/ledger/ledger-event.ts'
+import { incarnation } from '../../schemas/incarnation.ts'
 import type { DiskState, MachineState } from '../../schemas/inventory.ts'
 import { EMPTY_LEDGER } from '../../schemas/ledger.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
@@ -45,7 +46,7 @@ export function ran(step: Step, plan: Plan): readonly Without<LedgerEvent, 'seq'
       type: 'step.succeeded',
       step,
       machine: machineOf(step, plan),
-      generation: node?.generation ?? 0,
+      incarnation: step.kind === 'install' && step.node !== null ? incarnation({ node: step.node, once: step.once, attempt: `1/${step.id}/1` }) : null,
       protect: node?.protect === true && !node.admin ? node.at : null,
       founder: null,
       commit: plan.source.commit ?? '',

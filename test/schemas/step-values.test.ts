@@ -37,11 +37,11 @@ describe('the id of a removal', () => {
 })
 
 describe('an incarnation', () => {
-  it('is another one for another node, machine or generation', () => {
-    const of = { node: 'n1', machine: 'm1', generation: 0 }
-    const all = [of, { ...of, node: 'n2' }, { ...of, machine: 'm2' }, { ...of, generation: 1 }].map(incarnation)
-    expect(new Set(all).size).toBe(4)
-    expect(incarnation({ generation: 0, machine: 'm1', node: 'n1' })).toBe(all[0])
+  it('is another one for another node, another work to do, and each time that it is done', () => {
+    const of = { node: 'n1', once: 'k', attempt: '1/install@n1/1' }
+    const all = [of, { ...of, node: 'n2' }, { ...of, once: 'k2' }, { ...of, attempt: '1/install@n1/2' }, { ...of, attempt: null }].map(incarnation)
+    expect(new Set(all).size).toBe(5)
+    expect(incarnation({ attempt: '1/install@n1/1', once: 'k', node: 'n1' })).toBe(all[0])
   })
 
   it('is survived by what is about the machine, and by history', () => {

@@ -2,9 +2,11 @@ import { expect, test } from 'vitest'
 import { decideBoot } from '../../../agent/boot/decide-boot.ts'
 import type { BootView } from '../../../agent/boot/decide-boot.ts'
 import { machineOf } from '../../../agent/boot/machine-of.ts'
+import type { LogEvent, NewEvent } from '../../../agent/log/event-types.ts'
+import { fold } from '../../../agent/state/fold.ts'
 import { emptyState } from '../../../agent/state/growing-state.ts'
+import type { State } from '../../../agent/state/state.ts'
 import type { Changes } from '../../../schemas/changes.ts'
-import { incarnation } from '../../../schemas/incarnation.ts'
 import type { Facts } from '../../../schemas/inventory.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
@@ -28,14 +30,27 @@ test('a machine that nobody knows boots discovery, with its own command line', (
 test('a node without a system boots discovery, one with its system boots its disk', () => {
   expect(decideBoot(view(), CLIENT).kind).toBe('discovery')
   const state = emptyState()
-  state.nodes.set('web', { installed: { machine: 'm-1', incarnation: incarnation({ node: 'web', machine: 'm-1', generation: 0 }), attempt: 'a' } })
+  state.nodes.set('web', { installed: { machine: 'm-1', incarnation: 'i', attempt: 'a' } })
   expect(decideBoot(view({ state }), CLIENT)).toEqual({ kind: 'local' })
 })
 
 test('what only the ledger knows to be installed boots its disk: the agent may have lost its own memory', () => {
-  const installed = incarnation({ node: 'web', machine: 'm-1', generation: 0 })
-  const ledger = { ...EMPTY_LEDGER, nodes: { web: { version: 1 as const, node: 'web', machine: 'm-1', incarnation: installed, attempted: {}, steps: {} } } }
+  const ledger = { ...EMPTY_LEDGER, nodes: { web: { version: 1 as const, node: 'web', machine: 'm-1', incarnation: 'i', attempted: {}, steps: {} } } }
   expect(decideBoot(view({ ledger }), CLIENT)).toEqual({ kind: 'local' })
+})
+
+test('a machine that came up with another installation than its node’s is held, until a new one was put there', () => {
+  const events = (...of: readonly NewEvent[]): State => fold(of.map((event, index) => ({ ...event, seq: index + 1, time: '', stream: '', epoch: 1, v: 1 }) as LogEvent))
+  const imaged = (name: string): NewEvent => ({ type: 'node.imaged', data: { run: 1, step: 'install@web', node: 'web', machine: 'm-1', incarnation: name, attempt: name } })
+  const hello = (name: string): NewEvent => ({ type: 'node.connected', data: { node: 'web', machine: 'm-1', environment: 'installed', incarnation: name, boot: 'b', address: null } })
+  const gone: NewEvent = { type: 'node.disconnected', data: { node: 'web', machine: 'm-1', boot: 'b', reason: '' } }
+  const answer = (...of: readonly NewEvent[]): unknown => decideBoot(view({ state: events(...of) }), CLIENT)
+  expect(answer(imaged('i1'), hello('i1'), gone)).toEqual({ kind: 'local' })
+  expect(answer(imaged('i1'), hello('i1'), imaged('i2'))).toEqual({ kind: 'local' })
+  expect(answer(imaged('i1'), imaged('i2'), hello('i1'), gone)).toEqual({ kind: 'hold', reason: 'machine m-1 came up with another installation than the one that web should run' })
+  expect(answer(imaged('i1'), imaged('i2'), hello('i1'), imaged('i3'))).toEqual({ kind: 'local' })
+  const ledger = { ...EMPTY_LEDGER, nodes: { web: { version: 1 as const, node: 'web', machine: 'm-1', incarnation: 'i2', attempted: {}, steps: {} } } }
+  expect(decideBoot(view({ state: events(hello('i1')), ledger }), CLIENT).kind).toBe('hold')
 })
 
 test('frozen, everybody boots the local disk', () => {
@@ -55,7 +70,7 @@ test('before a plan and before an image a machine waits and says why', () => {
 })
 
 test('a machine goes on booting the system of a node that was renamed, until the new name may be installed', () => {
-  const ledger = { ...EMPTY_LEDGER, nodes: { old: { version: 1 as const, node: 'old', machine: 'm-1', incarnation: incarnation({ node: 'old', machine: 'm-1', generation: 0 }), attempted: {}, steps: {} } } }
+  const ledger = { ...EMPTY_LEDGER, nodes: { old: { version: 1 as const, node: 'old', machine: 'm-1', incarnation: 'i', attempted: {}, steps: {} } } }
   expect(decideBoot(view({ ledger }), CLIENT)).toEqual({ kind: 'local' })
   const known = emptyState()
   known.nodes.set('old', { installed: { machine: 'm-1', incarnation: 'i', attempt: null } })

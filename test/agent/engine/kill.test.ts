@@ -57,7 +57,8 @@ function outcome(events: readonly LogEvent[]): unknown {
   return { ended: run?.ended?.state, steps: [...(run?.steps ?? [])].map(([id, step]) => [id, step.status, step.provides, step.sealed]).toSorted((a, b) => ((a[0] as string) < (b[0] as string) ? -1 : 1)) }
 }
 
-const withoutTimes = (ledger: unknown): unknown => JSON.parse(JSON.stringify(ledger, (key, value: unknown) => (key === 'time' ? '' : value)))
+/** Installations are named by their attempt, and so by the life that sent it. */
+const withoutTimes = (ledger: unknown): unknown => JSON.parse(JSON.stringify(ledger, (key, value: unknown) => (key === 'time' || (key === 'incarnation' && value !== null) ? '' : value)))
 
 test('killed after any event, the next life ends the run the same, and nothing is done twice', { timeout: 180_000 }, async () => {
   const undisturbed = firstLightRack()

@@ -5,7 +5,10 @@ import type { LogEvent, NewEvent } from '../../../agent/log/event-types.ts'
 import type { Candidate } from '../../../agent/nodes/node-event.ts'
 import { fold } from '../../../agent/state/fold.ts'
 import type { State } from '../../../agent/state/state.ts'
+import { incarnation } from '../../../schemas/incarnation.ts'
 import type { Facts } from '../../../schemas/inventory.ts'
+import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
+import type { Plan } from '../../../schemas/plan.ts'
 
 const UUID = '4c4c4544-0033-4310-8051-b7c04f4e3132'
 
@@ -21,7 +24,7 @@ function candidate(of: Facts, over: Partial<Candidate> = {}): Candidate {
 }
 
 /** An agent that writes down what it is told to, and judges by that. */
-function agent(): { admit(one: Candidate): Admitted; tell(events: readonly NewEvent[]): void; readonly state: State } {
+function agent(plan: Plan | null = null): { admit(one: Candidate): Admitted; tell(events: readonly NewEvent[]): void; readonly state: State } {
   let state = fold([])
   let seq = 0
   const tell = (events: readonly NewEvent[]): void => {
@@ -29,7 +32,7 @@ function agent(): { admit(one: Candidate): Admitted; tell(events: readonly NewEv
   }
   return {
     admit(one) {
-      const admitted = admit(one, { state, plan: null, committed: new Map() })
+      const admitted = admit(one, { state, ledger: EMPTY_LEDGER, plan, committed: new Map() })
       tell(admitted.events)
       return admitted
     },
@@ -67,4 +70,34 @@ test('a copy of a machine is quarantined under an id of its own, until a person 
 
 test('an installed system that no node claims is given nothing', () => {
   expect(agent().admit(candidate(facts(UUID, '52:54:00:00:00:01'), { environment: 'installed', node: 'n1', incarnation: 'sha256:x', mac: null })).admission).toMatchObject({ work: false, code: 'UNCLAIMED' })
+})
+
+test('only the installation that was put there last is given work: not the one before, not a copy, not on another machine', () => {
+  const of = facts(UUID, '52:54:00:00:00:01')
+  const machine = agent().admit(candidate(of)).admission.machine
+  const here = agent({ nodes: { n1: { machine, os: 'debian-12' } }, systems: { 'debian-12': { install: 'image' } } } as unknown as Plan)
+  const says = (name: string): unknown => here.admit(candidate(of, { environment: 'installed', node: 'n1', incarnation: name, mac: null })).admission
+  const at = (n: number): { readonly attempt: string; readonly once: string } => ({ attempt: `1/install@n1/${n}`, once: n === 2 ? 'another os' : 'k' })
+  const name = (n: number): string => incarnation({ node: 'n1', ...at(n) })
+  const sent = (n: number): NewEvent => ({ type: 'step.sent', data: { run: 1, step: 'install@n1', node: 'n1', digest: 'd', commit: 'c', plan: 'p', changes: 'c', machine, n, inputs: null, ...at(n), destructive: true, disks: [], stamp: 's', approved: true } })
+  const imaged = (n: number): NewEvent => ({ type: 'node.imaged', data: { run: 1, step: 'install@n1', node: 'n1', machine, incarnation: name(n), attempt: at(n).attempt } })
+  here.admit(candidate(of))
+  expect(says(name(1))).toMatchObject({ work: false, code: 'STALE' })
+  // Its own word that it is whole was lost; that it runs is as good.
+  here.tell([sent(1)])
+  expect(says(name(1))).toMatchObject({ work: true })
+  here.tell([imaged(1)])
+  expect(says(name(1))).toMatchObject({ work: true })
+  // Sent, and refused by the node: what was there runs on.
+  here.tell([sent(2)])
+  expect(says(name(1))).toMatchObject({ work: true })
+  here.tell([imaged(2)])
+  expect(says(name(2))).toMatchObject({ work: true })
+  expect(says(name(1))).toMatchObject({ work: false, code: 'STALE' })
+  // Back to what it was at first, under the same key: that is a third installation, and not the first one.
+  here.tell([sent(3), imaged(3)])
+  expect(says(name(3))).toMatchObject({ work: true })
+  expect(says(name(1))).toMatchObject({ work: false, code: 'STALE' })
+  here.tell([{ type: 'node.imaged', data: { run: 1, step: 'install@n1', node: 'n1', machine: 'm-other', incarnation: name(3), attempt: 'x' } }])
+  expect(says(incarnation({ node: 'n1', once: null, attempt: null }))).toMatchObject({ work: false, code: 'STALE' })
 })

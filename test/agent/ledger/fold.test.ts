@@ -19,7 +19,7 @@ const steps = (ledger: typeof all, node: string): readonly string[] => Object.ke
 
 describe('folding the ledger', () => {
   it('starts an incarnation with an install', () => {
-    expect(all.nodes['db1']?.incarnation).toBe(incarnation({ node: 'db1', machine: 'm-db1', generation: 0 }))
+    expect(all.nodes['db1']?.incarnation).toBe(incarnation({ node: 'db1', once: stepOf(plan, 'install@db1').once, attempt: '1/install@db1/1' }))
     expect(all.nodes['db1']?.machine).toBe('m-db1')
     expect(all.nodes['db1']?.attempted).toStrictEqual({})
     expect(steps(all, 'db1')).toStrictEqual(['base/database@db1', 'base/format@db1', 'discover@db1', 'install@db1'])

@@ -7,7 +7,7 @@ import type { LogEvent, NewEvent } from '../../../agent/log/event-types.ts'
 import { openSqliteStore } from '../../../agent/log/sqlite-store.ts'
 import { fold } from '../../../agent/state/fold.ts'
 import { openState } from '../../../agent/state/open-state.ts'
-import { stateFromJson, stateToJson } from '../../../agent/state/snapshot.ts'
+import { STATE_VERSION, stateFromJson, stateToJson } from '../../../agent/state/snapshot.ts'
 import type { Json } from '../../../schemas/shape.ts'
 
 const run = fc.integer({ min: 1, max: 2 })
@@ -122,7 +122,7 @@ test('an opened state is up to date after each append, and opens again from its 
     expect(state.current.seq).toBe(4)
   }
   await using store = await open()
-  expect(await store.loadSnapshot('state', 1)).toMatchObject({ seq: 4 })
+  expect(await store.loadSnapshot('state', STATE_VERSION)).toMatchObject({ seq: 4 })
   await using again = await openState(store)
   expect(stateToJson(again.current)).toEqual(stateToJson(fold(await store.read({ after: 0, limit: 10 }))))
 })
