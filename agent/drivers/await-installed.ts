@@ -67,7 +67,7 @@ async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptio
         if (!wroteNothing(end.result.code)) return fromResult(end.result)
         // What is on the disks is decided upon and asked for anew; the node has told it, or is asked to look.
         if (sessions.session(machine)?.disks === before) await lookAgain(sessions, { machine, attempt, step: options.step, timers: context.timers, signal: context.signal })
-        return outcome({ kind: 'unknown', reason: `machine ${machine} wrote nothing: ${end.result.message}`, repeatable: true })
+        return outcome({ kind: 'unknown', reason: `machine ${machine} wrote nothing: ${end.result.message}`, repeatable: true, untouched: true })
     }
   })
   const first = await Promise.race([said.promise, asked])
@@ -76,7 +76,7 @@ async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptio
   return first
 }
 
-/** All disks are held against what was approved before the first is written. */
+/** All disks are held against what was approved before the first is written. (DISK_BUSY is found then, too, and ends the step.) */
 function wroteNothing(code: string | null): boolean {
   return code === 'DISK_CHANGED' || code === 'DISK_MISSING'
 }
@@ -86,7 +86,7 @@ function fromResult({ outcome: how, code, message }: { readonly outcome: string;
   if (how === 'cancelled') return outcome({ kind: 'cancelled' })
   const text = message ?? 'it did not say why'
   if (code === 'INTERRUPTED') return outcome({ kind: 'unknown', reason: text, repeatable: true })
-  return outcome({ kind: 'failed', code: code ?? 'FAILED', message: text, retryable: false })
+  return outcome({ kind: 'failed', code: code ?? 'FAILED', message: text, retryable: false, untouched: code === 'DISK_BUSY' })
 }
 
 function outcome(of: StepOutcome): Written {

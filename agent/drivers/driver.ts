@@ -11,10 +11,13 @@ export type StepOutcome =
   /** Nothing was sent. Ask again no sooner than `afterMs` milliseconds from now. Does not count as an attempt. */
   | StepWaiting
   /** `retryable: false` ends the step and skips all that need it. */
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly retryable: boolean }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly retryable: boolean; readonly untouched?: boolean }
   | { readonly kind: 'cancelled' }
-  /** It was sent, and nobody can say how it ended. `repeatable`: to run it again can do no harm that was not agreed to. */
-  | { readonly kind: 'unknown'; readonly reason: string; readonly repeatable: boolean }
+  /**
+   * It was sent, and nobody can say how it ended. `repeatable`: to run it again can do no harm that was not agreed to.
+   * `untouched`: the node looked first and wrote nothing, so that all is as it was before it was sent.
+   */
+  | { readonly kind: 'unknown'; readonly reason: string; readonly repeatable: boolean; readonly untouched?: boolean }
 
 export interface StepSuccess {
   /** `unchanged`: nothing was changed, the node was already as the step asks. */

@@ -22,8 +22,9 @@ export interface OutcomeSubject {
 export function outcomeEvents(outcome: StepOutcome, subject: OutcomeSubject): { readonly events: readonly NewEvent[]; readonly askAfterMs: number } {
   const { step, version, seconds, sent, state } = subject
   const reference = { run: version.run, step: step.id, node: step.node }
+  const untouched = 'untouched' in outcome && outcome.untouched === true ? { untouched: true } : {}
   const failed = (code: string, message: string, retryAfterMs: number | null): readonly NewEvent[] => [
-    { type: 'step.failed', data: { ...bare(version), code, message, retryAfterMs, seconds } },
+    { type: 'step.failed', data: { ...bare(version), code, message, retryAfterMs, seconds, ...untouched } },
   ]
   switch (outcome.kind) {
     case 'succeeded':
@@ -54,7 +55,7 @@ export function outcomeEvents(outcome: StepOutcome, subject: OutcomeSubject): { 
       const lost = earlier(state, version)?.lost ?? 0
       if (outcome.repeatable && lost >= MAX_LOST) return { events: failed('ATTEMPT_LOST', `${lost + 1} attempts got lost, the last one: ${outcome.reason}`, null), askAfterMs: 0 }
       const approval = outcome.repeatable ? null : subject.approval()
-      return { events: [{ type: 'step.unknown', data: { ...reference, digest: step.digest, attempt: sent.attempt, reason: outcome.reason, again: outcome.repeatable, approval } }], askAfterMs: 0 }
+      return { events: [{ type: 'step.unknown', data: { ...reference, digest: step.digest, attempt: sent.attempt, reason: outcome.reason, again: outcome.repeatable, approval, ...untouched } }], askAfterMs: 0 }
     }
   }
 }

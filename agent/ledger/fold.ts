@@ -6,7 +6,7 @@ import { removedId } from '../../schemas/removal-id.ts'
 import { boundRole, forgetLostRoles } from './bootstrap.ts'
 import { draftOf } from './ledger-draft.ts'
 import type { LedgerDraft } from './ledger-draft.ts'
-import type { LedgerEvent, StepSent, StepSucceeded } from './ledger-event.ts'
+import type { LedgerEvent, StepSent, StepSucceeded, StepUntouched } from './ledger-event.ts'
 
 /** The ledger after an event. For many events fold them into one draftOf(). */
 export function foldLedger(ledger: Ledger, event: LedgerEvent): Ledger {
@@ -20,7 +20,7 @@ export function foldLedger(ledger: Ledger, event: LedgerEvent): Ledger {
  *
  * Sending a step records it as attempted until it succeeds, so that nothing half done is taken for done. Sending one
  * that destroys also drops what it destroys: an install or a change of hardware all that the node's installation
- * carries, a destructive role its own entry. A removal is recorded under the step that it undoes, and drops that
+ * carries, a destructive role its own entry. What was dropped is there again when the node says that it wrote nothing. A removal is recorded under the step that it undoes, and drops that
  * step's entry when it is done; a done release drops the node. Whether a node is protected is what the plan said at the
  * last success of one of its steps.
  */
@@ -28,6 +28,9 @@ export function foldInto(draft: LedgerDraft, event: LedgerEvent): void {
   switch (event.type) {
     case 'step.sent':
       sent(draft, event)
+      break
+    case 'step.untouched':
+      untouched(draft, event)
       break
     case 'step.succeeded':
       succeeded(draft, event)
@@ -65,12 +68,37 @@ function sent(draft: LedgerDraft, event: StepSent): void {
   if (!step.destructive || undone !== null) {
     put(draft, { ...before, attempted })
   } else if (step.kind === 'install' || step.kind === 'hardware') {
+    keep(draft, before, step.id)
     put(draft, { ...before, machine: event.machine ?? before.machine, incarnation: null, attempted, steps: outliving(before, step.id) })
   } else {
     put(draft, { ...before, attempted, steps: without(before.steps, step.id) })
   }
   if (step.destructive && event.machine !== null) doubtDisks(draft, event.machine, event)
   forgetLostRoles(draft, before)
+}
+
+/** Remembers what an install takes away, unless an earlier attempt may have written something already. */
+function keep(draft: LedgerDraft, before: LedgerNode, step: string): void {
+  const { [before.node]: _stale, ...others } = draft.voided ?? {}
+  setVoided(draft, Object.hasOwn(before.attempted, step) ? others : { ...others, [before.node]: { node: before, roles: { ...draft.roles } } })
+}
+
+/** Nothing was written: what the node had it still has. */
+function untouched(draft: LedgerDraft, { node }: StepUntouched): void {
+  const { [node]: voided, ...others } = draft.voided ?? {}
+  if (voided === undefined) return
+  setVoided(draft, others)
+  put(draft, voided.node)
+  for (const id of Object.keys(voided.node.steps)) {
+    const role = id.slice(0, id.lastIndexOf('@'))
+    const before = voided.roles[role]
+    if (before !== undefined) draft.roles[role] ??= before
+  }
+}
+
+function setVoided(draft: LedgerDraft, voided: NonNullable<LedgerDraft['voided']>): void {
+  if (Object.keys(voided).length > 0) draft.voided = voided
+  else delete draft.voided
 }
 
 /**
@@ -99,6 +127,7 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
     return
   }
   const before = nodeOf(draft, step)
+  if (step.kind === 'install') setVoided(draft, without(draft.voided ?? {}, before.node))
   const entry: LedgerEntry = {
     digest: step.digest,
     inputs: event.inputs,

@@ -13,9 +13,19 @@ export interface LedgerDraft {
   readonly values: Mutable<Ledger['values']>
   run: Ledger['run']
   readonly roles: { [role: string]: { readonly bootstrapped: boolean } }
+  /**
+   * By node: what sending an install took away, for as long as nothing may have been written. The agent's own: what it
+   * publishes says the worst.
+   */
+  voided?: { readonly [name: string]: Voided }
+}
+
+export interface Voided {
+  readonly node: LedgerNode
+  readonly roles: LedgerDraft['roles']
 }
 
 /** A draft that starts from a ledger and leaves it as it is. */
-export function draftOf(ledger: Ledger): LedgerDraft {
-  return { nodes: { ...ledger.nodes }, machines: { ...ledger.machines }, values: { ...ledger.values }, run: ledger.run, roles: { ...ledger.roles } }
+export function draftOf(ledger: Ledger | LedgerDraft): LedgerDraft {
+  return { ...('voided' in ledger ? { voided: ledger.voided } : {}), nodes: { ...ledger.nodes }, machines: { ...ledger.machines }, values: { ...ledger.values }, run: ledger.run, roles: { ...ledger.roles } }
 }

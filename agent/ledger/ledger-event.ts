@@ -13,6 +13,13 @@ export interface StepSent {
   readonly disks: readonly string[]
 }
 
+/** A step that was sent and destroys something was refused where it was to run, before anything was written. */
+export interface StepUntouched {
+  readonly type: 'step.untouched'
+  readonly step: string
+  readonly node: string
+}
+
 /** A step ended well: succeeded, or found that there was nothing to change. */
 export interface StepSucceeded {
   readonly type: 'step.succeeded'
@@ -72,4 +79,4 @@ export interface AgentStarted {
 }
 
 /** What the ledger is folded from. `seq` is the log's number of the event. */
-export type LedgerEvent = (StepSent | StepSucceeded | StepRemoved | MachineSeen | RunStarted | RunEnded | AgentStarted) & { readonly seq: number }
+export type LedgerEvent = (StepSent | StepUntouched | StepSucceeded | StepRemoved | MachineSeen | RunStarted | RunEnded | AgentStarted) & { readonly seq: number }

@@ -123,10 +123,10 @@ export type EventData = {
   'step.waiting': StepReference & { readonly digest: string; readonly reason: string; readonly on: 'person' | 'machine'; readonly approval: Approval | null }
   'step.succeeded': StepDone
   'step.unchanged': StepDone
-  /** `retryAfterMs` is null when it ended the step. */
-  'step.failed': StepVersion & { readonly code: string; readonly message: string; readonly retryAfterMs: number | null; readonly seconds: number }
+  /** `retryAfterMs` is null when it ended the step. `untouched`: it wrote nothing, so that all is as before it was sent. */
+  'step.failed': StepVersion & { readonly code: string; readonly message: string; readonly retryAfterMs: number | null; readonly seconds: number; readonly untouched?: boolean }
   /** Sent, and nobody can say how it ended. `again`: it is run once more; else a person decides, by an approval. */
-  'step.unknown': StepReference & { readonly digest: string; readonly attempt: string; readonly reason: string; readonly again: boolean; readonly approval: Approval | null }
+  'step.unknown': StepReference & { readonly digest: string; readonly attempt: string; readonly reason: string; readonly again: boolean; readonly approval: Approval | null; readonly untouched?: boolean }
   /** Never started, because `cause` failed: it needs that step, or shares its node. */
   'step.skipped': StepReference & { readonly digest: string; readonly cause: string }
   'step.cancelled': StepReference & { readonly digest: string; readonly n: number; readonly by: string }

@@ -14,13 +14,18 @@ export function foldStep(state: GrowingState, event: StepEvent): void {
   if (after !== undefined) state.run.steps.set(id, after)
 }
 
-/** What outlives the run: how often a step was tried, and what was begun to be destroyed and is not whole again. */
+/** What outlives the run: how often a step was tried, and what was begun to be destroyed and is not whole again. Nothing was begun where the node wrote nothing. */
 function noteAttempt(state: GrowingState, event: StepEvent): void {
   const { step } = event.data
   if (event.type === 'step.sent') {
     state.tries.set(step, Math.max(state.tries.get(step) ?? 0, event.data.n))
     const { attempt, n, once, machine, disks, stamp, approved, destructive } = event.data
-    if (destructive) state.unfinished.set(step, { attempt, n, once, machine, disks, stamp, approved })
+    const { before: _older, ...last } = state.unfinished.get(step) ?? { before: null }
+    if (destructive) state.unfinished.set(step, { attempt, n, once, machine, disks, stamp, approved, before: 'attempt' in last ? last : null })
+  } else if ((event.type === 'step.failed' || event.type === 'step.unknown') && event.data.untouched === true) {
+    const before = state.unfinished.get(step)?.before
+    if (before) state.unfinished.set(step, { ...before, before: null })
+    else state.unfinished.delete(step)
   } else if (event.type === 'step.succeeded' || event.type === 'step.unchanged') {
     state.unfinished.delete(step)
     // An approval is for one time.

@@ -29,6 +29,9 @@ export function ledgerEventOf(event: Exclude<LogEvent, WorkEvent>): LedgerEvent 
     case 'run.started':
     case 'run.extended':
       return { seq, type: 'run.started', run: event.data.run, commit: event.data.commit, plan: event.data.planId, time: event.time, epoch: event.epoch }
+    case 'step.failed':
+    case 'step.unknown':
+      return event.data.untouched === true && event.data.node !== null ? { seq, type: 'step.untouched', step: event.data.step, node: event.data.node } : undefined
     case 'run.ended':
       return { seq, type: 'run.ended', state: event.data.state, time: event.time }
     default:

@@ -78,6 +78,8 @@ export interface UnfinishedAttempt {
   readonly disks: readonly ExpectedDisk[] | null
   readonly stamp: string | null
   readonly approved: boolean
+  /** The one before, if that is unfinished, too; its own is not kept. */
+  readonly before: Omit<UnfinishedAttempt, 'before'> | null
 }
 
 export interface ApprovalRecord {

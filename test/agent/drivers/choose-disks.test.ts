@@ -12,7 +12,7 @@ const target = { entry: 'system', id: 'serial:A', serial: 'A', bytes: 10 }
 const question = (more: Partial<DiskQuestion>): DiskQuestion => ({ step: install, machine: 'm', targets: [target], disks: [disk()], approval: undefined, unfinished: undefined, ...more })
 const approval = approvalFor(install, 'm', [disk()], [target])
 const expected = (of: DiskState): object => ({ id: of.id, serial: of.serial, bytes: of.bytes, signature: signatureDigest(of) })
-const unfinished = { attempt: '1/install@n1/1', n: 1, once: 'key', machine: 'm', disks: [expected(blank)] as DiskQuestion['unfinished'] extends infer U ? NonNullable<U> extends { disks: infer D } ? NonNullable<D> : never : never, stamp: 'our stamp', approved: false }
+const unfinished = { attempt: '1/install@n1/1', n: 1, once: 'key', machine: 'm', disks: [expected(blank)] as DiskQuestion['unfinished'] extends infer U ? NonNullable<U> extends { disks: infer D } ? NonNullable<D> : never : never, stamp: 'our stamp', approved: false, before: null }
 
 test('a blank disk is written without asking', () => {
   expect(chooseDisks(question({ disks: [blank] }))).toEqual({ kind: 'write', disks: [expected(blank)], approved: false, resumed: null })

@@ -78,6 +78,31 @@ test('what changed between the look and the first write is caught on the node, a
   expect(life.engine.state.machines.get('m-n1')?.disks).toMatchObject([FULL])
 })
 
+test('a node that was to be installed anew, and refused because its disk had changed, is what it was: its system, its roles', async () => {
+  const rack = new FakeRack(['m-n1'])
+  await using life = await openLife(folder, rack)
+  await start(life)
+  const { nodes } = structuredClone(life.ledger.current)
+  const other = step({ id: 'install@n1', destructive: true, once: 'another layout', document: { install: installDocument('n1') } })
+  const anew = planOf([other, step({ id: 'd/a@n1', needs: ['install@n1'], document: { d: {} } })])
+  await life.engine.start({ commit: 'c2', plan: anew, changes: changesOf(anew, { approve: ['install@n1'] }) }, { reason: 'apply' })
+  await life.engine.idle({ signal: soon() })
+  const machine = rack.machine('m-n1')
+  machine.system = null
+  rack.powerCycle('m-n1')
+  // What is on the disk is not what was approved any more once the node looks.
+  const seen = machine.disks
+  const before = rack.tasks.length
+  Object.defineProperty(machine, 'disks', { get: () => (rack.tasks.length === before ? seen : seen.map((disk) => ({ ...disk, signature: 'another layout by hand' }))), set(_disks: unknown) {} })
+  await life.engine.approve(waitsFor(life), { by: 'root' })
+  await life.engine.idle({ signal: soon() })
+  const said = (await life.events()).find((event) => event.type === 'step.unknown')
+  expect(said?.data).toMatchObject({ untouched: true })
+  expect(life.ledger.current.nodes).toEqual(nodes)
+  expect(life.engine.state.unfinished.size).toBe(0)
+  expect(life.engine.state.run?.steps.get('install@n1')).toMatchObject({ status: 'waiting', on: 'person' })
+})
+
 test('under an approval a power cut is survived: by stamp, with the same stamp, and no second question', async () => {
   const rack = new FakeRack(['m-n1'], { disk: FULL })
   let cuts = 0

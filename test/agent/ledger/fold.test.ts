@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { foldLedger } from '../../../agent/ledger/fold.ts'
 import { incarnation } from '../../../schemas/incarnation.ts'
+import { readLedger, writeLedger } from '../../../schemas/ledger-tree.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import { removalId } from '../../../schemas/removal-id.ts'
 import { applied, disk, folded, machine, ran, stepOf, wasSent } from '../../builders/ledger.ts'
@@ -32,6 +33,21 @@ describe('folding the ledger', () => {
     expect(sent.nodes['db1']?.incarnation).toBe(null)
     expect(sent.nodes['db1']?.attempted).toStrictEqual({ 'install@db1': stepOf(plan, 'install@db1').once })
     expect(steps(sent, 'db2')).toStrictEqual(steps(all, 'db2'))
+  })
+
+  it('has again what an install would have destroyed, when the node says that it wrote nothing', () => {
+    const install = stepOf(plan, 'install@db1')
+    const untouched = { type: 'step.untouched' as const, step: 'install@db1', node: 'db1' }
+    const alone = folded(all, [wasSent(stepOf(plan, 'install@db2'), plan)])
+    expect(folded(alone, [wasSent(install, plan)]).roles).toStrictEqual({})
+    const refused = folded(alone, [wasSent(install, plan), untouched])
+    expect(refused.nodes).toStrictEqual(alone.nodes)
+    expect(refused.roles).toStrictEqual(alone.roles)
+    expect(readLedger(writeLedger(folded(all, [wasSent(install, plan)])))).not.toHaveProperty('ledger.voided')
+    // The attempt before it may have written something: then nothing is whole again.
+    const half = folded(all, [wasSent(install, plan), wasSent(install, plan), untouched])
+    expect(half.nodes['db1']).toMatchObject({ incarnation: null, attempted: { 'install@db1': install.once } })
+    expect(folded(all, [...ran(install, plan), untouched]).nodes['db1']?.steps).toHaveProperty(['install@db1'])
   })
 
   it('drops the entry of a destructive role when it is sent, and that of no other', () => {

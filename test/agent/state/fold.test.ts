@@ -86,6 +86,13 @@ test('what was begun to be destroyed stays unfinished over failures and runs, un
   expect(after.nodes.get('n1')?.installed).toEqual({ machine: 'm1', incarnation: 'i', attempt: '1/install@n1/1' })
 })
 
+test('an attempt that wrote nothing is no unfinished one, and leaves the one before as it was', () => {
+  const refused: NewEvent = { type: 'step.unknown', data: { run: 1, step: 'install@n1', node: 'n1', digest: at.digest, attempt: '1/install@n1/1', reason: 'r', again: true, approval: null, untouched: true } }
+  expect(fold(of(started, approved, sent, refused)).unfinished.size).toBe(0)
+  const again = { ...sent, data: { ...sent.data, n: 2, attempt: '1/install@n1/2' } } as NewEvent
+  expect(fold(of(started, approved, sent, again, refused)).unfinished.get('install@n1')?.attempt).toBe('1/install@n1/1')
+})
+
 test('an extension keeps what was started and forgets what only waited', () => {
   const waiting: NewEvent = { type: 'step.waiting', data: { run: 1, step: 'd/b@n2', node: 'n2', digest: 'v1', reason: 'r', on: 'machine', approval: null } }
   const skipped: NewEvent = { type: 'step.skipped', data: { run: 1, step: 'd/a@n1', node: 'n1', digest: 'v1', cause: 'x' } }
