@@ -1,3 +1,4 @@
+import type { MachineDocument } from '../../schemas/documents/node.ts'
 import type { OsDocument, HardwareDocument, RuleDocument } from '../../schemas/documents/rule.ts'
 import type { Facts } from '../../schemas/inventory.ts'
 import type { Range } from '../../schemas/diagnostic.ts'
@@ -21,6 +22,8 @@ export interface BoundMachine {
   readonly id: string
   readonly facts: Facts
   readonly state: 'available' | 'quarantined' | 'retired'
+  /** The document that says so; null: none does. */
+  readonly stateBy: Located<MachineDocument> | null
   /** Those of `machine` documents, without those of rules. */
   readonly declaredTags: readonly string[]
   /** The node whose pin names it, which rules see as `node`. */

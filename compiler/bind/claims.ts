@@ -4,6 +4,7 @@ import { MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
 import { own } from '../../schemas/own.ts'
 import type { Missing } from '../../schemas/plan.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
+import { rangeOf } from '../parse/document.ts'
 import type { SourceDocument } from '../parse/document.ts'
 import { foldNames } from '../print/fold-names.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
@@ -55,15 +56,20 @@ export function claimMachines({ resolved, machines, rebind }: ClaimQuestion, rep
   }
 
   const index = new MachineIndex([...machines.values()].filter((machine) => machine.state !== 'retired'))
+  const gone = new MachineIndex([...machines.values()].filter((machine) => machine.state === 'retired'))
   for (const node of nodes.filter((node) => isPinned(node.value.machine))) {
     const found = pinnedMachine({ node, machines: index, locked: own(locked, node.name), report })
     if (found !== undefined) claim(node, found)
+    else for (const machine of gone.find(node.value.machine ?? {})) report(retired(node, machine, `${node.name} is pinned to machine ${machine.id}, which is retired, so it has none.`))
   }
   for (const node of nodes) {
     const id = own(locked, node.name)
     if (id === undefined || claims.has(node.name)) continue
     const machine = machines.get(id)
-    if (machine?.state === 'retired') continue
+    if (machine?.state === 'retired') {
+      if (!isPinned(node.value.machine)) report(retired(node, machine, `${node.name} lets machine ${id} go, which is retired, and claims another one.`))
+      continue
+    }
     const fits = machine !== undefined && matcher(node, machine)
     if (!fits && rebind.machine.has(node.name)) continue
     claim(node, id)
@@ -72,13 +78,15 @@ export function claimMachines({ resolved, machines, rebind }: ClaimQuestion, rep
     }
   }
   claimFree({ nodes: nodes.filter((node) => !claims.has(node.name) && !isPinned(node.value.machine) && isBounded(node.value.machine)), machines, taken, matcher, claim, report })
-  return { claims, missing: nodes.flatMap((node) => missingMachine(node, claims.get(node.name), machines)) }
+  return { claims, missing: nodes.flatMap((node) => missingMachine(node, claims.get(node.name), { machines, gone })) }
 }
 
-function missingMachine(node: SiteNode, id: string | undefined, machines: ReadonlyMap<string, BoundMachine>): readonly Missing[] {
+function missingMachine(node: SiteNode, id: string | undefined, { machines, gone }: { readonly machines: ReadonlyMap<string, BoundMachine>; readonly gone: MachineIndex<BoundMachine> }): readonly Missing[] {
   if (id !== undefined && machines.has(id)) return []
   const entry = { what: 'machine', for: `node/${node.name}` }
   if (id !== undefined) return [{ ...entry, because: `machine ${id}, which it has claimed, is not in the inventory` }]
+  const [dead] = gone.find(node.value.machine ?? {})
+  if (dead !== undefined) return [{ ...entry, because: `machine ${dead.id}, which it is pinned to, is retired` }]
   const because = isPinned(node.value.machine) ? `no machine with ${describeSelector(node.value.machine)} has been seen` : `no free machine that it may claim has been seen (${describeSelector(node.value.machine)})`
   return [{ ...entry, because }]
 }
@@ -168,6 +176,11 @@ function checkSelectors(nodes: readonly SiteNode[], sink: Report): void {
       else report(error('MAC_CONFLICT', rangeOfField(node, ['machine', field]), `${other.name} and ${node.name} are both pinned to ${key}.`, { related: [{ message: `${other.name} is pinned here`, range: rangeOfField(other, ['machine', field]) }], fix: 'Give each node a machine of its own.' }))
     }
   }
+}
+
+function retired(node: SiteNode, { stateBy }: BoundMachine, summary: string) {
+  const related = stateBy === null ? [] : [{ message: 'it is retired here', range: rangeOf(stateBy.source, ['state']) }]
+  return warning('MACHINE_RETIRED', rangeOfField(node, ['machine']), summary, { related, fix: `\`crowbar replace ${node.name}\` names another machine; or take the word \`retired\` away.` })
 }
 
 function ambiguous(id: string, nodes: readonly SiteNode[]) {

@@ -27,11 +27,12 @@ export function bindMachines({ site }: ResolvedSite, report: Report): ReadonlyMa
   for (const [id, { value }] of site.inventory) {
     const words = said.find(value.facts)
     for (const word of words) used.add(word.value)
-    const state = (['retired', 'quarantined'] as const).find((state) => words.some((word) => word.value.state === state)) ?? 'available'
+    const stateBy = (['retired', 'quarantined'] as const).flatMap((state) => words.find((word) => word.value.state === state) ?? [])[0] ?? null
+    const state = stateBy?.value.state ?? 'available'
     const declaredTags = [...new Set(words.flatMap((word) => word.value.tags ?? []))].toSorted(byCodePoint)
     const pinnedBy = pinned.find(value.facts)[0] ?? null
     const bindings = ruleBindings({ id, facts: value.facts, declaredTags }, pinnedBy)
-    machines.set(id, { id, facts: value.facts, state, declaredTags, pinnedBy, outcome: applyRules(rules, { id, bindings, report }) })
+    machines.set(id, { id, facts: value.facts, state, stateBy, declaredTags, pinnedBy, outcome: applyRules(rules, { id, bindings, report }) })
   }
   for (const word of site.machines) {
     if (!used.has(word.value) && site.inventory.size > 0) report(warning('REFERENCE_UNKNOWN', rangeOf(word.source, []), 'No machine that has been seen is the one that this document is about.'))

@@ -35,7 +35,7 @@ export function readdressed(base: Ledger, plan: Plan, { runs, at }: ReaddressedO
       continue
     }
     const changes = moved.map((network) => `on ${network} from ${was.get(network) ?? 'none'} to ${is.get(network) ?? 'none'}`).join(', ')
-    const message = `the addresses of ${step.node}, which is installed, cannot be changed yet (${changes}): install it again, by a higher \`generation\` in its line below \`nodes\` of site.lock.json, or put the address back.`
+    const message = `the addresses of ${step.node}, which is installed, cannot be changed yet (${changes}): install it again with \`crowbar reinstall ${step.node}\`, or put the address back.`
     found.push({ policy: 'addresses', level: 'deny', message, at: place })
   }
   return found

@@ -3,7 +3,11 @@ import { barclampCommands } from './barclamp.ts'
 import type { SiteArguments } from './compile-site.ts'
 import type { DiffArguments } from './diff.ts'
 import type { LockArguments } from './lock.ts'
+import type { ReplaceArguments } from './replace.ts'
+import type { RewriteOptions } from './rewrite.ts'
 import { secretCommands } from './secret/secret-commands.ts'
+
+type RewriteArguments = Omit<RewriteOptions, 'format'> & { readonly format: string }
 
 /**
  * Adds the compiler's commands to the program. Each loads its own code only when it is called. Every action resolves to
@@ -112,6 +116,45 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .addHelpText('after', LOCK_HELP)
     .action(async (options: LockArguments & { merge?: readonly string[] }) =>
       finish(options.merge === undefined ? await (await import('./lock.ts')).lockCommand(options) : (await import('./lock-merge.ts')).lockMergeCommand(options.merge)))
+
+  const dryRun = ['--dry-run', 'print what would be written, and write nothing'] as const
+  const format = ['--format <format>', 'text or json', 'text'] as const
+  const review = '\n\nWrites documents and the lock for review, and does nothing else: what is committed and applied acts.\n\nExit codes: 0 written; 1 the site is at fault, or would be; 3 the node is protected.'
+
+  program
+    .command('replace')
+    .description('another machine for a node, which keeps its name, addresses and roles; written for review')
+    .argument('<node>', 'the node')
+    .option(...site)
+    .option('--serial <serial>', 'the new machine, by its serial')
+    .option('--mac <mac>', 'by a MAC address')
+    .option('--uuid <uuid>', 'by its system UUID')
+    .option('--asset <tag>', 'by its asset tag')
+    .option('--retire', 'keep the machine so far from ever being claimed; without a new one that is so anyway')
+    .option(...dryRun)
+    .option(...format)
+    .addHelpText('after', `\nExample:\n  crowbar replace db1 --serial 5XK9 --retire\n  crowbar replace compute-007${review}`)
+    .action(async (node: string, options: ReplaceArguments) => finish(await (await import('./replace.ts')).replaceCommand(node, options)))
+
+  program
+    .command('reinstall')
+    .description('install a node anew on its machine: raises its generation in the lock, for review')
+    .argument('<node>', 'the node')
+    .option(...site)
+    .option(...dryRun)
+    .option(...format)
+    .addHelpText('after', `\nExample:\n  crowbar reinstall web-3 && git commit -m "web-3: install anew" site.lock.json${review}`)
+    .action(async (node: string, options: RewriteArguments) => finish(await (await import('./reinstall.ts')).reinstallCommand(node, options)))
+
+  program
+    .command('release')
+    .description('take a node out of the site: its document, its place in ranges and tables, and where it is listed; for review')
+    .argument('<node>', 'the node')
+    .option(...site)
+    .option(...dryRun)
+    .option(...format)
+    .addHelpText('after', `\nExample:\n  crowbar release compute-017 --dry-run${review}`)
+    .action(async (node: string, options: RewriteArguments) => finish(await (await import('./release.ts')).releaseCommand(node, options)))
 
   program
     .command('compile')

@@ -40,16 +40,21 @@ export async function compileSite(options: SiteArguments & { readonly rebind?: R
   const { found, report } = collector()
   const site = await readSite(options, report)
   if (site === undefined) return { tree: site, compiled: undefined, diagnostics: settle(found) }
+  const answer = compileTree(site, { pinning, rebind: options.rebind })
+  const diagnostics = settle([...found, ...answer.diagnostics])
+  return { ...answer, compiled: hasErrors(diagnostics) ? undefined : answer.compiled, diagnostics }
+}
+
+/** The same of a tree that is at hand already. */
+export function compileTree(site: Tree, { pinning = { ask: 'pinned' }, rebind }: { readonly pinning?: Pinning; readonly rebind?: Rebind | undefined } = {}): CompiledSite {
   const { trees, tree } = remembering(gitTrees(pinning), site)
   try {
-    const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version, rebind: options.rebind })
-    const diagnostics = settle([...found, ...compiled.diagnostics])
-    return { tree: tree(), compiled: compiled.plan === null || hasErrors(diagnostics) ? undefined : compiled, diagnostics }
+    const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version, rebind })
+    return { tree: tree(), compiled: compiled.plan === null || hasErrors(compiled.diagnostics) ? undefined : compiled, diagnostics: compiled.diagnostics }
   } catch (cause) {
     // A file that went away or turned into something else while it was read.
     if (!(cause instanceof TreeError)) throw cause
-    report(error(cause.code, undefined, `${cause.message}.`))
-    return { tree: tree(), compiled: undefined, diagnostics: settle(found) }
+    return { tree: tree(), compiled: undefined, diagnostics: [error(cause.code, undefined, `${cause.message}.`)] }
   }
 }
 

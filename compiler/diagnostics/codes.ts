@@ -55,6 +55,7 @@ export const CODES = {
   LOCK_INVALID: 'The lock is not as Crowbar writes it.',
   LOCK_MISSING: 'There is a ledger, so the cluster runs, but no lock says what must stay where it is.',
   LOCK_STALE: 'The lock is not the one that this site leads to, and --frozen forbids changing it.',
+  MACHINE_RETIRED: 'A node is pinned to a machine, or had it by the lock, that a document says is retired; it lets it go.',
   MAC_CONFLICT: 'Two nodes pin a machine by the same MAC address, serial, UUID or asset tag.',
   MERGE_CONFLICT: 'A file holds the marks that git leaves where it could not merge.',
   NAME_RANGE: 'A range of names such as web-[01-12] is not written as one, or is too large.',

@@ -64,7 +64,14 @@ describe('claims', () => {
     const site = { 'b.yaml': ANY('b') }
     const { lock } = compiled({ ...site, ...machine('m1') })
     const retired = { 'dead.yaml': 'kind: machine\nserial: serial-m1\nstate: retired\n' }
-    expect(compiled({ ...site, ...retired, ...lockFile(lock), ...machine('m1'), ...machine('m2') }).plan.nodes['b']?.machine).toBe('m2')
+    const after = compiled({ ...site, ...retired, ...lockFile(lock), ...machine('m1'), ...machine('m2') })
+    expect([after.plan.nodes['b']?.machine, codes(after), after.diagnostics[0]?.related[0]?.range.path]).toEqual(['m2', ['MACHINE_RETIRED b.yaml:4:10'], 'dead.yaml'])
+  })
+
+  test('a node that is pinned to a retired machine has none, and is told why', () => {
+    const found = compiled({ 'a.yaml': PINNED, 'dead.yaml': 'kind: machine\nserial: serial-m1\nstate: retired\n', ...machine('m1', { macs: ['52:54:00:00:00:0a'] }) })
+    expect([found.plan.nodes['a']?.machine, codes(found)]).toEqual([null, ['MACHINE_RETIRED a.yaml:4:10']])
+    expect(found.plan.missing[0]?.because).toBe('machine m1, which it is pinned to, is retired')
   })
 
   test('two lock lines with one machine are a conflict at both', () => {

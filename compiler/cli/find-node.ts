@@ -1,0 +1,51 @@
+import { suggest } from '../../schemas/cel/suggest.ts'
+import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
+import type { Tree } from '../tree/tree.ts'
+import { compileTree } from './compile-site.ts'
+import { collector, EXIT, misused, readSite, tell } from './session.ts'
+
+/** A site whose documents are to be edited, and a node of it. */
+export interface FoundNode {
+  /** The files of the folder, and of nothing else. */
+  readonly tree: Tree
+  readonly bound: BoundSite
+  readonly node: BoundNode
+}
+
+/** What the three commands that take a node off its machine refuse. */
+export interface Refusals {
+  /** "released": for the sentence about `protect`. */
+  readonly what: string
+}
+
+/**
+ * Finds a node that may be edited out of its machine: not an admin node, not protected, in a folder and not a bare
+ * repository.
+ *
+ * @returns an exit code when there is none; why has been said.
+ */
+export async function findNode(site: string, name: string, { what }: Refusals): Promise<FoundNode | number> {
+  const { found, report } = collector()
+  const tree = await readSite({ site }, report)
+  if (tree === undefined) {
+    tell(found, undefined)
+    return EXIT.fault
+  }
+  if (tree.commit !== null) return misused(`${site} is a bare repository: documents are edited in a working folder`)
+  const { compiled, diagnostics, tree: shown } = compileTree(tree)
+  if (tell([...found, ...diagnostics], shown) || compiled === undefined) return EXIT.fault
+  const { bound } = compiled.ordered.injected.allocated
+  const node = bound.nodes.get(name)
+  if (node === undefined) {
+    const near = suggest(name, bound.nodes.keys())
+    return refuse(`there is no node ${name}${near === undefined ? '' : `; did you mean ${near}?`}`, EXIT.fault)
+  }
+  if (node.admin) return refuse(`${name} is an admin node, which is never ${what}`, EXIT.refused)
+  if (node.protect) return refuse(`${name} is protected: take \`protect\` away, and apply that, before it is ${what}`, EXIT.refused)
+  return { tree, bound, node }
+}
+
+export function refuse(message: string, code: number): number {
+  process.stderr.write(`crowbar: ${message}\n`)
+  return code
+}
