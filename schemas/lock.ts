@@ -11,7 +11,7 @@ export const lockShape = object({
   /** node → machine id. */
   claims: map(string()),
   /** node → { os that a rule chose, hardware that a rule chose, generation of the installation }. */
-  nodes: map(object({ index: integer({ min: 0 }), os: optional(string()), hardware: optional(string()), generation: optional(integer({ min: 0 })) })),
+  nodes: map(object({ index: integer({ min: 0 }), os: optional(string()), hardware: optional(string()), generation: optional(integer({ min: 0 })), was: optional(string({}, 'The name that it had, while its document says `moved`.')) })),
   /** `deployment/role` → bound nodes by index, founder first bound. An index is never reused: `next` only grows. */
   bindings: map(object({ members: map(integer({ min: 0 })), next: integer({ min: 0 }), founder: optional(string()) })),
   /** `network/node`, or `network/deployment:name` for virtual addresses → address. */

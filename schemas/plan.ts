@@ -1,7 +1,7 @@
 import { VALUE_TYPES } from './documents/barclamp.ts'
 import { agentShape } from './documents/deployment.ts'
 import { CONSEQUENCES } from './documents/words.ts'
-import { anything, boolean, integer, list, literal, map, nullable, object, oneOf, string } from './shape.ts'
+import { anything, boolean, integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
 
 /** The plan's major version. A consumer refuses a newer one. */
@@ -73,6 +73,7 @@ const node = object({
   index: integer({ min: 0 }),
   generation: integer({ min: 0 }),
   protect: boolean(),
+  was: optional(string({}, 'The name that it had, as `moved` says.')),
   /** How the node finds its machine, for people and for `why-not`: "mac 52:54:…", "first free machine where …". */
   selector: string(),
   /** The pin of its `machine`: serial, mac, uuid, asset; empty when it claims by tags or `where`. */

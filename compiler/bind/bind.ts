@@ -33,7 +33,7 @@ const FOLLOWS: ReadonlySet<string> = new Set(['OS_UNDECIDED', 'BINDING_STALE', '
 function bindAll(found: ResolvedSite, report: Report, rebind: Rebind): BoundSite {
   const { lock: old } = found.site
   checkLock(old, report)
-  const prepared = withLock(found, (lock) => withoutChoices(movedLock(lock, found.site.nodes), rebind))
+  const prepared = withLock(found, (lock) => withoutChoices(movedLock(lock, found.site.nodes, report), rebind))
   const machines = bindMachines(prepared, report)
   checkRules(prepared.site, machines, report)
   const { claims, missing } = claimMachines({ resolved: prepared, machines, rebind }, report)

@@ -37,6 +37,7 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
       ...(site.value.os === undefined && node.os !== null ? { os: node.os.value.name } : {}),
       ...(site.value.hardware === undefined && node.hardware !== null ? { hardware: node.hardware.value.name } : {}),
       ...(kept?.generation === undefined ? {} : { generation: kept.generation }),
+      ...(kept?.was === undefined ? {} : { was: kept.was }),
     }
     if (node.os !== null && !CARRIED_OUT.has(node.os.value.install)) {
       const { value, source } = node.os

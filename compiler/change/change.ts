@@ -6,6 +6,7 @@ import { own } from '../../schemas/own.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { renamed } from './renamed.ts'
 import { readdressed } from './readdressed.ts'
 import { NO_DOCUMENT, releases, removals } from './removals.ts'
 import type { Removal } from './removals.ts'
@@ -41,7 +42,8 @@ export interface ChangeOptions {
  * An install on a machine that the base has for another node of the plan says so (`heldBy`) and must not run: that node
  * has to leave it first, by changes of its own. One that left the site is released first, in the same changes.
  *
- * An installed node whose addresses the plan has otherwise is a violation (readdressed.ts). Policies are judged over the
+ * An installed node whose addresses the plan has otherwise is a violation (readdressed.ts), and so is one that has
+ * another name (renamed.ts). Policies are judged over the
  * result by whoever has them.
  */
 export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): Changes {
@@ -64,7 +66,7 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
     changes: bare.map((one) => finished(one, { base, plan, options })),
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
-    violations: readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }),
+    violations: [...renamed(base, plan, options.at), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at })],
     missing: [...plan.missing, ...leftovers(base, plan)],
   }
   return { ...result, id: digestLarge(result) }

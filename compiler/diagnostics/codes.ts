@@ -58,6 +58,7 @@ export const CODES = {
   MACHINE_RETIRED: 'A node is pinned to a machine, or had it by the lock, that a document says is retired; it lets it go.',
   MAC_CONFLICT: 'Two nodes pin a machine by the same MAC address, serial, UUID or asset tag.',
   MERGE_CONFLICT: 'A file holds the marks that git leaves where it could not merge.',
+  MOVED_IGNORED: 'A `moved` cannot be carried out: the old name is still in use, or the new one was before.',
   NAME_RANGE: 'A range of names such as web-[01-12] is not written as one, or is too large.',
   NOT_A_SITE: 'There is no document of kind site, so the folder is not a site repository.',
   OS_ARCHITECTURE: 'A node is to get an operating system for another architecture than that of its machine.',

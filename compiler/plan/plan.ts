@@ -87,6 +87,7 @@ function planNode({ injected: { allocated } }: OrderedSite, node: BoundNode): Pl
     index: node.index,
     generation: node.generation,
     protect: node.protect,
+    ...(node.site.value.moved === undefined ? {} : { was: node.site.value.moved.from }),
     selector: node.selector,
     pin: pinOf(node.site.value.machine),
     at: placeOf(node.site.at),
