@@ -84,6 +84,15 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .action(async (step: string, options: SiteArguments & { before?: string; format: string }) => finish(await (await import('./why.ts')).whyCommand(step, options)))
 
   program
+    .command('fmt')
+    .description('put documents into their one form: the order of fields, spacing; comments and meaning stay')
+    .argument('[files...]', 'documents; default: all of the site')
+    .option(...site)
+    .option('--check', 'write nothing; exit 1 when a file would change')
+    .addHelpText('after', '\nExample:\n  crowbar fmt\n  crowbar fmt --check nodes.yaml\n\nPrints the files that change. Exit codes: 0 done; 1 a file would change (--check), or was left as it is because it\ncould not be kept.')
+    .action(async (files: readonly string[], options: { site: string; check?: true }) => finish(await (await import('./fmt.ts')).fmtCommand(files, options)))
+
+  program
     .command('graph')
     .description('the steps of the plan and their needs as a graph, folded by role')
     .option(...site)

@@ -151,3 +151,17 @@ describe('release', () => {
     expect((await run('release', 'db2')).status).toBe(3)
   })
 })
+
+describe('fmt', () => {
+  test('writes what changes and prints its name; --check writes nothing; what cannot be kept is said', async () => {
+    put({ 'n.yaml': 'name: a\nkind: node # x\nos: debian-12\nmachine: {serial: s}\n' })
+    expect(await run('fmt', '--check')).toMatchObject({ status: 1, stdout: 'n.yaml\n' })
+    expect(file('n.yaml')).toContain('name: a\nkind')
+    expect(await run('fmt', 'n.yaml')).toMatchObject({ status: 0, stdout: 'n.yaml\n' })
+    expect(file('n.yaml')).toBe('kind: node # x\nname: a\nmachine: { serial: s }\nos: debian-12\n')
+    expect(await run('fmt', '--check')).toMatchObject({ status: 0, stdout: '' })
+    put({ 'n.yaml': 'kind: node\n\tname: a\n' })
+    expect(await run('fmt')).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('n.yaml is left as it is') as string })
+    expect(await run('fmt', 'sit.yaml')).toMatchObject({ status: 64, stderr: expect.stringContaining('sit.yaml is no YAML document of the site') as string })
+  })
+})
