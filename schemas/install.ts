@@ -6,7 +6,7 @@ import { planShape } from './plan.ts'
 const attachments = (planShape.json['properties'] as { nodes: { additionalProperties: { properties: { attachments: object } } } }).nodes.additionalProperties.properties.attachments
 
 /** A disk that an install may write, by the id and serial that were seen. Every other disk is left alone. */
-const target = object({ entry: string({}, 'Key of `disks` in the hardware document; `system` boots.'), id: string(), serial: string(), bytes: integer({ min: 0 }) })
+export const installTargetShape = object({ entry: string({}, 'Key of `disks` in the hardware document; `system` boots.'), id: string(), serial: string(), bytes: integer({ min: 0 }) })
 
 /**
  * The `install` part of an install step's document: all that is needed to put a node onto a machine's disks.
@@ -21,10 +21,10 @@ export const installShape = object({
   architecture: string(),
   firmware: oneOf(['bios', 'uefi', 'container']),
   rootfs: nullable(string({}, 'Artifact set; null when no root filesystem is unpacked.')),
-  targets: list(target),
+  targets: list(installTargetShape),
   layout: list(object({ on: string(), mount: string(), fs: string(), size: string() })),
   attachments: { json: attachments as Readonly<Record<string, unknown>> } as { json: Readonly<Record<string, unknown>>; type?: TypeOf<typeof planShape>['nodes'][string]['attachments'] },
   generation: integer({ min: 0 }),
 })
 export type InstallDocument = TypeOf<typeof installShape>
-export type InstallTarget = TypeOf<typeof target>
+export type InstallTarget = TypeOf<typeof installTargetShape>

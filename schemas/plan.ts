@@ -132,6 +132,27 @@ const sharedDocument = object({ parts: map(string()) })
 const missing = object({ what: string(), for: string(), because: string() })
 export type Missing = TypeOf<typeof missing>
 
+/** A rollout as it is declared. What it governs and how large its batches come out is known when there are changes. */
+const declaredRollout = object({
+  id: string({}, '`rollout/<deployment>/<role>`, `rollout/<install|network|packages|reboot>` or `operation/<name>`.'),
+  batches: list(string({}, 'Nodes, or a share of those with work: `3`, `10%`.'), { min: 1 }, 'The last repeats.'),
+  maxFailures: string({}, 'Nodes, or a share of those with work.'),
+  spreadBy: nullable(string({}, 'A label of nodes.')),
+  gate: nullable(object({ role: string({}, 'deployment/role'), timeout: integer({ min: 1 }, 'Seconds.') })),
+  pause: oneOf(['never', 'after-first', 'after-each']),
+  at: string({}, 'file:line:column.'),
+})
+export type PlanRollout = TypeOf<typeof declaredRollout>
+
+/** Work to do once. Its steps are steps as all others, and no part of the desired state: schemas/operation.ts. */
+const operation = object({
+  name: string(),
+  at: string({}, 'file:line:column.'),
+  do: list(string(), { min: 1 }, 'Actions in their order on each node.'),
+  steps: list(stepShape, {}, 'Of every node that has a machine, by index: `operation/<name>/<action>@<node>`.'),
+})
+export type PlanOperation = TypeOf<typeof operation>
+
 /** The whole desired state, as if from bare metal. Steps are in plan order. */
 export const planShape = object({
   version: literal(PLAN_VERSION),
@@ -151,6 +172,8 @@ export const planShape = object({
   contents: map(map(file), undefined, 'Digest of a barclamp’s files → path → file.'),
   values: map(anything(), undefined, 'By digest: values, and documents { parts } that share them.'),
   steps: list(stepShape),
+  operations: list(operation, {}, 'By name.'),
+  rollouts: list(declaredRollout, {}, 'By id.'),
   warnings: list(string()),
 })
 export type Plan = TypeOf<typeof planShape>

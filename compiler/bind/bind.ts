@@ -11,9 +11,11 @@ import { checkLock } from './lock-conflicts.ts'
 import { bindMachines } from './machines.ts'
 import { movedLock } from './moved-lock.ts'
 import { bindNodes } from './nodes.ts'
+import { bindOperations } from './operations.ts'
 import { NO_REBIND, withoutChoices, withoutLostDisks } from './rebind.ts'
 import type { Rebind } from './rebind.ts'
 import { bindRoles } from './roles.ts'
+import { bindRollouts } from './rollouts.ts'
 
 /**
  * Applies rules to machines, gives nodes their machines and roles their nodes. What the lock holds stays put, but for
@@ -28,7 +30,7 @@ export function bind(found: ResolvedSite, sink: Report, rebind: Rebind = NO_REBI
   return bound
 }
 
-const FOLLOWS: ReadonlySet<string> = new Set(['OS_UNDECIDED', 'BINDING_STALE', 'CLAIM_STALE', 'RULE_STALE', 'ROLE_COUNT', 'REQUIREMENT_UNMET'])
+const FOLLOWS: ReadonlySet<string> = new Set(['OS_UNDECIDED', 'BINDING_STALE', 'CLAIM_STALE', 'RULE_STALE', 'ROLE_COUNT', 'REQUIREMENT_UNMET', 'OPERATION_EMPTY', 'OPERATION_ROLE', 'ROLLOUT_GATE'])
 
 function bindAll(found: ResolvedSite, report: Report, rebind: Rebind): BoundSite {
   const { lock: old } = found.site
@@ -42,8 +44,10 @@ function bindAll(found: ResolvedSite, report: Report, rebind: Rebind): BoundSite
   checkHardware(resolved.site, nodes, report)
   const { roles, owners, lock: bindings } = bindRoles({ resolved, nodes, rebind }, report)
   checkSupported(roles, nodes, report)
+  const operations = bindOperations({ resolved, nodes, roles }, report)
+  const rollouts = bindRollouts({ resolved, nodes, roles, operations }, report)
   const incomplete = checkRoles({ resolved, nodes, roles }, report)
-  return { resolved, machines, nodes, roles, owners, missing: [...missing, ...incomplete], lock: { claims: Object.fromEntries(claims), nodes: lock, bindings } }
+  return { resolved, machines, nodes, roles, owners, operations, rollouts, missing: [...missing, ...incomplete], lock: { claims: Object.fromEntries(claims), nodes: lock, bindings } }
 }
 
 function withLock(resolved: ResolvedSite, edit: (lock: Lock) => Lock): ResolvedSite {

@@ -1,4 +1,6 @@
 import type { MachineDocument } from '../../schemas/documents/node.ts'
+import type { OperationDocument } from '../../schemas/documents/deployment.ts'
+import type { RolloutDocument } from '../../schemas/documents/words.ts'
 import type { OsDocument, HardwareDocument, RuleDocument } from '../../schemas/documents/rule.ts'
 import type { Facts } from '../../schemas/inventory.ts'
 import type { Range } from '../../schemas/diagnostic.ts'
@@ -72,6 +74,24 @@ export interface BoundRole {
   readonly external: readonly string[] | null
 }
 
+/** Work to do once, with the nodes that it is for. */
+export interface BoundOperation {
+  readonly name: string
+  readonly document: Located<OperationDocument>
+  /** By index, those without a machine too; null: its document is at fault. */
+  readonly members: readonly BoundNode[] | null
+}
+
+/** A rollout as it is declared, its gate found. */
+export interface BoundRollout {
+  /** `rollout/<deployment>/<role>`, `rollout/<install|network|packages|reboot>` or `operation/<name>`. */
+  readonly id: string
+  readonly value: RolloutDocument
+  /** `role`: deployment/role; `timeout`: a duration. */
+  readonly gate: { readonly role: string; readonly timeout: string } | null
+  readonly at: Range
+}
+
 /** The site with machines, nodes and roles put together. */
 export interface BoundSite {
   readonly resolved: ResolvedSite
@@ -83,6 +103,9 @@ export interface BoundSite {
   readonly roles: ReadonlyMap<string, BoundRole>
   /** `role@node` → the deployment whose step it is: the first one that binds it. */
   readonly owners: ReadonlyMap<string, string>
+  /** By name. */
+  readonly operations: ReadonlyMap<string, BoundOperation>
+  readonly rollouts: readonly BoundRollout[]
   readonly missing: readonly Missing[]
   /** The claims, nodes and bindings of the new lock. */
   readonly lock: Pick<Lock, 'claims' | 'nodes' | 'bindings'>

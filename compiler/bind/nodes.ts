@@ -1,4 +1,6 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
+import { unknown } from '../../schemas/cel/value.ts'
+import type { CelValue } from '../../schemas/cel/value.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import { own } from '../../schemas/own.ts'
@@ -88,6 +90,12 @@ function bindNode({ resolved, site, machine, index, kept }: NodeParts): BoundNod
 /** A node as conditions see it. */
 export function nodeValue(node: BoundNode) {
   return { name: node.name, tags: node.tags, labels: node.labels, os: node.os?.value.name ?? '', admin: node.admin }
+}
+
+/** A node as `where` of deployments and operations sees it: facts of a machine that has not been seen are unknown. */
+export function conditionBindings(node: BoundNode): Readonly<Record<string, CelValue>> {
+  const facts = node.machine === null ? unknown('facts') : (node.machine.facts as unknown as CelValue)
+  return { node: { ...nodeValue(node), facts } as CelValue }
 }
 
 /** The place that a node's machine is asked for at, or its name. */

@@ -1,7 +1,5 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
-import { unknown } from '../../schemas/cel/value.ts'
-import type { CelValue } from '../../schemas/cel/value.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { NODE_ENVIRONMENT } from '../../schemas/expression.ts'
 import type { Lock } from '../../schemas/lock.ts'
@@ -16,7 +14,7 @@ import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
 import { compileCondition } from './condition.ts'
 import type { Verdict } from './condition.ts'
 import { isClusterWide, memberOf } from './find-role.ts'
-import { nodeValue } from './nodes.ts'
+import { conditionBindings } from './nodes.ts'
 import type { Rebind } from './rebind.ts'
 
 type LockBinding = Lock['bindings'][string]
@@ -128,11 +126,6 @@ function askWhere({ deployment, role, binding }: Question, asked: Asked, { resol
     if (asked.size >= max) break
     if (!node.admin && !asked.has(node.name) && verdict(node) === true) asked.set(node.name, range)
   }
-}
-
-function conditionBindings(node: BoundNode): Readonly<Record<string, CelValue>> {
-  const facts = node.machine === null ? unknown('facts') : (node.machine.facts as unknown as CelValue)
-  return { node: { ...nodeValue(node), facts } as CelValue }
 }
 
 interface Implicit {

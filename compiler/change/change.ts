@@ -6,11 +6,14 @@ import { own } from '../../schemas/own.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { actionOf, dueOperations } from './operations.ts'
+import { overridesOf } from './overrides.ts'
+import { movedSince, readdressed } from './readdressed.ts'
 import { renamed } from './renamed.ts'
-import { readdressed } from './readdressed.ts'
 import { NO_DOCUMENT, releases, removals } from './removals.ts'
 import type { Removal } from './removals.ts'
 import { rotation } from './shown-value.ts'
+import { knots, rolloutsOf } from './rollouts.ts'
 import { standing } from './standing.ts'
 import { stepChange } from './step-change.ts'
 import type { BareChange } from './step-change.ts'
@@ -28,7 +31,7 @@ export interface ChangeOptions {
 
 /**
  * What leads from a ledger to a plan: removals (dependants first), releases, and the steps of the plan that have to run,
- * in plan order. Pure; the same two give the same bytes.
+ * in plan order, then those of operations (operations.ts). Waves: rollouts.ts. Pure; the same two give the same bytes.
  *
  * Steps are the plan's own, but for needs that only a comparison can know: what runs on a node waits for that node's
  * removals, and an install waits for the release of the node that had the machine. A step whose only difference may be
@@ -51,23 +54,31 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
   const verdicts = standing(base, plan, { supposed })
   const undone = removals(base, plan, verdicts)
   const released = releases(base, plan)
-  const extra = addedNeeds(undone, released, plan)
+  const operations = dueOperations(base, plan, verdicts)
+  const extra = addedNeeds({ undone, released, operations: operations.changes, plan })
   const sides = { base, plan, holders: holdersOf(base) }
+  const was = new Map(undone.map(({ step, entry }) => [step.id, placeWas(entry.step)]))
   const bare: BareChange[] = [...undone.map(removalChange), ...released.map((release) => releaseChange(release, supposed))]
   for (const step of plan.steps) {
     const verdict = verdicts.get(step.id)
     if (verdict !== undefined) bare.push(stepChange(withNeeds(step, extra(step)), verdict, sides))
   }
+  for (const one of operations.changes) bare.push({ ...one, step: withNeeds(one.step, extra(one.step)) })
+  const changes = bare.map((one) => finished(one, { base, plan, options, was }))
+  const rollouts = rolloutsOf(changes, plan)
   const result: Omit<Changes, 'id'> = {
     version: 1,
     base: options.base ?? baseOf(base),
     plan: plan.id,
     commit: plan.source.commit,
-    changes: bare.map((one) => finished(one, { base, plan, options })),
+    changes,
+    rollouts,
+    overrides: overridesOf(changes, plan, options.at),
+    moved: movedSince(base, plan),
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
-    violations: [...renamed(base, plan, options.at), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at })],
-    missing: [...plan.missing, ...leftovers(base, plan)],
+    violations: [...renamed(base, plan, options.at), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...operations.violations, ...knots(changes, rollouts)],
+    missing: [...plan.missing, ...leftovers(base, plan), ...operations.missing],
   }
   return { ...result, id: digestLarge(result) }
 }
@@ -102,13 +113,26 @@ function releaseChange({ step, node }: { readonly step: Step; readonly node: Led
 
 const PROTECTED: ReadonlySet<Consequence> = new Set(['wipe', 'reinstall', 'release', 'remove'])
 
-function finished(one: BareChange, { base, plan, options }: { readonly base: Ledger; readonly plan: Plan; readonly options: ChangeOptions }): Change {
+/** The line that bound a role which is undone, in the commit that it ran under. */
+function placeWas(step: Step): string | null {
+  return step.needs.find((need) => need.step.startsWith('install@') && need.at !== '')?.at ?? null
+}
+
+interface Finishing {
+  readonly base: Ledger
+  readonly plan: Plan
+  readonly options: ChangeOptions
+  /** Removal → where the site asked for what is undone. */
+  readonly was: ReadonlyMap<string, string | null>
+}
+
+function finished(one: BareChange, { base, plan, options, was }: Finishing): Change {
   const { step } = one
   const node = step.node === null ? undefined : own(plan.nodes, step.node)
   const causes = one.causes.map((cause) => {
     const at = options.at?.(step.id, cause.path, rotation(cause.before, cause.after)?.secret) ?? null
     // A node's lifecycle is asked for where the node is written.
-    return { ...cause, at: at ?? (step.kind === 'install' || step.kind === 'discover' ? (node?.at ?? null) : null) }
+    return { ...cause, at: at ?? (cause.kind === 'removed' ? (was.get(step.id) ?? null) : cause.kind === 'operation' ? placeOfOperation(plan, cause.path) : step.kind === 'install' || step.kind === 'discover' ? (node?.at ?? null) : null) }
   })
   let protectedBy: string | null = null
   if (PROTECTED.has(one.consequence) && step.node !== null) {
@@ -120,12 +144,23 @@ function finished(one: BareChange, { base, plan, options }: { readonly base: Led
   return { ...one, causes, needsApproval: one.consequence === 'wipe', protectedBy }
 }
 
+function placeOfOperation(plan: Plan, name: string | null): string | null {
+  return plan.operations.find((operation) => operation.name === name)?.at ?? null
+}
+
 function withNeeds(step: Step, needs: readonly Need[]): Step {
   return needs.length === 0 ? step : { ...step, needs: [...step.needs, ...needs] }
 }
 
+interface Beside {
+  readonly undone: readonly Removal[]
+  readonly released: readonly { readonly step: Step; readonly node: LedgerNode }[]
+  readonly operations: readonly BareChange[]
+  readonly plan: Plan
+}
+
 /** Needs that only a comparison can know, by step. */
-function addedNeeds(undone: readonly Removal[], released: readonly { readonly step: Step; readonly node: LedgerNode }[], plan: Plan): (step: Step) => readonly Need[] {
+function addedNeeds({ undone, released, operations, plan }: Beside): (step: Step) => readonly Need[] {
   const onNode = new Map<string, Need[]>()
   for (const { step } of undone) {
     const name = step.node ?? ''
@@ -133,12 +168,20 @@ function addedNeeds(undone: readonly Removal[], released: readonly { readonly st
   }
   const freeing = new Map<string, Need>()
   for (const { step, node } of released) if (node.machine !== null) freeing.set(node.machine, { step: step.id, kind: 'lifecycle', at: '' })
+  // What an operation does before it installs a node again, such as draining it, comes before the installation.
+  const before = new Map<string, Need[]>()
+  for (const { step } of operations) {
+    if (actionOf(step) !== 'reinstall') continue
+    const fences = step.needs.filter((need) => need.step.startsWith('operation/'))
+    if (fences.length > 0) before.set(`install@${step.node ?? ''}`, fences)
+  }
   return (step) => {
     if (step.node === null) return []
+    if (step.kind === 'operation' && before.has(`install@${step.node}`)) return []
     const needs = step.kind === 'discover' ? [] : (onNode.get(step.node) ?? [])
     const machine = own(plan.nodes, step.node)?.machine ?? null
     const release = step.kind === 'install' || step.kind === 'hardware' || step.kind === 'discover' ? freeing.get(machine ?? '') : undefined
-    return release === undefined ? needs : [...needs, release]
+    return [...needs, ...(release === undefined ? [] : [release]), ...(before.get(step.id) ?? [])]
   }
 }
 

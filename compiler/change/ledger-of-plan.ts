@@ -16,7 +16,7 @@ import type { ChangeOptions } from './change.ts'
  */
 export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { readonly ledger: Ledger; readonly options: ChangeOptions } {
   const nodes = new Map<string, { readonly steps: [string, LedgerEntry][] }>()
-  for (const step of plan.steps) {
+  for (const step of [...plan.steps, ...plan.operations.flatMap((operation) => operation.steps)]) {
     const name = step.node ?? LEDGER_ADMIN
     let node = nodes.get(name)
     if (node === undefined) nodes.set(name, (node = { steps: [] }))

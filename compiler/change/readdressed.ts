@@ -41,6 +41,27 @@ export function readdressed(base: Ledger, plan: Plan, { runs, at }: ReaddressedO
   return found
 }
 
+/** How many nodes the base has on another machine, or with other addresses than the plan. */
+export function movedSince(base: Ledger, plan: Plan): Changes['moved'] {
+  let claims = 0
+  let addresses = 0
+  for (const step of plan.steps) {
+    if (step.kind !== 'install' || step.node === null) continue
+    const node = own(base.nodes, step.node)
+    const entry = own(node?.steps, step.id)
+    const before = entry === undefined ? null : installDocument(entry.step, base.values)
+    if (before === null) continue
+    if (before.machine !== own(plan.nodes, step.node)?.machine) claims++
+    const after = installDocument(step, plan.values)
+    if (after !== null && addressText(before.attachments) !== addressText(after.attachments)) addresses++
+  }
+  return { claims, addresses }
+}
+
+function addressText(attachments: readonly Attachment[]): string {
+  return [...addressesOf(attachments)].map((one) => one.join(' ')).toSorted(byCodePoint).join('\n')
+}
+
 /** Network → addresses with their prefixes, in words. */
 function addressesOf(attachments: readonly Attachment[]): ReadonlyMap<string, string> {
   return new Map(attachments.map(({ network, addresses }) => [network, addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(' and ')]))

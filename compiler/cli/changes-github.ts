@@ -14,7 +14,8 @@ function annotationOf(change: Change): Diagnostic {
   const refusal = refusalOf(change)
   const wiped = disks.filter(({ fate }) => fate === 'wiped').map(({ serial, id, summary }) => `${serial === '' ? id : serial} (${summary})`)
   const words = [`${step.id}: ${certain ? '' : 'may be '}${consequence}`, ...wiped.map((disk) => `wipes ${disk}`), ...(needsApproval ? ['needs an approval'] : []), ...(refusal === null ? [] : [`refused: ${refusal}`])]
-  const at = causes.find((cause) => cause.at !== null)?.at ?? null
+  // What removed a role is no longer there to be pointed at.
+  const at = causes.find((cause) => cause.at !== null && cause.kind !== 'removed')?.at ?? null
   return { code: consequence.toUpperCase(), severity: refusal === null ? 'warning' : 'error', summary: words.join(', '), ...placed(at), related: [] }
 }
 

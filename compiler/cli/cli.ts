@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { barclampCommands } from './barclamp.ts'
+import type { CompileArguments } from './compile.ts'
 import type { SiteArguments } from './compile-site.ts'
 import type { DiffArguments } from './diff.ts'
 import type { LockArguments } from './lock.ts'
@@ -53,8 +54,8 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .argument('[base]', 'a revision, a saved plan, or a ledger ref; default: what is applied (refs/crowbar/applied)')
     .argument('[head]', 'a revision or a saved plan; default: the folder as it is now')
     .option(...site)
-    .option('--target <glob...>', 'only these steps or nodes')
-    .option('--exclude <glob...>', 'not these steps or nodes')
+    .option('--target <glob...>', 'only these steps or nodes, and what they need')
+    .option('--exclude <glob...>', 'not these steps or nodes, nor what needs them')
     .option('--full', 'every node by itself, every value in full')
     .option('--max-bytes <n>', 'end the text after so many bytes')
     .option('--format <format>', 'text, json, markdown or github', 'text')
@@ -172,8 +173,10 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .requiredOption('--ref <rev>', 'the commit')
     .requiredOption('--out <dir>', 'the folder; result.json says how it went')
     .option('--base <ref>', "the ledger's ref", 'refs/crowbar/applied')
+    .option('--target <glob...>', 'only changes of these steps or nodes, and what they need')
+    .option('--exclude <glob...>', 'no changes of these steps or nodes, nor what needs them')
     .addHelpText('after', '\nExample:\n  crowbar compile --site /srv/git/site.git --ref main --out /tmp/compiled\n\nExit codes: 0 done; 1 the site is at fault; 4 no lock while a ledger exists.')
-    .action(async (options: { site: string; ref: string; out: string; base: string }) => finish(await (await import('./compile.ts')).compileCommand(options)))
+    .action(async (options: CompileArguments) => finish(await (await import('./compile.ts')).compileCommand(options)))
 
   secretCommands(program, finish)
 

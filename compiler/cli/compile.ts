@@ -1,13 +1,15 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { canonical } from '../../schemas/canonical.ts'
+import type { Changes } from '../../schemas/changes.ts'
 import type { Compilation } from '../../schemas/compilation.ts'
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
 import { EMPTY_LEDGER } from '../../schemas/ledger.ts'
-import type { Ledger } from '../../schemas/ledger.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { lockText } from '../allocate/lock-text.ts'
 import { change } from '../change/change.ts'
+import { selectChanges, strangerText, unmatched } from '../change/select.ts'
+import type { SelectOptions } from '../change/select.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { LOCK_PATH } from '../parse/choose.ts'
 import { judge, policiesOf } from '../judge/judge.ts'
@@ -16,7 +18,7 @@ import { compileSite } from './compile-site.ts'
 import { placesOf } from './places.ts'
 import type { GoodSite } from './compile-site.ts'
 import { missingLock } from './missing-lock.ts'
-import { EXIT, tell } from './session.ts'
+import { EXIT, misused, tell } from './session.ts'
 
 /** Files that an earlier run may have left; everything else in the folder is not ours. */
 const WRITTEN = ['result.json', 'plan.json', 'changes.json', LOCK_PATH, 'blobs']
@@ -24,8 +26,16 @@ const WRITTEN = ['result.json', 'plan.json', 'changes.json', LOCK_PATH, 'blobs']
 /** Shorter than the agent's patience with a compilation. */
 const FETCH_MS = 60_000
 
+/** Options of `crowbar compile`. */
+export interface CompileArguments extends SelectOptions {
+  readonly site: string
+  readonly ref: string
+  readonly out: string
+  readonly base: string
+}
+
 /** `crowbar compile`: what the admin agent runs as a child process (schemas/compilation.ts). */
-export async function compileCommand({ site, ref, out, base }: { readonly site: string; readonly ref: string; readonly out: string; readonly base: string }): Promise<number> {
+export async function compileCommand({ site, ref, out, base, ...selecting }: CompileArguments): Promise<number> {
   mkdirSync(out, { recursive: true })
   for (const name of WRITTEN) rmSync(join(out, name), { recursive: true, force: true })
   const { tree, compiled, diagnostics } = await compileSite({ site, ref }, { ask: 'pinned', fetchMs: FETCH_MS })
@@ -52,14 +62,16 @@ export async function compileCommand({ site, ref, out, base }: { readonly site: 
     result(false, { diagnostics: [...diagnostics, problem], baseFound })
     return EXIT.stale
   }
-  write(compiled, { out, ledger: baseFound ? found.ledger : EMPTY_LEDGER })
+  const all = change(baseFound ? found.ledger : EMPTY_LEDGER, compiled.plan, { at: placesOf(compiled) })
+  const stranger = unmatched([...(selecting.target ?? []), ...(selecting.exclude ?? [])], { plan: compiled.plan, changes: all })
+  if (stranger !== undefined) return misused(strangerText(stranger))
+  write(compiled, judge(selectChanges(all, compiled.plan, selecting), compiled.plan, policiesOf(compiled)), out)
   // Last: who finds it finds everything else too.
   result(true, { diagnostics, lockChanged: compiled.lockChanged, baseFound })
   return EXIT.done
 }
 
-function write(compiled: GoodSite, { out, ledger }: { readonly out: string; readonly ledger: Ledger }): void {
-  const changes = judge(change(ledger, compiled.plan, { at: placesOf(compiled) }), compiled.plan, policiesOf(compiled))
+function write(compiled: GoodSite, changes: Changes, out: string): void {
   writeFileSync(join(out, 'plan.json'), `${canonical(compiled.plan as unknown as Json)}\n`)
   writeFileSync(join(out, 'changes.json'), `${canonical(changes as unknown as Json)}\n`)
   writeFileSync(join(out, LOCK_PATH), lockText(compiled.lock))

@@ -6,13 +6,13 @@ import { own } from '../../schemas/own.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { change } from '../change/change.ts'
 import type { ChangeOptions } from '../change/change.ts'
+import { selectChanges, strangerText, unmatched } from '../change/select.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { DiffOptions } from '../print/diff-options.ts'
 import { findLedger } from './base.ts'
 import { judge, policiesOf } from '../judge/judge.ts'
 import { readSide } from './diff-side.ts'
 import type { Side } from './diff-side.ts'
-import { filterChanges, unmatched } from './filter-changes.ts'
 import { missingLock } from './missing-lock.ts'
 import { placesOf } from './places.ts'
 import { EXIT, formatOf, misused, tell, wantsColour } from './session.ts'
@@ -46,8 +46,9 @@ export async function diffCommand(base: string | undefined, head: string | undef
   const all = change(from.ledger, to.plan, { ...from.options, ...(to.kind === 'site' ? { at: placesOf(to.compiled) } : {}) })
   if (to.kind === 'plan') process.stderr.write('A saved plan does not carry the policies of its site, so none was judged.\n')
   const stranger = unmatched([...(options.target ?? []), ...(options.exclude ?? [])], { plan: to.plan, changes: all })
-  if (stranger !== undefined) return misused(`no step or node is called ${JSON.stringify(stranger.glob)}${stranger.near === undefined ? '' : `; did you mean ${stranger.near}?`}`)
-  const changes = filterChanges(to.kind === 'site' ? judge(all, to.plan, policiesOf(to.compiled)) : all, options)
+  if (stranger !== undefined) return misused(strangerText(stranger))
+  const selected = selectChanges(all, to.plan, options)
+  const changes = to.kind === 'site' ? judge(selected, to.plan, policiesOf(to.compiled)) : selected
   await print(changes, to, { format, maxBytes, full: options.full === true, machines: machinesOf(from.ledger, to) })
   if (changes.changes.some((one) => refusalOf(one) !== null) || changes.violations.some(({ level }) => level === 'deny')) return EXIT.refused
   return changes.changes.length > 0 ? EXIT.changes : EXIT.done

@@ -4,7 +4,7 @@ import { planDot } from '../print/plan-dot.ts'
 import { chainText, whyText } from '../print/why-text.ts'
 import { compileSite } from './compile-site.ts'
 import type { GoodSite, SiteArguments } from './compile-site.ts'
-import { globMatcher } from './filter-changes.ts'
+import { globMatcher } from '../change/select.ts'
 import { EXIT, formatOf, misused, tell } from './session.ts'
 
 /** Steps that one glob shows as text. */

@@ -23,8 +23,8 @@ export function judge(changes: Changes, plan: Plan, policies: ReadonlyMap<string
     const why = violation(value, bindings)
     if (why !== undefined) violations.push({ policy: value.name, level: value.level, message: why, at: placeOf(rangeOf(source, ['check'])) })
   }
-  const { version, base, plan: of, commit, changes: list, unchanged, values, missing } = changes
-  const judged = { version, base, plan: of, commit, changes: list, unchanged, values, violations, missing }
+  const { id: _, ...rest } = changes
+  const judged = { ...rest, violations, judged: policies.size }
   return { ...judged, id: digestLarge(judged) }
 }
 

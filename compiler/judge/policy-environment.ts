@@ -3,6 +3,7 @@ import type { Environment } from '../../schemas/cel/environment.ts'
 import type { CelType } from '../../schemas/cel/type.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { actionOf, operationOf } from '../change/operations.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 
 const TEXTS: CelType = { list: 'string' }
@@ -12,7 +13,7 @@ const DISK: CelType = { object: 'disk', fields: { id: 'string', serial: 'string'
 const CHANGE: CelType = {
   object: 'change',
   fields: {
-    step: 'string', kind: 'string', action: 'string', node: 'string', deployment: 'string', role: 'string',
+    step: 'string', kind: 'string', action: 'string', operation: 'string', node: 'string', deployment: 'string', role: 'string',
     consequence: 'string', certain: 'bool', needsApproval: 'bool', refused: 'bool', disks: { list: DISK },
   },
 }
@@ -47,7 +48,7 @@ export function policyBindings({ changes }: Changes, plan: Plan): Bindings {
     changes: changes.map((change) => {
       const { step, consequence, certain, needsApproval, disks } = change
       return {
-        step: step.id, kind: step.kind, action: step.action, node: step.node ?? '', deployment: step.deployment ?? '', role: step.role ?? '',
+        step: step.id, kind: step.kind, action: step.kind === 'operation' ? actionOf(step) : step.action, operation: operationOf(step) ?? '', node: step.node ?? '', deployment: step.deployment ?? '', role: step.role ?? '',
         consequence, certain, needsApproval, refused: refusalOf(change) !== null,
         disks: disks.map(({ id, serial, model, bytes, fate, blank, summary }) => ({ id, serial, model, bytes, fate, blank: blank === true, summary })),
       }

@@ -12,6 +12,7 @@ import { formatAddress } from '../resolve/address.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedNetwork } from '../resolve/resolved-site.ts'
 import { artifactSets } from './artifact-sets.ts'
+import { planOperations, planRollouts } from './operations.ts'
 import { planStep } from './steps.ts'
 import { Values } from './values.ts'
 
@@ -35,6 +36,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
   const steps = ordered.steps.map((step) => planStep(step, { ordered, artifacts, values }))
   const missing = [...bound.missing, ...allocated.missing, ...injected.missing]
   const systems = [...new Map([...bound.nodes.values()].flatMap(({ os }) => (os === null ? [] : [[os.value.name, os.value] as const]))).values()]
+  const operations = planOperations(bound.operations, { steps, artifacts, values })
   const contents = new Map(steps.flatMap((step) => (step.content === null || step.barclamp === null ? [] : [[step.content, resolved.barclamps.get(step.barclamp)?.files] as const])))
   const unsigned: Omit<Plan, 'id'> = {
     version: PLAN_VERSION,
@@ -63,6 +65,8 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     contents: Object.fromEntries([...contents].map(([key, files]) => [key, Object.fromEntries([...(files ?? [])].map(([path, { sha256, bytes, mode }]) => [path, { sha256, bytes, mode }]))])),
     values: values.all(),
     steps,
+    operations,
+    rollouts: planRollouts(bound.rollouts),
     warnings,
   }
   return { ...unsigned, id: planId(unsigned) }

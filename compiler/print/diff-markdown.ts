@@ -5,7 +5,7 @@ import { sections } from './diff-sections.ts'
 import type { Section } from './diff-sections.ts'
 import { baseName, shortCommit, summaryRows } from './diff-summary.ts'
 import type { SummaryRow } from './diff-summary.ts'
-import { unknownLines, violationLines } from './diff-text.ts'
+import { selectionLines, unknownLines, violationLines } from './diff-text.ts'
 import { groupChanges } from './groups.ts'
 import { count, cut, safe, thousands } from './layout.ts'
 import { aftermath, applyCommand } from './next-step.ts'
@@ -21,8 +21,8 @@ export const MAX_BYTES = 60_000
 export function diffMarkdown(changes: Changes, plan: Plan, options: DiffOptions & { readonly maxBytes?: number } = {}): string {
   const most = options.maxBytes ?? MAX_BYTES
   const grouped = groupChanges(changes)
-  const rows = summaryRows(grouped, plan)
-  const told = sections(grouped, plan, options)
+  const rows = summaryRows(grouped, { changes, plan })
+  const told = sections(grouped, { changes, plan }, options)
   const title = `### ${escaped(`${plan.site.name}: ${baseName(changes.base)} → ${shortCommit(changes.commit)}`)}`
   const verdict = verdictOf(changes, rows)
   const blocks = [...told.map(blockOf), ...extraBlocks(changes, options)]
@@ -96,7 +96,7 @@ function blockOf(section: Section): string {
 }
 
 function extraBlocks(changes: Changes, options: DiffOptions): readonly string[] {
-  return [violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
+  return [selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
 }
 
 /** A fence that nothing in it can end. */

@@ -1,5 +1,5 @@
 import { canonical } from '../../schemas/canonical.ts'
-import type { Cause, Change, DiskFate } from '../../schemas/changes.ts'
+import type { Cause, Change, Changes, DiskFate } from '../../schemas/changes.ts'
 import { own } from '../../schemas/own.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { causeLines } from './cause-lines.ts'
@@ -9,6 +9,8 @@ import { foldNames } from './fold-names.ts'
 import { nodesOf } from './groups.ts'
 import type { ChangeGroup, Grouped, Variant } from './groups.ts'
 import { count, cut, diskSize, edges, labelHead, labelled, safe, thousands, WIDTH } from './layout.ts'
+import { waveLines, wavesOf, wavesText } from './wave-lines.ts'
+import type { Waves } from './wave-lines.ts'
 
 /** Nodes that are told one by one, and differences of one role that are told apart, when not everything is asked for. */
 const NODES_TOLD = 6
@@ -23,23 +25,26 @@ export interface Section {
 }
 
 /** What is told of each group, worst first. */
-export function sections(grouped: Grouped, plan: Plan, options: DiffOptions): readonly Section[] {
+export function sections(grouped: Grouped, { changes, plan }: { readonly changes: Changes; readonly plan: Plan }, options: DiffOptions): readonly Section[] {
   return grouped.groups.map((group) => {
-    const title = titleOf(group)
+    const waves = wavesOf(group, changes)
+    const title = titleOf(group, waves)
     const names = title.full ? [] : namesLines(group, options)
-    const body = group.kind === 'install' || group.kind === 'release' ? nodeLines(group, grouped, plan, options) : workLines(group, options)
-    return { title: title.text, group, lines: [...edges(title.text, placeOf(group)), ...names, ...body] }
+    const held = waves === null ? [] : waveLines(waves)
+    const body = group.kind === 'operation' ? operationLines(group, plan) : group.kind === 'install' || group.kind === 'release' ? nodeLines(group, grouped, plan, options) : workLines(group, changes, options)
+    return { title: title.text, group, lines: [...edges(title.text, group.kind === 'removal' && placeOf(group) !== null ? `was ${placeOf(group)}` : placeOf(group)), ...names, ...(group.kind === 'operation' ? [...body, ...held] : [...held, ...body])] }
   })
 }
 
 /** `WIPE  db1`, `RESTART  base/ntp on web-[01-40]`; the number of nodes, when their names do not fit beside a place. */
-function titleOf(group: ChangeGroup): { readonly text: string; readonly full: boolean } {
+function titleOf(group: ChangeGroup, waves: Waves | null): { readonly text: string; readonly full: boolean } {
   const nodes = nodesOf(group)
   const said = placeOf(group)
   const head = `${labelOf(group)}  ${group.kind === 'install' || group.kind === 'release' ? '' : `${group.subject} on `}`
-  const text = `${head}${foldNames(nodes)}`
+  const order = waves === null || wavesText(waves) === '' ? '' : `: ${wavesText(waves)}`
+  const text = `${head}${foldNames(nodes)}${order}`
   if (text.length + (said === null ? 0 : said.length + 2) <= WIDTH || nodes.length === 1) return { text, full: true }
-  return { text: `${head}${count(nodes.length, 'node')}`, full: false }
+  return { text: `${head}${count(nodes.length, 'node')}${order}`, full: false }
 }
 
 /** The nodes of a heading that could only count them: three lines of names, or all. */
@@ -52,11 +57,11 @@ function namesLines(group: ChangeGroup, options: DiffOptions): readonly string[]
 /** The one place that a heading names: of the first cause, if the first variant has one. */
 function placeOf(group: ChangeGroup): string | null {
   const { at } = group.variants[0]?.causes.find((cause) => cause.at !== null) ?? { at: null }
-  return at !== null && group.variants.length === 1 && (group.kind === 'role' || group.kind === 'removal' || group.kind === 'other' || nodesOf(group).length === 1) ? at : null
+  return at !== null && group.variants.length === 1 && (group.kind === 'role' || group.kind === 'removal' || group.kind === 'operation' || group.kind === 'other' || nodesOf(group).length === 1) ? at : null
 }
 
 /** A role, or whatever else is the same work on many nodes: what all have in common, then what only some have. */
-function workLines(group: ChangeGroup, options: DiffOptions): readonly string[] {
+function workLines(group: ChangeGroup, { overrides }: Changes, options: DiffOptions): readonly string[] {
   const full = options.full === true
   const { variants } = group
   const [first] = variants
@@ -73,9 +78,24 @@ function workLines(group: ChangeGroup, options: DiffOptions): readonly string[] 
     const rest = variants.slice(told.length).reduce((sum, variant) => sum + variant.changes.length, 0)
     if (rest > 0) lines.push(`  ... and ${count(rest, 'node')} more, with other values: --full`)
   }
+  const paths = new Set(variants.flatMap((variant) => variant.causes.map((cause) => cause.path)))
+  if (group.kind === 'role') for (const { role, path, nodes, at } of overrides) {
+    if (role !== group.subject || !paths.has(path)) continue
+    const names = cut(foldNames(nodes), full ? Infinity : WIDTH)
+    lines.push(...labelled('not here', `${names} ${nodes.length === 1 ? 'has' : 'have'} ${paths.size > 1 ? `another ${safe(path)}` : 'another one'}`, at))
+  }
   const atInstall = [...new Set(variants.flatMap((variant) => variant.atInstall))]
   if (atInstall.length > 0) lines.push(...labelled('install', `${cut(foldNames(atInstall), full ? Infinity : WIDTH)}: with the new installation`))
   return [...lines, ...permissionLines(group, full)]
+}
+
+/** What an operation does on each node, and where it goes on. */
+function operationLines(group: ChangeGroup, plan: Plan): readonly string[] {
+  const operation = plan.operations.find(({ name }) => `operation/${name}` === group.subject)
+  const changes = group.variants.flatMap((variant) => variant.changes)
+  const per = operation === undefined ? 0 : operation.do.length
+  const begun = nodesOf(group).filter((node) => changes.filter(({ step }) => step.node === node).length < per)
+  return [...labelled('does', `${operation?.do.join(', ') ?? ''}; once`), ...(begun.length === 0 ? [] : labelled('goes on', `on ${cut(foldNames(begun), WIDTH)}, where it stopped`))]
 }
 
 /** What runs, when that is not plain from the heading. */

@@ -6,6 +6,7 @@ import { foldNames } from './fold-names.ts'
 import { nodesOf, untouched } from './groups.ts'
 import type { ChangeGroup, Grouped } from './groups.ts'
 import { count, cut, edges, safe, thousands, WIDTH, wrap } from './layout.ts'
+import { wavesInShort, wavesOf } from './wave-lines.ts'
 
 /** One line of the summary: a group in a few words. */
 export interface SummaryRow {
@@ -41,9 +42,9 @@ export function labelOf(group: Pick<ChangeGroup, 'consequence' | 'certain' | 'ki
 }
 
 /** A row for each group, worst first. */
-export function summaryRows(grouped: Grouped, plan: Plan): readonly SummaryRow[] {
+export function summaryRows(grouped: Grouped, { changes, plan }: { readonly changes: Changes; readonly plan: Plan }): readonly SummaryRow[] {
   const flags = { goes: '', 'needs approval': 'NEEDS APPROVAL', 'approve later': 'APPROVE LATER', protected: 'PROTECTED', held: 'REFUSED' } as const
-  return grouped.groups.map((group) => ({ label: labelOf(group), nodes: nodesOf(group).length, what: whatOf(group, plan), flag: flags[group.permission] }))
+  return grouped.groups.map((group) => ({ label: labelOf(group), nodes: nodesOf(group).length, what: `${whatOf(group, plan)}${wavesInShort(wavesOf(group, changes))}`, flag: flags[group.permission] }))
 }
 
 /** The summary as text, and what does not happen. */
@@ -61,6 +62,7 @@ export function summaryLines(rows: readonly SummaryRow[]): readonly string[] {
 /** The consequences that nothing has, and what stands as it is. */
 export function nothingElse(changes: Changes, plan: Plan): readonly string[] {
   const had = new Set(changes.changes.map((one) => one.consequence))
+  const { claims, addresses } = changes.moved
   const words: readonly (readonly [Consequence, string])[] = [
     ['wipe', 'wipes'],
     ['reinstall', 'reinstalls'],
@@ -70,7 +72,7 @@ export function nothingElse(changes: Changes, plan: Plan): readonly string[] {
     ['network', 'network changes'],
     ['restart', 'restarts'],
   ]
-  const absent = words.flatMap(([consequence, word]) => (had.has(consequence) ? [] : [`0 ${word}`]))
+  const absent = [...words.flatMap(([consequence, word]) => (had.has(consequence) ? [] : [`0 ${word}`])), ...(claims + addresses === 0 ? ['0 addresses or claims moved'] : [])]
   const { steps, nodes } = untouched(changes, plan)
   const names = foldNames(nodes)
   const stands = steps === 0 ? '' : ` ${count(steps, 'step')} ${steps === 1 ? 'stands as it is' : 'stand as they are'}.`
@@ -81,6 +83,7 @@ export function nothingElse(changes: Changes, plan: Plan): readonly string[] {
 function whatOf(group: ChangeGroup, plan: Plan): string {
   const nodes = foldNames(nodesOf(group))
   if (group.kind === 'install') return `${nodes}  ${installWords(group, plan)}`
+  if (group.kind === 'operation') return `${group.subject}: ${plan.operations.find(({ name }) => `operation/${name}` === group.subject)?.do.join(', ') ?? ''}`
   if (group.kind === 'release') return `${nodes}  left the site`
   if (group.kind === 'removal') {
     if (group.consequence === 'none') return `${group.subject}, nothing is undone`

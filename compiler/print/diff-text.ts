@@ -6,7 +6,7 @@ import { headingOf, nothingElse, summaryLines, summaryRows } from './diff-summar
 import { foldNames } from './fold-names.ts'
 import { groupChanges } from './groups.ts'
 import type { Grouped } from './groups.ts'
-import { count, cut, labelled, safe, WIDTH, wrap } from './layout.ts'
+import { count, cut, labelled, safe, thousands, WIDTH, wrap } from './layout.ts'
 import { nextLines } from './next-step.ts'
 
 /** Unknowns that are listed when not everything is asked for. */
@@ -23,10 +23,10 @@ export function diffText(changes: Changes, plan: Plan, options: DiffOptions = {}
   if (changes.changes.length === 0) {
     blocks.push(changes.violations.some((one) => one.level === 'deny') ? ['Nothing runs: it is refused.'] : [`Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands as it is' : 'stand as they are'}.`])
   } else {
-    blocks.push([...summaryLines(summaryRows(grouped, plan)), ...nothingElse(changes, plan), ...quietLines(grouped)])
-    for (const section of sections(grouped, plan, options)) blocks.push(section.lines)
+    blocks.push([...summaryLines(summaryRows(grouped, { changes, plan })), ...nothingElse(changes, plan), ...quietLines(grouped)])
+    for (const section of sections(grouped, { changes, plan }, options)) blocks.push(section.lines)
   }
-  blocks.push(unknownLines(changes, options), violationLines(changes), nextLines(changes))
+  blocks.push(selectionLines(changes), unknownLines(changes, options), violationLines(changes), nextLines(changes))
   const text = `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
   return options.color === true ? painted(text) : text
 }
@@ -53,20 +53,55 @@ export function unknownLines(changes: Changes, options: DiffOptions): readonly s
   return [`UNKNOWN  ${missing.length}`, ...lines]
 }
 
+/** What --target and --exclude left out, pulled in and deferred. */
+export function selectionLines({ selection }: Changes): readonly string[] {
+  if (selection === undefined) return []
+  const { target, exclude, pulledIn, deferred, excluded } = selection
+  const asked = [...target.map((glob) => `--target ${safe(glob)}`), ...exclude.map((glob) => `--exclude ${safe(glob)}`)]
+  return [
+    ...wrap(`SELECTED  ${asked.join(' ')}: ${count(excluded, 'change')} left out, ${thousands(pulledIn.length)} pulled in, ${thousands(deferred.length)} deferred`, WIDTH),
+    ...reasons('pulled in', pulledIn, 'needed by'),
+    ...reasons('deferred', deferred, 'needs'),
+  ]
+}
+
+/** Steps by what they are and by why: nodes folded. */
+function reasons(label: string, steps: readonly { readonly step: string; readonly by: string }[], word: string): readonly string[] {
+  const groups = new Map<string, { readonly work: string; readonly why: string; readonly nodes: string[] }>()
+  for (const { step, by } of steps) {
+    const [work, node] = split(step)
+    const [cause, other] = split(by)
+    const why = other === null || other !== node ? cause + (other === null ? '' : `@${other}`) : cause
+    const group = groups.get(JSON.stringify([work, why])) ?? { work, why, nodes: [] }
+    groups.set(JSON.stringify([work, why]), group)
+    if (node !== null) group.nodes.push(node)
+  }
+  const all = [...groups.values()]
+  const lines = all.slice(0, UNKNOWNS_TOLD).flatMap(({ work, why, nodes }) => labelled(label, `${work}${nodes.length === 0 ? '' : `@${cut(foldNames(nodes), WIDTH)}`}, ${word} ${why}`))
+  return all.length > UNKNOWNS_TOLD ? [...lines, `  ... and ${count(all.length - UNKNOWNS_TOLD, 'more kind')} of step: --format json`] : lines
+}
+
+/** A step's id without its node, and the node. */
+function split(id: string): readonly [string, string | null] {
+  const [, work, node, action] = /^(.*)@([^@#]*)(#.*)?$/.exec(id) ?? []
+  return work === undefined || node === undefined ? [id, null] : [`${work}${action ?? ''}`, node]
+}
+
 /** What policies object to, the worst first. */
 export function violationLines(changes: Changes): readonly string[] {
-  const { violations } = changes
-  if (violations.length === 0) return []
+  const { violations, judged } = changes
+  if (violations.length === 0) return judged === undefined || judged === 0 ? [] : [`POLICIES  ${thousands(judged)} passed`]
   const of = (level: string): number => violations.filter((one) => one.level === level).length
   const lines = violations
     .toSorted((a, b) => ['deny', 'warn', 'advise'].indexOf(a.level) - ['deny', 'warn', 'advise'].indexOf(b.level))
     .flatMap((one) => labelled(one.level, `${safe(one.policy)}: ${safe(one.message)}`, one.at))
-  return [`POLICIES  ${of('deny')} denied, ${of('warn')} warned, ${of('advise')} advised`, ...lines]
+  const passed = judged === undefined ? '' : `, ${thousands(Math.max(0, judged - new Set(violations.map((one) => one.policy)).size))} passed`
+  return [`POLICIES  ${of('deny')} denied, ${of('warn')} warned, ${of('advise')} advised${passed}`, ...lines]
 }
 
 /** Red for what loses data or nodes, yellow for what interrupts; only headings and summary lines. */
 function painted(text: string): string {
-  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|UNKNOWN|POLICIES|NEXT))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
+  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|UNKNOWN|POLICIES|NEXT|SELECTED))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
     const color = ['WIPE', 'REINSTALL', 'RELEASE', 'REMOVE'].includes(word) ? '\u001b[1;31m' : ['REBOOT', 'NETWORK', 'RESTART'].includes(word) ? '\u001b[1;33m' : '\u001b[1m'
     return `${indent ?? ''}${color}${label}\u001b[0m`
   })

@@ -3,6 +3,7 @@ import { byCodePoint, canonical } from '../../schemas/canonical.ts'
 import type { Cause, Change, Changes } from '../../schemas/changes.ts'
 import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
+import { operationOf } from '../change/operations.ts'
 import { removedId } from '../../schemas/removal-id.ts'
 import type { Plan } from '../../schemas/plan.ts'
 
@@ -13,8 +14,8 @@ export type Permission = 'goes' | 'needs approval' | 'approve later' | 'protecte
 export interface ChangeGroup {
   readonly consequence: Consequence
   readonly certain: boolean
-  readonly kind: 'install' | 'release' | 'removal' | 'role' | 'other'
-  /** `deployment/role`; of other kinds the kind. */
+  readonly kind: 'install' | 'release' | 'removal' | 'role' | 'operation' | 'other'
+  /** `deployment/role`, `operation/<name>`; of other kinds the kind. */
   readonly subject: string
   readonly permission: Permission
   /** Installs of nodes that have no machine yet. */
@@ -48,6 +49,7 @@ export function groupChanges(changes: Changes): Grouped {
   const following = new Map<string, number>()
   const brought = new Map<string, string[]>()
   const quiet = new Map<QuietKind, string[]>()
+  const worst = worstOfOperations(changes)
   const groups = new Map<string, { readonly head: Omit<ChangeGroup, 'variants'>; readonly changes: Change[] }>()
   for (const one of changes.changes) {
     const { step } = one
@@ -64,7 +66,7 @@ export function groupChanges(changes: Changes): Grouped {
       brought.set(key, [...(brought.get(key) ?? []), step.node ?? ''])
       continue
     }
-    const head = headOf(one)
+    const head = headOf(one, worst)
     const key = canonical({ ...head })
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { head, changes: [one] })
@@ -72,6 +74,17 @@ export function groupChanges(changes: Changes): Grouped {
   }
   const list = [...groups.values()].map((group): ChangeGroup => ({ ...group.head, variants: variantsOf(group.changes, brought) }))
   return { groups: list.toSorted(worstFirst), following, quiet: [...quiet].map(([kind, names]) => ({ kind, names })) }
+}
+
+/** The actions of an operation are told together, as the worst of them. */
+function worstOfOperations(changes: Changes): ReadonlyMap<string, Consequence> {
+  const worst = new Map<string, Consequence>()
+  for (const { step, consequence } of changes.changes) {
+    const name = operationOf(step)
+    const known = name === null ? undefined : worst.get(name)
+    if (name !== null && (known === undefined || CONSEQUENCES.indexOf(consequence) < CONSEQUENCES.indexOf(known))) worst.set(name, consequence)
+  }
+  return worst
 }
 
 /** A node that is discovered again only because of its `protect` is found already. */
@@ -83,7 +96,7 @@ function quietKind(kind: 'stage' | 'discover' | 'barrier' | 'gate', { causes }: 
 
 /** The nodes of a group, in its order. */
 export function nodesOf(group: ChangeGroup): readonly string[] {
-  return group.variants.flatMap((variant) => variant.changes.map((one) => one.step.node ?? 'the admin node'))
+  return [...new Set(group.variants.flatMap((variant) => variant.changes.map((one) => one.step.node ?? 'the admin node')))]
 }
 
 /** What a change waits for, or whether it is refused. */
@@ -102,11 +115,13 @@ export function untouched(changes: Changes, plan: Plan): { readonly steps: numbe
   return { steps: changes.unchanged, nodes: Object.keys(plan.nodes).filter((name) => !touched.has(name)) }
 }
 
-function headOf(one: Change): Omit<ChangeGroup, 'variants'> {
+function headOf(one: Change, worst: ReadonlyMap<string, Consequence>): Omit<ChangeGroup, 'variants'> {
   const { step, consequence, certain } = one
   const permission = permissionOf(one)
   const rest = { consequence, certain, permission, unclaimed: step.kind === 'install' && step.attributes === null }
   if (step.kind === 'install' || step.kind === 'release') return { ...rest, kind: step.kind, subject: step.kind }
+  const operation = operationOf(step)
+  if (operation !== null) return { ...rest, consequence: worst.get(operation) ?? consequence, kind: 'operation', subject: `operation/${operation}` }
   if (step.kind !== 'role') return { ...rest, kind: 'other', subject: step.id.replace(/@.*$/, '') }
   const subject = subjectOf(one)
   return { ...rest, kind: removedId(step.id) === null ? 'role' : 'removal', subject }
@@ -135,7 +150,7 @@ function subjectOf({ step }: Change): string {
 /** Installs of one group differ in machine and disks, which are told node by node, and in where their node is written. */
 function causeKey(one: Change): string {
   if (one.step.kind === 'install') return canonical(one.causes.filter((cause) => cause.kind === 'os').map(({ before, after }) => ({ before, after })))
-  if (one.step.kind === 'release') return ''
+  if (one.step.kind === 'release' || one.step.kind === 'operation') return ''
   return canonical(one.causes.filter((cause) => cause.kind !== 'reinstalled').map((cause) => ({ ...cause })))
 }
 

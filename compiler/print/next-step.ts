@@ -30,6 +30,7 @@ export function aftermath(changes: Changes): readonly string[] {
   const waiting = new Set([...held, ...later, ...refused, ...swapped].map((one) => one.step.node))
   const others = changes.changes.some((one) => one.step.node !== null && !waiting.has(one.step.node))
   const sentences: string[] = []
+  const pausing = changes.rollouts.filter(({ pause, batches }) => pause !== 'never' && batches.length > 1)
   if (changes.commit === null) sentences.push('Commit first: the agent applies commits.')
   if (changes.violations.some((one) => one.level === 'deny')) return [...sentences, 'It is refused: nothing runs.']
   if (held.length > 0) sentences.push(`Without the approval${held.length === 1 ? '' : 's'} ${nodes(held)} ${stay(held)}${others ? '; the others proceed' : ''}.`)
@@ -37,6 +38,7 @@ export function aftermath(changes: Changes): readonly string[] {
   const unseen = later.filter((one) => one.step.once !== null)
   if (unseen.length > 0) sentences.push(`${nodes(unseen)} ${wait(unseen)} for a look at the disks, then for an approval unless they are blank.`)
   if (unclaimed.length > 0) sentences.push(`${nodes(unclaimed)} ${wait(unclaimed)} for a machine, then for an approval unless ${of(unclaimed) === 1 ? 'its' : 'their'} disks are blank.`)
+  for (const { id, pause } of pausing.slice(0, 3)) sentences.push(`After ${pause === 'after-first' ? 'its first wave' : 'each of its waves'} ${id.replace('rollout/', '')} waits: crowbar approve ${id}`)
   if (refused.length > 0) sentences.push(`${nodes(refused)} ${stay(refused)}: protected; take \`protect\` off in a commit of its own first.`)
   if (swapped.length > 0) sentences.push(`${nodes(swapped)} ${stay(swapped)}: ${foldNames(swapped.map((one) => one.heldBy ?? ''))} ${new Set(swapped.map((one) => one.heldBy)).size === 1 ? 'has' : 'have'} to leave the machine by an apply before: with another machine, or out of the site.`)
   return sentences

@@ -11,7 +11,9 @@ import type { Site } from '../validate/site.ts'
  */
 export function reportUnsupported(site: Site, report: Report): void {
   for (const { value, source } of site.operations.values()) {
-    report(error('UNSUPPORTED', rangeOf(source, ['kind']), `The operation ${value.name} would not be carried out: operations are not supported yet.`, { fix: 'Take the document out of the site.' }))
+    report(warning('UNSUPPORTED', rangeOf(source, ['kind']), `The agent cannot carry out operations yet: as long as ${value.name} is to be done, it refuses to run.`, { fix: 'Take the document out of the site.' }))
+    const erase = value.do.indexOf('erase')
+    if (erase >= 0) report(error('UNSUPPORTED', rangeOf(source, ['do', erase]), '`erase` is not supported yet.', { fix: 'Take it out: disks are written by an installation only.' }))
   }
   if (site.site.value.automation?.apply === 'safe') report(warning('UNSUPPORTED', rangeOf(site.site.source, ['automation', 'apply']), '`apply: safe` is not supported yet: it is as `manual`, and nothing is applied by itself.'))
   for (const { value, source } of site.agents.values()) {

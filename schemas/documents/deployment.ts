@@ -1,6 +1,6 @@
 import { integer, list, literal, map, object, oneOf, optional, string } from '../shape.ts'
 import type { TypeOf } from '../shape.ts'
-import { attributes, cel, name, rollout } from './words.ts'
+import { attributes, cel, name, OPERATION_ACTIONS, rollout } from './words.ts'
 
 const bindingCount = object({ min: optional(integer({ min: 0 })), max: optional(integer({ min: 0 })) })
 
@@ -30,7 +30,7 @@ export type DeploymentDocument = TypeOf<typeof deploymentShape>
 export const operationShape = object({
   kind: literal('operation'),
   name: name(),
-  do: list(oneOf(['drain', 'packages', 'reboot', 'resume', 'run', 'check', 'reinstall', 'upgrade', 'erase']), { min: 1 }),
+  do: list(oneOf(OPERATION_ACTIONS), { min: 1 }),
   nodes: optional(list(string({ min: 1 }))),
   where: optional(cel('over `node`')),
   role: optional(name()),

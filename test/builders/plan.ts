@@ -102,6 +102,8 @@ export function buildPlan(sketch: PlanSketch): Plan {
     agents: {},
     roles: {},
     artifacts: {},
+    operations: [],
+    rollouts: [],
     warnings: [],
     ...body,
   }

@@ -89,6 +89,8 @@ export function planOf(steps: readonly Step[], more: Omit<Partial<Plan>, 'nodes'
     roles: {},
     artifacts: {},
     contents: {},
+    operations: [],
+    rollouts: [],
     warnings: [],
     ...more,
     id: more.id ?? digest(steps.map((one) => one.digest)),
@@ -119,6 +121,9 @@ export function changesOf(plan: Plan, input: { readonly ids?: readonly string[];
     changes: steps.map(change),
     unchanged: plan.steps.length - steps.length,
     values: {},
+    rollouts: [],
+    overrides: [],
+    moved: { claims: 0, addresses: 0 },
     violations: [],
     missing: [],
   }

@@ -221,18 +221,21 @@ describe('diff', () => {
 
   test('--target, --exclude and --max-bytes leave out', async () => {
     const ids = async (...args: string[]): Promise<readonly string[]> => (JSON.parse((await crowbar(['diff', '--format', 'json', ...args])).stdout) as { changes: { step: { id: string } }[] }).changes.map(({ step }) => step.id)
-    expect((await ids('--target', 'web')).every((id) => id.endsWith('@web'))).toBe(true)
-    expect(await ids('--target', 'hello/*', '--exclude', '*@web')).toEqual(['hello/hello-client@client', 'hello/hello-check@client'])
+    expect(await ids('--target', 'install@web')).toEqual(['discover@web', 'stage/rootfs-debian-12', 'install@web'])
+    expect(await ids('--target', 'web', 'client', '--exclude', 'hello/*@web')).toEqual(['discover@client', 'discover@web', 'stage/rootfs-debian-12', 'install@client', 'install@web'])
     const { stdout } = await crowbar(['diff', '--max-bytes', '1000'])
     expect(Buffer.byteLength(stdout)).toBeLessThanOrEqual(1000)
   })
 
   test('a policy that denies refuses, and a saved plan has none', async () => {
     writeFileSync(join(site, 'policy.yaml'), 'kind: policy\nname: by-hand\nlevel: deny\ncheck: "!changes.exists(c, c.consequence == \'wipe\')"\nmessage: nothing is wiped here\n')
-    const refused = await crowbar(['diff', '--target', 'stage/*'])
+    expect((await crowbar(['diff', '--target', 'stage/*'])).status).toBe(2)
+    const refused = await crowbar(['diff', '--target', 'install@web'])
     expect([refused.status, refused.stdout]).toEqual([3, expect.stringContaining('by-hand: nothing is wiped here')])
     expect((await crowbar(['diff', '--format', 'github'])).stdout).toContain('file=policy.yaml,line=4')
     commit('first')
+    expect((await crowbar(['compile', '--ref', 'HEAD', '--out', join(folder, 'out'), '--exclude', 'install@*'])).status).toBe(0)
+    expect(JSON.parse(readFileSync(join(folder, 'out/changes.json'), 'utf8'))).toMatchObject({ violations: [], selection: { exclude: ['install@*'] } })
     expect((await crowbar(['compile', '--ref', 'HEAD', '--out', join(folder, 'out')])).status).toBe(0)
     expect(JSON.parse(readFileSync(join(folder, 'out/changes.json'), 'utf8'))).toMatchObject({ violations: [{ policy: 'by-hand', level: 'deny', at: 'policy.yaml:4:8' }] })
     await crowbar(['plan', '--out', join(folder, 'plan.json')])

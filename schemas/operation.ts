@@ -1,0 +1,30 @@
+import { OPERATION_ACTIONS } from './documents/words.ts'
+import { installTargetShape } from './install.ts'
+import { integer, list, nullable, object, oneOf, string } from './shape.ts'
+import type { TypeOf } from './shape.ts'
+
+/** An action of one role on the node: what a role step has, with another entry. */
+const work = object({
+  step: string({}, 'The role step: deployment/role@node.'),
+  barclamp: string(),
+  content: string({}, "Digest of the barclamp's files: a key of `contents`."),
+  jig: string(),
+  entry: string(),
+  attributes: nullable(string({}, "Digest of the role step's document: a key of `values`. null: not known yet.")),
+  timeout: integer({ min: 1 }, 'Seconds.'),
+})
+export type OperationWork = TypeOf<typeof work>
+
+/**
+ * The `operation` part of an operation step's document. Beside it stands `members`: the names of all nodes that the
+ * operation was for when this step was planned, so that the ledger can tell when it has ended everywhere.
+ */
+export const operationPartShape = object({
+  name: string(),
+  do: oneOf(OPERATION_ACTIONS),
+  place: integer({ min: 1 }, 'Of this step among those of the operation on the node.'),
+  of: integer({ min: 1 }, 'Steps that the operation has on the node: it has ended there when the last of them succeeded.'),
+  roles: list(work, {}, 'drain, resume, check, run, upgrade: one after another, in this order. Empty for every other action.'),
+  targets: list(installTargetShape, {}, 'erase: the disks. Empty for every other action.'),
+})
+export type OperationPart = TypeOf<typeof operationPartShape>

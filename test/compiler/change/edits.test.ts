@@ -1,0 +1,290 @@
+import { describe, expect, it } from 'vitest'
+import { change } from '../../../compiler/change/change.ts'
+import { compile as compileSite } from '../../../compiler/compile.ts'
+import { lockText } from '../../../compiler/allocate/lock-text.ts'
+import { readBuiltin } from '../../../compiler/cli/session.ts'
+import { treeOf } from '../../../compiler/tree/tree.ts'
+import type { Changes } from '../../../schemas/changes.ts'
+import { CONSEQUENCES } from '../../../schemas/documents/words.ts'
+import type { Ledger } from '../../../schemas/ledger.ts'
+import type { Lock } from '../../../schemas/lock.ts'
+import type { Plan, Step } from '../../../schemas/plan.ts'
+import { stepDocument } from '../../../schemas/step-values.ts'
+import type { InstallDocument } from '../../../schemas/install.ts'
+import { EDITED_SITE, disks } from '../../builders/edited-site.ts'
+import { secretFiles } from '../../builders/secrets.ts'
+import { applied, folded, ran, wasSent } from '../../builders/ledger.ts'
+import { success } from '../compiling.ts'
+import type { Texts } from '../compiling.ts'
+
+const BUILTIN = readBuiltin()
+
+/** What a commit leaves of the site: texts by path; undefined takes a file away. The lock is the one of before. */
+type Edit = Readonly<Record<string, string | undefined>>
+
+function compiled(edit: Edit, lock: Lock | null, crowbar = '0.0.0'): ReturnType<typeof success> {
+  const texts: Texts = Object.fromEntries(Object.entries({ ...EDITED_SITE, ...(lock === null ? {} : { 'site.lock.json': lockText(lock) }), ...edit }).flatMap(([path, text]) => (text === undefined ? [] : [[path, text]])))
+  return success(compileSite({ tree: treeOf(texts), builtin: BUILTIN, crowbar, gitTrees: () => ({ kind: 'unpinned' }) }))
+}
+
+const first = compiled({}, null)
+const { plan: base, lock } = first
+const installOf = (plan: Plan, node: string): InstallDocument => stepDocument(step(plan, `install@${node}`), plan.values)?.['install'] as unknown as InstallDocument
+function step(plan: Plan, id: string): Step {
+  const found = [...plan.steps, ...plan.operations.flatMap((operation) => operation.steps)].find((one) => one.id === id)
+  if (found === undefined) throw new Error(`no step ${id}`)
+  return found
+}
+
+/** The disks of the machines as they were last looked at: all are in use, but for those of `mblank`. */
+const MACHINES = ['m1', 'm2', 'm3', 'mblank', 'mused'].map((id) => ({
+  id,
+  seen: '2026-03-01T09:00:00.000Z',
+  disks: ['a', 'b'].map((letter) => {
+    const [like] = installOf(base, 'n1').targets
+    const blank = id === 'mblank'
+    return { id: (like?.id ?? '').replace('m1-a', `${id}-${letter}`), serial: `${id}-${letter}`, model: 'disk', bytes: like?.bytes ?? 0, blank, signature: blank ? 'blank' : `${id}-${letter} in use`, summary: blank ? 'blank' : 'gpt: ext4 /', stamp: null }
+  }),
+}))
+const complete = applied(base, { machines: MACHINES })
+const LEDGERS: { readonly [state: string]: Ledger } = {
+  complete,
+  // The first run stopped before n3 was touched.
+  partial: applied(base, { machines: MACHINES, only: (one) => one.node !== 'n3' && one.id !== 'barrier/app/db' }),
+  // Of n2 the installation failed half-way, of n1 the last run of a role.
+  failed: folded(complete, [wasSent(step(base, 'install@n2'), base), wasSent(step(base, 'app/db@n1'), base)]),
+}
+
+const line = (one: Changes['changes'][number]): string => `${one.certain ? '' : 'may '}${one.consequence}${one.protectedBy === null ? '' : ' (refused)'} ${one.step.id}`
+/** What a reviewer has to judge: without what has no consequence, and without roles that only follow an installation. */
+const consequences = (changes: Changes): readonly string[] =>
+  changes.changes.filter((one) => one.consequence !== 'none' && !(one.consequence === 'run' && one.causes.some((cause) => cause.kind === 'reinstalled'))).map(line).toSorted()
+
+interface Row {
+  readonly edit: string
+  readonly to: Edit
+  readonly lock?: Lock
+  readonly crowbar?: string
+  readonly onto?: (ledger: Ledger) => Ledger
+  /** From a ledger that is complete; from the others the same and what these leave to do, unless it says so itself. */
+  readonly gives: readonly string[]
+  readonly partial?: readonly string[]
+  readonly failed?: readonly string[]
+  /** Violations, from a ledger that is complete. */
+  readonly said?: readonly string[]
+}
+function changesOf(row: Row, ledger: Ledger): Changes {
+  return change(row.onto?.(ledger) ?? ledger, compiled(row.to, row.lock ?? lock, row.crowbar).plan)
+}
+
+/** What is left to do when nothing was edited. */
+const LEFT: { readonly [state: string]: readonly string[] } = {
+  complete: [],
+  partial: ['wipe install@n3'],
+  failed: ['run app/db@n1', 'wipe install@n2'],
+}
+
+const replaced = (path: string, from: string, to: string): Edit => {
+  const text = EDITED_SITE[path] ?? ''
+  if (!text.includes(from)) throw new Error(`${path} has no ${from}`)
+  return { [path]: text.replaceAll(from, to) }
+}
+const role = (from: string, to: string): Edit => replaced('app.yaml', from, to)
+const attributes = (text: string): Edit => role('  db: { nodes: [n1, n2] }', `  db: { nodes: [n1, n2], attributes: { db: { ${text} } } }`)
+const inventory = (id: string, from: string, to: string): Edit => replaced(`inventory/${id}.json`, from, to)
+const lockOf = (more: Partial<Lock>): Lock => ({ ...lock, ...more })
+const generation = (node: string, generation: number): Lock => lockOf({ nodes: { ...lock.nodes, [node]: { index: lock.nodes[node]?.index ?? 0, ...lock.nodes[node], generation } } })
+const KERNEL = 'kind: operation\nname: kernel\ndo: [check, reboot]\nnodes: [n1, j1]\n'
+const withKernel = compiled({ 'kernel.yaml': KERNEL }, lock).plan
+const kernelRan = (ledger: Ledger): Ledger => folded(ledger, withKernel.operations.flatMap((operation) => operation.steps.flatMap((one) => ran(one, withKernel))))
+
+const ROWS: readonly Row[] = [
+  { edit: 'nothing', to: {}, gives: [] },
+  { edit: 'documents moved to other files', to: { 'rules.yaml': undefined, 'a/b.yaml': EDITED_SITE['rules.yaml'] }, gives: [] },
+  { edit: 'comments and white space', to: replaced('app.yaml', 'roles:\n', 'roles: # of ours\n\n'), gives: [] },
+  { edit: 'Crowbar upgraded', to: {}, crowbar: '9.9.9', gives: [] },
+  // Installations.
+  { edit: 'another os', to: replaced('nodes/n1.yaml', 'debian-12', 'debian-13'), gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
+  { edit: 'another os of the same release', to: replaced('nodes/n1.yaml', 'debian-12', 'own-12'), gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
+  { edit: 'another os of a node that joined', to: replaced('nodes/j1.yaml', 'here', 'there'), gives: ['run install@j1'] },
+  { edit: 'a node that joined is to be installed', to: replaced('nodes/j1.yaml', 'os: here', 'os: debian-12'), gives: ['may wipe install@j1'] },
+  { edit: 'a layout for the disks', to: { 'hardware.yaml': `${EDITED_SITE['hardware.yaml']}layout: [{ on: system, mount: /, fs: xfs, size: rest }]\n` }, gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'] },
+  { edit: 'the layout that goes without saying, said', to: { 'hardware.yaml': `${EDITED_SITE['hardware.yaml']}layout: [{ on: system, mount: /, fs: ext4, size: rest }]\n` }, gives: [] },
+  { edit: 'the kept disks are to be wiped too', to: replaced('hardware.yaml', 'onInstall: keep', 'onInstall: wipe'), gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'] },
+  { edit: 'other disks chosen for the system', to: { 'hardware.yaml': EDITED_SITE['hardware.yaml']?.replace('false', 'x').replace('true', 'false').replace('x', 'true') }, gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'] },
+  { edit: 'a hardware document that says less', to: { ...replaced('nodes/n1.yaml', 'two', 'one'), 'one.yaml': 'kind: hardware\nname: one\ndisks: { system: { choose: { rotational: false }, onInstall: wipe } }\n' }, gives: [] },
+  { edit: 'the packages of the os edited', to: { 'os.yaml': `kind: os\nname: debian-12\nfamily: debian\nversion: "12"\narchitecture: amd64\ninstall: image\nsource: debian-bookworm\npackages: [vim]\n` }, gives: [] },
+  { edit: 'the mirror of the os edited', to: { 'source.yaml': 'kind: source\nname: debian-bookworm\ntype: apt\nupstream: [http://deb.example.com/debian]\nsuites: [bookworm]\ncomponents: [main]\n' }, gives: [] },
+  { edit: 'the domain of the site', to: replaced('site.yaml', 'domain: test.example.com', 'domain: other.example.com'), gives: [] },
+  { edit: 'reinstall: a higher generation', to: {}, lock: generation('n2', 1), gives: ['wipe install@n2'] },
+  { edit: 'reinstall of a node that joined', to: {}, lock: generation('j1', 1), gives: ['run install@j1'] },
+  { edit: 'reinstall and another attribute', to: attributes('port: 1'), lock: generation('n2', 1), gives: ['restart app/db@n1', 'restart app/db@n2', 'wipe install@n2'], failed: ['restart app/db@n1', 'wipe install@n2'] },
+  // Machines.
+  { edit: 'the pin moved to a blank machine', to: replaced('nodes/n1.yaml', 'S1', 'SB'), gives: ['may restart app/user@n2', 'reinstall install@n1', 'wipe app/format@n1'], failed: ['reinstall install@n1', 'wipe app/format@n1', 'wipe install@n2'] },
+  { edit: 'the pin moved to a machine in use', to: replaced('nodes/n1.yaml', 'S1', 'SU'), gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
+  { edit: 'the pin moved to a machine that nobody has seen', to: replaced('nodes/n1.yaml', 'S1', 'S9'), gives: [] },
+  { edit: 'two nodes swap their machines', to: { ...replaced('nodes/n1.yaml', 'S1', 'S2'), ...replaced('nodes/n2.yaml', 'S2', 'S1') }, gives: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
+  { edit: 'a network card swapped', to: inventory('m1', '52:54:00:00:00:01', '52:54:00:00:00:77'), gives: [], said: ['network warn'] },
+  { edit: 'a board swapped', to: inventory('m1', '00000000-0000-0000-0000-0000000000m1', '11111111-0000-0000-0000-0000000000m1'), gives: [] },
+  { edit: 'memory added, so that another rule matches', to: inventory('m3', '4000000000', '16000000000'), gives: [] },
+  { edit: 'memory lost, so that no rule matches', to: inventory('m3', '4000000000', '1000000000'), gives: [] },
+  { edit: 'a kept disk swapped', to: inventory('m1', '"m1-b"', '"m1-x"'), gives: [] },
+  { edit: 'the system disk swapped', to: inventory('m1', '"m1-a"', '"m1-x"'), gives: ['may restart app/user@n2', 'may wipe install@n1', 'wipe app/format@n1'], failed: ['may wipe install@n1', 'wipe app/format@n1', 'wipe install@n2'] },
+  { edit: 'a machine vanished', to: { 'inventory/m1.json': undefined }, gives: ['may restart app/user@n2', 'may wipe install@n1', 'wipe app/format@n1'], failed: ['may wipe install@n1', 'wipe app/format@n1', 'wipe install@n2'] },
+  { edit: 'a machine retired', to: { 'retired.yaml': 'kind: machine\nserial: S1\nstate: retired\n' }, gives: ['may restart app/user@n2', 'may wipe install@n1', 'wipe app/format@n1'], failed: ['may wipe install@n1', 'wipe app/format@n1', 'wipe install@n2'] },
+  { edit: 'a machine seen for the first time', to: disks('mnew', 'SN', 7), gives: [] },
+  // Nodes.
+  { edit: 'a node renamed', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'] },
+  { edit: 'a node renamed, said by `moved`', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2\nmoved: { from: j1 }'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'] },
+  { edit: 'an installed node renamed, said by `moved`', to: { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n4\nmoved: { from: n3 }'), ...replaced('base.yaml', 'n3', 'n4') }, gives: ['release release@n3', 'wipe install@n4'], partial: ['wipe install@n4'] },
+  { edit: 'a node taken out', to: { 'nodes/j1.yaml': undefined, ...replaced('base.yaml', ', j1] }, probe: { nodes: [j1] } }', '] } }') }, gives: ['release release@j1'] },
+  { edit: 'a new node on a blank machine', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SB }\n' }, gives: ['reinstall install@n5'] },
+  { edit: 'a new node on a machine in use', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SU }\n' }, gives: ['wipe install@n5'] },
+  { edit: 'a new node on a machine that nobody has seen', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: S9 }\n' }, gives: ['may wipe install@n5'] },
+  { edit: 'tags, labels and bmc of a node', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}tags: [x]\nlabels: { rack: a }\n` }, gives: [] },
+  { edit: 'a node is protected', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}protect: true\n` }, gives: [] },
+  { edit: 'another os of a node that is protected by the same commit', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']?.replace('debian-12', 'debian-13')}protect: true\n` }, gives: ['may restart app/user@n2', 'wipe (refused) app/format@n1', 'wipe (refused) install@n1'], failed: ['wipe (refused) app/format@n1', 'wipe (refused) install@n1', 'wipe install@n2'] },
+  { edit: 'another os of a node whose protection ends with the same commit', to: replaced('nodes/n1.yaml', 'debian-12', 'debian-13'), onto: (ledger) => ({ ...ledger, nodes: { ...ledger.nodes, n1: { ...(ledger.nodes['n1'] as Ledger['nodes'][string]), protect: 'nodes/n1.yaml:5:1' } } }), gives: ['may restart app/user@n2', 'wipe (refused) app/format@n1', 'wipe (refused) install@n1'], failed: ['wipe (refused) app/format@n1', 'wipe (refused) install@n1', 'wipe install@n2'] },
+  // Rules.
+  { edit: 'rules in another order', to: replaced('rules.yaml', 'order: 10', 'order: 30'), gives: [] },
+  { edit: 'the rule that chose an os chooses another', to: replaced('rules.yaml', 'set: { os: debian-12', 'set: { os: debian-13'), gives: [] },
+  { edit: 'the rule that chose an os does not match any more', to: replaced('rules.yaml', '> 2000000000', '> 8000000000'), gives: [] },
+  { edit: 'the os that a rule chose is written down', to: { 'nodes/n3.yaml': `${EDITED_SITE['nodes/n3.yaml']}os: debian-12\n` }, gives: [] },
+  { edit: 'another os is written down than a rule chose', to: { 'nodes/n3.yaml': `${EDITED_SITE['nodes/n3.yaml']}os: debian-13\n` }, gives: ['wipe install@n3'] },
+  // Roles.
+  { edit: 'a role removed that has a `remove`', to: { ...role('  db: { nodes: [n1, n2] }\n', '') }, gives: ['remove app/db@n1#remove', 'remove app/db@n2#remove'], failed: ['remove app/db@n1#remove', 'wipe install@n2'] },
+  { edit: 'a role removed whose `remove` does not say that it deletes nothing', to: role('  cache: { nodes: [n2] }\n', ''), gives: ['wipe app/cache@n2#remove'], failed: ['run app/db@n1', 'wipe install@n2'] },
+  { edit: 'a role removed that has no `remove`', to: role('  plain: { nodes: [n2] }\n', ''), gives: [] },
+  { edit: 'a destructive role removed', to: role('  format: { nodes: [n1] }\n', ''), gives: [] },
+  { edit: 'a role moved to another node', to: role('  cache: { nodes: [n2] }', '  cache: { nodes: [n1] }'), gives: ['run app/cache@n1', 'wipe app/cache@n2#remove'], failed: ['run app/cache@n1', 'run app/db@n1', 'wipe install@n2'] },
+  { edit: 'a destructive role moved to another node', to: role('  format: { nodes: [n1] }', '  format: { nodes: [n2] }'), gives: ['wipe app/format@n2'] },
+  { edit: 'a deployment renamed', to: role('name: app', 'name: shop'), gives: ['remove app/db@n1#remove', 'remove app/db@n2#remove', 'run shop/cache@n2', 'run shop/db@n1', 'run shop/db@n2', 'run shop/plain@n2', 'run shop/token@n1', 'run shop/user@n2', 'wipe app/cache@n2#remove', 'wipe shop/format@n1'], failed: ['remove app/db@n1#remove', 'run shop/db@n1', 'run shop/token@n1', 'wipe install@n2', 'wipe shop/format@n1'] },
+  { edit: 'a role added', to: role('  plain: { nodes: [n2] }', '  plain: { nodes: [n1, n2] }'), gives: ['run app/plain@n1'] },
+  { edit: 'a member added to a cluster', to: role('  db: { nodes: [n1, n2] }', '  db: { nodes: [n1, n2, n3] }'), gives: ['run app/db@n3'], partial: ['wipe install@n3'] },
+  { edit: 'the founder of a cluster replaced by another node', to: role('  db: { nodes: [n1, n2] }', '  db: { nodes: [n2, n3] }'), gives: ['remove app/db@n1#remove', 'run app/db@n3'], partial: ['remove app/db@n1#remove', 'wipe install@n3'], failed: ['remove app/db@n1#remove', 'run app/db@n3', 'wipe install@n2'] },
+  { edit: 'the machine of the founder replaced', to: replaced('nodes/n1.yaml', 'S1', 'SB'), gives: ['may restart app/user@n2', 'reinstall install@n1', 'wipe app/format@n1'], failed: ['reinstall install@n1', 'wipe app/format@n1', 'wipe install@n2'] },
+  // Attributes, wants, secrets.
+  { edit: 'an attribute that needs a restart', to: attributes('port: 3307'), gives: ['restart app/db@n1', 'restart app/db@n2'], failed: ['restart app/db@n1', 'wipe install@n2'] },
+  { edit: 'an attribute whose change deletes data', to: attributes('datadir: /srv'), gives: ['wipe app/db@n1', 'wipe app/db@n2'], failed: ['wipe app/db@n1', 'wipe install@n2'] },
+  { edit: 'an attribute that nothing is said of', to: attributes('tuning: { cache: 2 }'), gives: ['run app/db@n1', 'run app/db@n2'], failed: ['run app/db@n1', 'wipe install@n2'] },
+  { edit: 'an attribute set to what it was by default', to: attributes('port: 3306'), gives: [] },
+  { edit: 'an attribute of the site', to: replaced('site.yaml', '[a]', '[a, b]'), gives: ['restart base/ntp@j1', 'restart base/ntp@n1', 'restart base/ntp@n2', 'restart base/ntp@n3'], partial: ['restart base/ntp@j1', 'restart base/ntp@n1', 'restart base/ntp@n2', 'wipe install@n3'], failed: ['restart base/ntp@j1', 'restart base/ntp@n1', 'restart base/ntp@n3', 'run app/db@n1', 'wipe install@n2'] },
+  { edit: 'an attribute of one node', to: { 'nodes/n2.yaml': `${EDITED_SITE['nodes/n2.yaml']}attributes: { ntp: { servers: [z] } }\n` }, gives: ['restart base/ntp@n2'], failed: ['run app/db@n1', 'wipe install@n2'] },
+  { edit: 'an attribute of a destructive role for which it wipes', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}attributes: { misc: { disk: sdc } }\n` }, gives: ['may restart app/user@n2', 'run app/token@n1', 'wipe app/format@n1'], failed: ['run app/db@n1', 'run app/token@n1', 'wipe app/format@n1', 'wipe install@n2'] },
+  { edit: 'an attribute of a destructive role for which it does not', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}attributes: { misc: { fs: xfs } }\n` }, gives: ['may restart app/user@n2', 'run app/token@n1'], failed: ['run app/db@n1', 'run app/token@n1', 'wipe install@n2'] },
+  { edit: 'a secret rotated', to: secretFiles({ 'db/root': '4-bb' }), gives: ['restart app/db@n1', 'restart app/db@n2'], failed: ['restart app/db@n1', 'wipe install@n2'] },
+  { edit: 'a secret encrypted anew', to: { 'secrets/db/root.age': `${secretFiles({ 'db/root': '3-aa' })['secrets/db/root.age']}more` }, gives: [] },
+  // Barclamps.
+  { edit: 'a script of a barclamp edited', to: replaced('barclamps/db/run.sh', 'run', 'run better'), gives: ['run app/db@n1', 'run app/db@n2'], failed: ['run app/db@n1', 'wipe install@n2'] },
+  { edit: 'a barclamp updated', to: replaced('barclamps/ntp/barclamp.yaml', '1.0.0', '1.1.0'), gives: ['run base/ntp@j1', 'run base/ntp@n1', 'run base/ntp@n2', 'run base/ntp@n3'], partial: ['run base/ntp@j1', 'run base/ntp@n1', 'run base/ntp@n2', 'wipe install@n3'], failed: ['run app/db@n1', 'run base/ntp@j1', 'run base/ntp@n1', 'run base/ntp@n3', 'wipe install@n2'] },
+  { edit: 'a default of a barclamp edited', to: replaced('barclamps/db/barclamp.yaml', 'default: 3306', 'default: 3307'), gives: ['restart app/db@n1', 'restart app/db@n2'], failed: ['restart app/db@n1', 'wipe install@n2'] },
+  { edit: 'a default for an os edited', to: replaced('barclamps/misc/barclamp.yaml', 'green', 'blue'), gives: ['may restart app/user@n2', 'run app/cache@n2', 'run app/plain@n2', 'run app/token@n1', 'run base/probe@j1'], failed: ['run app/db@n1', 'run app/token@n1', 'run base/probe@j1', 'wipe install@n2'] },
+  { edit: 'what runs of a destructive role edited', to: replaced('barclamps/misc/run.sh', 'run', 'run better'), gives: ['may restart app/user@n2', 'run app/cache@n2', 'run app/plain@n2', 'run app/token@n1', 'run base/probe@j1'], failed: ['run app/db@n1', 'run app/token@n1', 'run base/probe@j1', 'wipe install@n2'] },
+  // Networks.
+  { edit: 'the network moved', to: { ...replaced('admin-net.yaml', '10.0.0.', '10.7.0.'), ...replaced('site.yaml', '10.0.0.2', '10.7.0.2') }, gives: [], said: ['addresses deny'] },
+  { edit: 'the network gets another gateway', to: replaced('admin-net.yaml', 'gateway: 10.0.0.1', 'gateway: 10.0.0.9'), gives: [], said: ['network warn'] },
+  { edit: 'a node joins a network', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}networks: { storage: {} }\n` }, gives: [], said: ['addresses deny'] },
+  { edit: 'an address in the lock edited', to: {}, lock: lockOf({ addresses: { ...lock.addresses, 'admin/n1': '10.0.0.90' } }), gives: [], said: ['addresses deny'] },
+  // Operations and rollouts.
+  { edit: 'an operation', to: { 'kernel.yaml': KERNEL }, gives: ['reboot operation/kernel/reboot@j1', 'reboot operation/kernel/reboot@n1', 'run operation/kernel/check@j1', 'run operation/kernel/check@n1'] },
+  { edit: 'an operation that has ended', to: { 'kernel.yaml': KERNEL }, onto: kernelRan, gives: [] },
+  { edit: 'an operation edited after it has ended', to: { 'kernel.yaml': KERNEL.replace('[check, reboot]', '[reboot, check, reboot]') }, onto: kernelRan, gives: [], said: ['operations warn'] },
+  { edit: 'an operation taken out after it has ended', to: {}, onto: kernelRan, gives: [] },
+  { edit: 'an operation of another name after one has ended', to: { 'kernel.yaml': KERNEL.replace('name: kernel', 'name: kernel-2') }, onto: kernelRan, gives: ['reboot operation/kernel-2/reboot@j1', 'reboot operation/kernel-2/reboot@n1', 'run operation/kernel-2/check@j1', 'run operation/kernel-2/check@n1'] },
+  { edit: 'a reinstalled node whose operation has ended', to: { 'kernel.yaml': KERNEL }, lock: generation('n1', 1), onto: kernelRan, gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
+  { edit: 'a rollout', to: { 'app.yaml': `${EDITED_SITE['app.yaml']}rollout: { db: { batches: [1] } }\n` }, gives: [] },
+  { edit: 'a rollout with a gate, and an attribute', to: { 'app.yaml': `${attributes('port: 3307')['app.yaml']}rollout: { db: { batches: [1], gate: { check: db } } }\n` }, gives: ['restart app/db@n1', 'restart app/db@n2'], failed: ['restart app/db@n1', 'wipe install@n2'] },
+  { edit: 'a policy', to: { 'policy.yaml': '{ kind: policy, name: p, level: deny, check: "false", message: no }\n' }, gives: [] },
+  // The lock.
+  { edit: 'the lock lost', to: { 'site.lock.json': undefined }, gives: [] },
+  { edit: 'a claim in the lock edited', to: {}, lock: lockOf({ claims: { ...lock.claims, n3: 'mused' } }), gives: ['may wipe install@n3'], partial: ['may wipe install@n3'] },
+  { edit: 'the index of a member in the lock edited', to: {}, lock: lockOf({ bindings: { ...lock.bindings, 'app/db': { members: { n1: 1, n2: 0 }, next: 2, founder: 'n1' } } }), gives: [] },
+  { edit: 'the disks in the lock edited', to: {}, lock: lockOf({ disks: { ...lock.disks, 'n1/system': lock.disks?.['n1/data'] ?? [], 'n1/data': lock.disks?.['n1/system'] ?? [] } }), gives: [] },
+]
+
+describe('a commit', () => {
+  for (const row of ROWS) {
+    for (const [state, ledger] of Object.entries(LEDGERS)) {
+      it(`does what it should to a cluster whose ledger is ${state}: ${row.edit}`, () => {
+        const changes = changesOf(row, ledger)
+        const left = LEFT[state] ?? []
+        const expected = state === 'partial' ? row.partial : state === 'failed' ? row.failed : undefined
+        expect(consequences(changes)).toStrictEqual(expected ?? [...new Set([...row.gives, ...left])].toSorted())
+        if (state === 'complete') expect([...new Set(changes.violations.map(({ policy, level }) => `${policy} ${level}`))]).toStrictEqual(row.said ?? [])
+      })
+    }
+  }
+})
+
+describe('whatever is edited', () => {
+  const each = function* (): Generator<{ readonly name: string; readonly changes: Changes; readonly plan: Plan; readonly ledger: Ledger }> {
+    for (const row of ROWS) {
+      const { plan } = compiled(row.to, row.lock ?? lock, row.crowbar)
+      for (const [state, from] of Object.entries(LEDGERS)) {
+        const ledger = row.onto?.(from) ?? from
+        yield { name: `${state}: ${row.edit}`, changes: change(ledger, plan), plan, ledger }
+      }
+    }
+  }
+
+  it('nothing that wipes or reinstalls is ever classed lower', () => {
+    let judged = 0
+    for (const { name, changes, plan, ledger } of each()) {
+      for (const { step: one, consequence, needsApproval } of changes.changes) {
+        expect(needsApproval, `${name}: ${one.id}`).toBe(consequence === 'wipe')
+        if (!one.destructive) continue
+        judged++
+        const install = one.kind === 'install' && one.attributes !== null ? installOf(plan, one.node ?? '') : null
+        const seen = ledger.machines[install?.machine ?? '']?.disks ?? []
+        const blank = install !== null && install.targets.length > 0 && install.targets.every(({ id }) => seen.find((disk) => disk.id === id)?.blank === true)
+        expect(CONSEQUENCES.indexOf(consequence), `${name}: ${one.id}`).toBeLessThanOrEqual(CONSEQUENCES.indexOf(blank ? 'reinstall' : 'wipe'))
+      }
+    }
+    expect(judged).toBeGreaterThan(250)
+  })
+
+  it('no disk is written but those that the install step of a node names, and they are shown', () => {
+    for (const { name, changes, plan } of each()) {
+      for (const one of changes.changes) {
+        const written = one.disks.filter((disk) => disk.fate === 'wiped').map((disk) => disk.id)
+        if (one.step.kind !== 'install') expect(written, `${name}: ${one.step.id}`).toStrictEqual([])
+        else if (one.step.attributes !== null) expect(written.toSorted(), `${name}: ${one.step.id}`).toStrictEqual(installOf(plan, one.step.node ?? '').targets.map(({ id }) => id).toSorted())
+      }
+    }
+  })
+
+  it('every role of a node that is installed anew runs again', () => {
+    for (const { name, changes, plan } of each()) {
+      const ids = new Set(changes.changes.map((one) => one.step.id))
+      for (const one of plan.steps) if (one.kind === 'role' && ids.has(`install@${one.node}`)) expect(ids.has(one.id), `${name}: ${one.id}`).toBe(true)
+    }
+  })
+
+  it('when all of it is done there is nothing left to do', () => {
+    for (const { name, changes, plan, ledger } of each()) {
+      // What waits for a machine, or for a disk, is not done.
+      if (plan.steps.some((one) => one.kind === 'install' && one.attributes === null)) continue
+      const after = changes.changes.reduce((now, one) => applied({ ...plan, steps: [one.step] }, { onto: now }), ledger)
+      expect(change(after, plan).changes.map((one) => one.step.id), name).toStrictEqual([])
+    }
+  })
+})
+
+describe('a commit that cannot be carried out is refused before anything is compared:', () => {
+  const codesOf = (edit: Edit, locked: Lock | string = lock): readonly string[] => {
+    const texts: Texts = Object.fromEntries(Object.entries({ ...EDITED_SITE, 'site.lock.json': typeof locked === 'string' ? locked : lockText(locked), ...edit }).flatMap(([path, text]) => (text === undefined ? [] : [[path, text]])))
+    return [...new Set(compileSite({ tree: treeOf(texts), builtin: BUILTIN, crowbar: '0.0.0', gitTrees: () => ({ kind: 'unpinned' }) }).diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code))]
+  }
+  const text = lockText(lock)
+
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['two nodes claim one machine, after two clean merges', codesOf({}, lockOf({ claims: { ...lock.claims, n3: lock.claims['n1'] ?? '' } })), ['CLAIM_AMBIGUOUS', 'LOCK_CONFLICT']],
+    ['two nodes have one address, after two clean merges', codesOf({}, lockOf({ addresses: { ...lock.addresses, 'admin/n1': lock.addresses['admin/n2'] ?? '' } })), ['LOCK_CONFLICT']],
+    ['the lock has the marks of a merge', codesOf({}, text.replace('\n', '\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n')), ['LOCK_CONFLICT']],
+    ['the lock is not JSON', codesOf({}, '{'), ['YAML_SYNTAX']],
+    ['the system disk is to be one that the machine does not have', codesOf(replaced('hardware.yaml', 'rotational: false', 'serial: x')), ['DISKS_TOO_FEW']],
+    ['two nodes pin one machine', codesOf(replaced('nodes/n1.yaml', 'S1', 'S2')), ['CLAIM_AMBIGUOUS', 'MAC_CONFLICT']],
+  ])('%s', (_, found, expected) => {
+    expect(found).toStrictEqual(expected)
+  })
+})
