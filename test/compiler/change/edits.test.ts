@@ -135,8 +135,8 @@ const ROWS: readonly Row[] = [
   { edit: 'a machine seen for the first time', to: disks('mnew', 'SN', 7), gives: [] },
   // Nodes.
   { edit: 'a node renamed', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'] },
-  { edit: 'a node renamed, said by `moved`', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2\nmoved: { from: j1 }'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'] },
-  { edit: 'an installed node renamed, said by `moved`', to: { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n4\nmoved: { from: n3 }'), ...replaced('base.yaml', 'n3', 'n4') }, gives: ['release release@n3', 'wipe install@n4'], partial: ['wipe install@n4'] },
+  { edit: 'a node renamed, said by `moved`', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2\nmoved: { from: j1 }'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'], said: ['rename deny'] },
+  { edit: 'an installed node renamed, said by `moved`', to: { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n4\nmoved: { from: n3 }'), ...replaced('base.yaml', 'n3', 'n4') }, gives: ['release release@n3', 'wipe install@n4'], partial: ['wipe install@n4'], said: ['rename deny'] },
   { edit: 'a node taken out', to: { 'nodes/j1.yaml': undefined, ...replaced('base.yaml', ', j1] }, probe: { nodes: [j1] } }', '] } }') }, gives: ['release release@j1'] },
   { edit: 'a new node on a blank machine', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SB }\n' }, gives: ['reinstall install@n5'] },
   { edit: 'a new node on a machine in use', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SU }\n' }, gives: ['wipe install@n5'] },
