@@ -5,7 +5,7 @@ import { EXIT, misused } from './session.ts'
 
 /** `crowbar barclamp new`: never writes over anything. */
 export function barclampNewCommand(name: string, options: { readonly dir?: string }): number {
-  if (!/^[a-z][a-z0-9_-]{0,61}[a-z0-9]$/.test(name)) return misused(`${JSON.stringify(name)} is no name of a barclamp: small letters, digits, - and _, beginning with a letter`)
+  if (!/^[a-z](?:[a-z0-9_-]{0,61}[a-z0-9])?$/.test(name)) return misused(`${JSON.stringify(name)} is no name of a barclamp: small letters, digits, - and _, beginning with a letter`)
   const dir = options.dir ?? name
   if (existsSync(dir) && readdirSync(dir).length > 0) {
     process.stderr.write(`crowbar: ${dir} is not empty\n`)

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { packageBarclamp } from '../barclamp/package.ts'
 import { readBarclamp } from '../barclamp/read-barclamp.ts'
 import { error, hasErrors } from '../diagnostics/diagnostic.ts'
@@ -16,8 +16,9 @@ export function barclampPackageCommand(dir: string, { out, maintainer }: { reado
   const barclamp = folder === undefined ? undefined : readBarclamp(folder, report)
   if (barclamp !== undefined) collectRoles(new Map([[barclamp.name, barclamp]]), report)
   if (tell(found, folder?.tree) || folder === undefined || barclamp === undefined) return EXIT.fault
-  // Working folders hold things that are no part of a barclamp, and whoever packs twice has the first result in one.
-  const files = new Map([...folder.tree.files].map(([path, file]) => [path.slice(folder.folder.length), file] as const).filter(([path]) => !isLeftOut(path)))
+  // Whoever packs twice may have the first result in the folder.
+  const results = `${relative(resolve(dir), resolve(out))}/`
+  const files = new Map([...folder.tree.files].map(([path, file]) => [path.slice(folder.folder.length), file] as const).filter(([path]) => !isLeftOut(path) && !path.startsWith(results)))
   const packed = packageBarclamp(barclamp.document.value, { commit: null, files }, maintainer)
   try {
     mkdirSync(out, { recursive: true })
@@ -33,6 +34,7 @@ export function barclampPackageCommand(dir: string, { out, maintainer }: { reado
   return EXIT.done
 }
 
+/** Working folders hold things that are no part of a barclamp. */
 function isLeftOut(path: string): boolean {
   return /(?:^|\/)\.|~$/.test(path) || /^[^/]+\.(?:deb|rpm|tar\.gz)$/.test(path)
 }
