@@ -19,7 +19,7 @@ export interface Pinning {
  * when they are not there. What is pinned and kept needs no network.
  */
 export function gitTrees({ ask, fetchMs = 600_000 }: Pinning): GitTrees {
-  const options: GitCacheOptions = { folder: barclampCache(), environment: process.env, watched: process.stderr.isTTY && process.stdin.isTTY, fetchMs }
+  const options: GitCacheOptions = { folder: barclampCache(), environment: process.env, watched: process.stderr.isTTY && process.stdin.isTTY, fetchMs, maxKib: 1024 * 1024 }
   return (question) => {
     try {
       return answer(question, ask, options)

@@ -16,14 +16,14 @@ export interface GitCacheOptions {
   readonly watched: boolean
   /** Milliseconds for one fetch, at most. */
   readonly fetchMs: number
+  /** KiB of one file that git may write: a barclamp is text, and a repository that is larger is none, or means harm. */
+  readonly maxKib: number
 }
 
 /** What git says of a repository elsewhere, or why it says nothing; `message` has no full stop. */
 export type RemoteAnswer = { readonly kind: 'commit'; readonly commit: string } | { readonly kind: 'absent' } | { readonly kind: 'failed'; readonly message: string }
 
 const LIST_MS = 60_000
-/** KiB of one file that git may write. A barclamp is text; a repository this large is none, or means harm. */
-const MAX_PACK_KIB = 1024 * 1024
 /** What of `GIT_*` says how to reach others, and not what this process does. */
 const KEPT = /^GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_\w+|PROXY_\w+|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM|CONFIG_COUNT|CONFIG_KEY_\d+|CONFIG_VALUE_\d+)$/
 
@@ -90,7 +90,7 @@ interface RunOptions extends GitCacheOptions {
   readonly deadlineMs: number
 }
 
-function run(args: readonly string[], { environment, watched, deadlineMs }: RunOptions): { readonly status: number; readonly stdout: string; readonly why: string } {
+function run(args: readonly string[], { environment, watched, deadlineMs, maxKib }: RunOptions): { readonly status: number; readonly stdout: string; readonly why: string } {
   const kept = Object.entries(environment).filter(([name]) => (!name.startsWith('GIT_') || KEPT.test(name)) && (watched || name !== 'SSH_ASKPASS'))
   const env = {
     ...Object.fromEntries(kept),
@@ -102,7 +102,7 @@ function run(args: readonly string[], { environment, watched, deadlineMs }: RunO
   }
   const settings = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'gc.auto=0', 'submodule.recurse=false', 'http.lowSpeedLimit=1', 'http.lowSpeedTime=60'].flatMap((setting) => ['-c', setting])
   // dash and bash as sh count in 512 bytes.
-  const result = spawnSync('/bin/sh', ['-c', `ulimit -f ${MAX_PACK_KIB * 2}; exec git "$@"`, 'git', ...settings, ...args], {
+  const result = spawnSync('/bin/sh', ['-c', `ulimit -f ${maxKib * 2}; exec git "$@"`, 'git', ...settings, ...args], {
     env, encoding: 'utf8', timeout: deadlineMs, killSignal: 'SIGTERM', maxBuffer: 64 * 1024 * 1024, stdio: ['ignore', 'pipe', watched ? 'inherit' : 'pipe'],
   })
   if (result.status === 127) throw new NoGitError('there is no git program')

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Texts } from '../compiler/compiling.ts'
@@ -12,11 +12,12 @@ export interface GitRepository {
   git(...args: readonly string[]): string
 }
 
-export function makeRepository(folder: string, from?: string): GitRepository {
+/** @param from a folder whose files it begins with. */
+export function makeRepository(folder: string, from?: string, format: 'sha1' | 'sha256' = 'sha1'): GitRepository {
   mkdirSync(folder, { recursive: true })
   const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_COUNT: '0', GIT_AUTHOR_NAME: 'banner', GIT_AUTHOR_EMAIL: 'banner@example.com', GIT_COMMITTER_NAME: 'banner', GIT_COMMITTER_EMAIL: 'banner@example.com', GIT_AUTHOR_DATE: '2026-01-01T00:00:00Z', GIT_COMMITTER_DATE: '2026-01-01T00:00:00Z' }
   const git = (...args: readonly string[]): string => execFileSync('git', ['-C', folder, '-c', 'protocol.file.allow=always', ...args], { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] }).trim()
-  git('init', '--quiet', '--initial-branch=main')
+  git('init', '--quiet', '--initial-branch=main', `--object-format=${format}`)
   if (from !== undefined) cpSync(from, folder, { recursive: true })
   return {
     folder,
@@ -27,6 +28,7 @@ export function makeRepository(folder: string, from?: string): GitRepository {
         mkdirSync(dirname(file), { recursive: true })
         if (text.startsWith('→ ')) symlinkSync(text.slice(2), file)
         else writeFileSync(file, text)
+        if (text.startsWith('#!')) chmodSync(file, 0o755)
       }
       git('add', '--all')
       git('commit', '--quiet', '--message', 'banner 1.0.0')
