@@ -37,7 +37,7 @@ export function barclampCache(): string {
   return join(base.startsWith('/') ? base : join(homedir(), '.cache'), 'crowbar', 'barclamps')
 }
 
-function answer({ url, ref, commit: pinned }: Parameters<GitTrees>[0], ask: Pinning['ask'], options: GitCacheOptions): GitAnswer {
+function answer({ url, ref, commit: pinned, within }: Parameters<GitTrees>[0], ask: Pinning['ask'], options: GitCacheOptions): GitAnswer {
   const reach = 'See that this machine reaches it by git as this user, or bring the cache from one that does.'
   let commit = pinned
   if (commit !== ref && (ask === 'all' || (ask === 'new' && commit === null))) {
@@ -47,12 +47,12 @@ function answer({ url, ref, commit: pinned }: Parameters<GitTrees>[0], ask: Pinn
     commit = asked.commit
   }
   if (commit === null) return { kind: 'unpinned' }
-  let kept = readKept(commit, options)
+  let kept = readKept(commit, within, options)
   if (kept === undefined) {
     if (process.stderr.isTTY) process.stderr.write(`fetching ${ref} of ${url}\n`)
     const why = fetchCommit(url, commit, options)
     if (why !== undefined) return { kind: 'unreachable', message: `Commit ${commit.slice(0, 12)} of the barclamps is not kept here, and cannot be fetched: ${why}`, fix: `${reach} If the commit is gone for good, \`crowbar lock --update-barclamps\` takes the one that ${ref} is now.` }
-    kept = readKept(commit, options)
+    kept = readKept(commit, within, options)
   }
   if (kept === undefined) throw new TreeError('GIT_FAILED', `commit ${commit} was fetched and is not there`)
   return { kind: 'found', commit, ...kept }

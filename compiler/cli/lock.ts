@@ -46,7 +46,7 @@ export async function lockCommand(options: LockArguments): Promise<number> {
     return EXIT.done
   }
   const changes = changesOf(before, compiled.lock)
-  if (rebind !== undefined || options.dryRun === true) print(changes, format)
+  if (rebind !== undefined || options.updateBarclamps === true || options.dryRun === true) print(changes, format)
   const refused = rebind === undefined ? undefined : protectedOne(changes, compiled)
   if (refused !== undefined) {
     process.stderr.write(`crowbar: ${refused} is protected: take \`protect\` away, and apply that, before it is rebound\n`)

@@ -13,6 +13,9 @@ import { gitPath, isCommitId, pinKey, problemOfRef, problemOfUrl } from './git-s
 import type { GitTrees } from './git-source.ts'
 import type { BarclampTree } from './load-barclamps.ts'
 
+/** Of all barclamps of one repository together: each of their files is in memory while a site is compiled. */
+const MAX_BYTES = 256 * 1024 * 1024
+
 type GitEntry = Extract<BarclampSource, { readonly git: string }>
 
 export interface GitEntryQuestion {
@@ -47,7 +50,8 @@ export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion,
     report(error('LOCK_INVALID', rangeOf(site.lock?.source ?? source, ['barclamps', key]), 'This is no commit id.', { fix: 'Crowbar writes this file: restore it from the last commit.' }))
     return undefined
   }
-  const answer = gitTrees({ url, ref, commit: pinned })
+  const within = (entry.path ?? '').replace(/^(?:\.\/)+/, '').replace(/^\.$/, '').replace(/\/+$/, '')
+  const answer = gitTrees({ url, ref, commit: pinned, within })
   if (answer.kind === 'unpinned') {
     report(error('BARCLAMP_UNPINNED', at('ref'), `The lock does not say which commit ${ref} of this repository is.`, { fix: 'Run `crowbar lock`, which asks the repository, and commit the result.' }))
     return undefined
@@ -57,7 +61,7 @@ export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion,
     return undefined
   }
   const prefix = gitPath({ url, ref }, '')
-  const found = barclampsIn(answer.tree, entry.path ?? '.')
+  const found = barclampsIn(answer.tree, within)
   if (found.folders.length === 0) {
     const where = entry.path === undefined ? 'in it' : `in or below ${entry.path}`
     report(error('REFERENCE_UNKNOWN', at(entry.path === undefined ? 'git' : 'path'), `There is no barclamp.yaml ${where}, in commit ${answer.commit.slice(0, 12)} of this repository.`))
@@ -66,15 +70,26 @@ export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion,
   let broken = false
   for (const diagnostic of answer.diagnostics) {
     const path = diagnostic.range?.path
-    if (path === undefined || !found.folders.some((folder) => path.startsWith(folder))) continue
+    if (path === undefined) {
+      broken ||= diagnostic.severity === 'error'
+      report({ ...diagnostic, range: at('git'), fix: 'Name the folder of it that has the barclamps with `path`.' })
+      continue
+    }
+    if (!found.folders.some((folder) => path.startsWith(folder))) continue
     broken ||= diagnostic.severity === 'error'
     report(prefixed(diagnostic, prefix))
   }
   const files = new Map([...found.files].map(([path, file]) => [prefix + path, file]))
+  let bytes = 0
   for (const [path, { size }] of files) {
+    bytes += size
     if (size <= MAX_FILE_BYTES) continue
     broken = true
     report(error('FILE_TOO_LARGE', at('git'), `${path} has ${Math.ceil(size / 1024 / 1024)} MiB; no file of a barclamp may have more than 64 MiB.`))
+  }
+  if (bytes > MAX_BYTES) {
+    broken = true
+    report(error('FILE_TOO_LARGE', at('git'), `The barclamps of this repository have ${Math.ceil(bytes / 1024 / 1024)} MiB together, and may have 256 MiB.`, { fix: 'What is larger is staged from a source, and not a part of a barclamp.' }))
   }
   if (broken) return undefined
   const tree: Tree = { commit: answer.commit, files }
@@ -96,7 +111,7 @@ export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion,
 
 /** The outermost folders with a barclamp.yaml, each with a slash at the end ('' is the root), and all that is in them. */
 function barclampsIn(tree: Tree, within: string): { readonly folders: readonly string[]; readonly files: Tree['files'] } {
-  const start = within.replace(/^(?:\.\/)+/, '').replace(/\/*$/, '/').replace(/^\.?\/$/, '')
+  const start = within === '' ? '' : `${within}/`
   const folders: string[] = []
   for (const path of tree.files.keys()) {
     if (!path.startsWith(start) || !/(?:^|\/)barclamp\.yaml$/.test(path)) continue

@@ -8,6 +8,8 @@ export interface GitQuestion {
   readonly ref: string
   /** The commit that the lock, or the ref itself, pins; null: nothing does. */
   readonly commit: string | null
+  /** Only what is below this folder of it; empty: all. */
+  readonly within: string
 }
 
 export type GitAnswer =
@@ -50,7 +52,7 @@ export function problemOfUrl(url: string): { readonly summary: string; readonly 
   if (/[\s\u0000-\u001f\u007f]/.test(url)) return { summary: 'The URL holds a space or a control character', fix: kinds }
   if (url.startsWith('-')) return { summary: 'The URL begins with a hyphen', fix: kinds }
   if (url.startsWith('/')) return undefined
-  if (/^[a-z]+:\/\/[^/@]*:[^/@]*@/i.test(url)) return { summary: 'The URL holds a password', fix: 'Take it out, and give it to git: a credential helper, or an ssh key.' }
+  if (/^(?:https?:\/\/[^/@]*@|[a-z]+:\/\/[^/@]*:[^/@]*@)/i.test(url)) return { summary: 'The URL holds a password, or a token in place of a name', fix: 'Take it out, and give it to git: a credential helper, or an ssh key.' }
   if (/^[A-Za-z][A-Za-z0-9+.-]*::/.test(url)) return { summary: `The URL is for another program (${url.slice(0, url.indexOf(':'))}), which is not run`, fix: kinds }
   if (SCHEME.test(url)) return /^[a-z]+:\/\/(?:[^/@]*@)?-/.test(url) ? { summary: 'The host of the URL begins with a hyphen', fix: kinds } : undefined
   return SCP.test(url) && !url.includes('://') ? undefined : { summary: 'This is no URL of a git repository', fix: kinds }

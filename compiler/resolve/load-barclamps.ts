@@ -112,7 +112,7 @@ function contentDigest(files: ResolvedBarclamp['files']): ResolvedBarclamp['cont
   return digest([...files].map(([name, file]) => [name, file.mode, file.sha256]))
 }
 
-/** A barclamp whose roles require a `library` role of another gets the files of that one, below library/<its name>/. */
+/** A barclamp whose roles require a `library` role of another gets the files of that one, below libraries/<its name>/. */
 function shareLibraries(barclamps: ReadonlyMap<string, ResolvedBarclamp>): ReadonlyMap<string, ResolvedBarclamp> {
   const libraries = new Map<string, ResolvedBarclamp>()
   for (const barclamp of barclamps.values()) {
@@ -133,7 +133,7 @@ function shareLibraries(barclamps: ReadonlyMap<string, ResolvedBarclamp>): Reado
   return new Map([...barclamps].map(([name, barclamp]) => {
     const shared = [...required(barclamp, new Set())].filter((library) => library !== barclamp)
     if (shared.length === 0) return [name, barclamp]
-    const more = shared.flatMap((library) => [...library.files].map(([path, file]) => [`library/${library.name}/${path}`, file] as const))
+    const more = shared.flatMap((library) => [...library.files].map(([path, file]) => [`libraries/${library.name}/${path}`, file] as const))
     const files = new Map([...more, ...barclamp.files].toSorted(([a], [b]) => byCodePoint(a, b)))
     return [name, { ...barclamp, files, content: contentDigest(files) }]
   }))

@@ -27,12 +27,12 @@ const LIST_MS = 60_000
 /** What of `GIT_*` says how to reach others, and not what this process does. */
 const KEPT = /^GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_\w+|PROXY_\w+|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM|CONFIG_COUNT|CONFIG_KEY_\d+|CONFIG_VALUE_\d+)$/
 
-/** Reads a commit that is kept; undefined: it is not. */
-export function readKept(commit: string, { folder, environment }: GitCacheOptions): { readonly tree: Tree; readonly diagnostics: readonly Diagnostic[] } | undefined {
+/** Reads what is below a folder of a commit that is kept, or all of it; undefined: it is not kept. */
+export function readKept(commit: string, within: string, { folder, environment }: GitCacheOptions): { readonly tree: Tree; readonly diagnostics: readonly Diagnostic[] } | undefined {
   const repository = join(folder, `${commit}.git`)
   if (!existsSync(repository)) return undefined
   const diagnostics: Diagnostic[] = []
-  const tree = readCommit(repository, commit, { environment, report: (diagnostic) => void diagnostics.push(diagnostic) })
+  const tree = readCommit(repository, commit, { environment, within, report: (diagnostic) => void diagnostics.push(diagnostic) })
   return { tree, diagnostics }
 }
 

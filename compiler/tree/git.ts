@@ -19,18 +19,19 @@ export class NoGitError extends Error {
  *
  * @param folder the repository or any folder of its working tree; only what is in that folder is read.
  * @param revision anything git understands.
+ * @param within a folder of the commit, without which nothing else is listed; paths stay those of the commit.
  * @param environment of the process; whatever of it speaks to git is left out.
  * @throws {TreeError} REVISION_UNKNOWN, or GIT_FAILED with what git said.
  * @throws {NoGitError}
  */
-export function readCommit(folder: string, revision: string, options: { readonly environment: NodeJS.ProcessEnv; readonly report: Report }): Tree {
+export function readCommit(folder: string, revision: string, options: { readonly environment: NodeJS.ProcessEnv; readonly report: Report; readonly within?: string }): Tree {
   const git = runner(folder, options.environment)
   const prefix = folderInRepository(git)
   const commit = resolveRevision(git, revision, folder)
   const tree = prefix === '' ? `${commit}^{tree}` : `${commit}:${prefix}`
   const id = verify(git, tree)
   if (id === undefined) throw new TreeError('REVISION_UNKNOWN', `the folder ${prefix} does not exist in ${revision}`)
-  return assemble(list(git, id), commit, options.report)
+  return assemble(list(git, id, options.within ?? ''), commit, options.report)
 }
 
 type Git = (args: readonly string[], input?: string) => { readonly status: number; readonly stdout: Buffer; readonly stderr: string }
@@ -73,12 +74,12 @@ function verify(git: Git, object: string): string | undefined {
   return status === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined
 }
 
-function list(git: Git, tree: string): ReadonlyMap<string, Listed> {
+function list(git: Git, tree: string, within: string): ReadonlyMap<string, Listed> {
   const listed = new Map<string, Listed>()
   const objects = new Objects(git)
   const links = new Map<string, string>()
   const utf8 = new TextDecoder('utf-8')
-  const output = must(git, ['ls-tree', '-r', '-l', '-z', '--full-tree', tree])
+  const output = must(git, ['ls-tree', '-r', '-l', '-z', '--full-tree', tree, ...(within === '' ? [] : ['--', within])])
   for (let at = 0; at < output.length; ) {
     const end = output.indexOf(0, at)
     const tab = output.indexOf(9, at)

@@ -63,7 +63,8 @@ describe('barclamps from git', () => {
     expect(pins(site)).toEqual({ 'ssh://git@git.example.com/b.git main': first })
     const second = repository.commit({ 'b/barclamp.yaml': barclamp('b', '{ r: {} }') })
     expect((await crowbarHere(['lock', '--check', '--site', site])).status).toBe(0)
-    expect((await crowbarHere(['lock', '--update-barclamps', '--site', site])).status).toBe(0)
+    const updated = await crowbarHere(['lock', '--update-barclamps', '--site', site])
+    expect([updated.status, updated.stdout.includes(first.slice(0, 12)), updated.stdout.includes(second.slice(0, 12))]).toEqual([0, true, true])
     expect(pins(site)).toEqual({ 'ssh://git@git.example.com/b.git main': second })
   })
 
@@ -113,6 +114,7 @@ describe('barclamps from git', () => {
     ['ext::sh', 'main', 'VALUE_INVALID site.yaml:5:29'],
     ['ssh://-oProxyCommand=x/b', 'main', 'VALUE_INVALID site.yaml:5:29'],
     ['https://me:word@git.example.com/b.git', 'main', 'VALUE_INVALID site.yaml:5:29'],
+    ['https://token@git.example.com/b.git', 'main', 'VALUE_INVALID site.yaml:5:29'],
     ['../b.git', 'main', 'VALUE_INVALID site.yaml:5:29'],
     ['/b', '--upload-pack=x', 'VALUE_INVALID site.yaml:5:40'],
     ['/b', 'a..b', 'VALUE_INVALID site.yaml:5:40'],

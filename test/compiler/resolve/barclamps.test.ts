@@ -45,6 +45,27 @@ describe('two barclamps of one name', () => {
   })
 })
 
+describe('a repository that is too large', () => {
+  const large = (files: Readonly<Record<string, number>>): Compiled => compile({
+    tree: treeOf({ 'site.yaml': SITE.replace('[builtin, { path: barclamps }]', `[builtin, { git: "/b", ref: ${'a'.repeat(40)} }]`) }),
+    builtin: readBuiltin(),
+    gitTrees: ({ commit }) => ({
+      kind: 'found',
+      commit: commit ?? '',
+      tree: { commit, files: new Map([...treeOf({ 'b/barclamp.yaml': 'kind: barclamp\nname: b\nversion: 1.0.0\n' }).files, ...Object.entries(files).map(([path, size]) => [path, { mode: '0644' as const, size, bytes: () => { throw new Error(`${path} is read`) } }] as const)]) },
+      diagnostics: [],
+    }),
+    crowbar: '0.0.0',
+  })
+  const MIB = 1024 * 1024
+
+  test('is refused before any of it is read, and what is not of a barclamp does not count', () => {
+    expect(codes(large({ 'b/big': 65 * MIB }))).toEqual(['FILE_TOO_LARGE site.yaml:5:29'])
+    expect(codes(large(Object.fromEntries([1, 2, 3, 4, 5].map((i) => [`b/${i}`, 60 * MIB]))))).toEqual(['FILE_TOO_LARGE site.yaml:5:29'])
+    expect(codes(large({ 'elsewhere/big': 900 * MIB }))).toEqual([])
+  })
+})
+
 describe('files of barclamps', () => {
   const site = (more: Texts): Texts => ({ 'n.yaml': 'kind: node\nname: n1\nos: debian-12\nmachine: { serial: s }\n---\nkind: deployment\nname: d\nroles: { r: { nodes: [n1] } }\n', 'barclamps/r/run.sh': '#!/bin/sh\n', ...more })
   const ROLE = barclamp('r', 'roles:\n  r: { jig: script, run: run.sh, requires: [shared] }\n')
@@ -61,7 +82,7 @@ describe('files of barclamps', () => {
     const files = site({ ...ROLE, ...LIBRARY, 'barclamps/tools/lib.sh': 'x=1\n' })
     const { plan } = compiled(files)
     const step = stepOf(plan, 'd/r@n1')
-    expect(Object.keys(plan.contents[step.content as string] ?? {})).toEqual(['barclamp.yaml', 'library/tools/barclamp.yaml', 'library/tools/lib.sh', 'run.sh'])
+    expect(Object.keys(plan.contents[step.content as string] ?? {})).toEqual(['barclamp.yaml', 'libraries/tools/barclamp.yaml', 'libraries/tools/lib.sh', 'run.sh'])
     expect(plan.steps.some(({ role }) => role === 'shared')).toBe(false)
     expect(stepOf(compiled({ ...files, 'barclamps/tools/lib.sh': 'x=2\n' }).plan, 'd/r@n1').digest).not.toBe(step.digest)
   })

@@ -38,7 +38,7 @@ describe('a repository elsewhere', () => {
     writeFileSync(join(world.folder, 'gitconfig'), '[protocol]\n\tversion = 0\n')
     const options = optionsIn(world.folder)
     expect(fetchCommit(repository.folder, old, options)).toBeUndefined()
-    expect(new TextDecoder().decode(readKept(old, options)?.tree.files.get('a')?.bytes())).toBe('1')
+    expect(new TextDecoder().decode(readKept(old, '', options)?.tree.files.get('a')?.bytes())).toBe('1')
   })
 
   test('may count in SHA-256', () => {
@@ -48,7 +48,7 @@ describe('a repository elsewhere', () => {
     expect(commit.length).toBe(64)
     const options = optionsIn(world.folder)
     expect(fetchCommit(repository.folder, commit, options)).toBeUndefined()
-    expect([...(readKept(commit, options)?.tree.files.keys() ?? [])]).toEqual(['a'])
+    expect([...(readKept(commit, '', options)?.tree.files.keys() ?? [])]).toEqual(['a'])
   })
 
   test('keeps nothing here when it has no such commit, is too large, or does not answer', async () => {
@@ -64,7 +64,7 @@ describe('a repository elsewhere', () => {
     expect(fetchCommit(`git://127.0.0.1:${port}/b.git`, commit, { ...options, fetchMs: 300 })).toBe('git fetch took longer than 0.3 s')
     silent.close()
     expect(readdirSync(options.folder)).toEqual([])
-    expect(readKept(commit, options)).toBeUndefined()
+    expect(readKept(commit, '', options)).toBeUndefined()
     expect(fetchCommit(repository.folder, commit, options)).toBeUndefined()
   })
 
