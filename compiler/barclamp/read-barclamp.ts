@@ -2,7 +2,7 @@ import type { Report } from '../../schemas/diagnostic.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { parseFile } from '../parse/parse.ts'
-import { loadBarclamps } from '../resolve/load-barclamps.ts'
+import { emptyBarclamp, loadBarclamps } from '../resolve/load-barclamps.ts'
 import type { ResolvedBarclamp } from '../resolve/resolved-site.ts'
 import { rangeOfFile } from '../tree/listing.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -23,7 +23,12 @@ export function readBarclamp({ tree, folder }: BarclampFolder, report: Report): 
     report(error('FILE_UNREADABLE', rangeOfFile(path), 'There is no barclamp.yaml in this folder.', { fix: 'Name the folder of a barclamp; `crowbar barclamp new` makes one.' }))
     return undefined
   }
-  const [document, second] = parseFile(tree, path, report)
+  let told = false
+  const [document, second] = parseFile(tree, path, (diagnostic) => {
+    told = true
+    report(diagnostic)
+  })
+  if (document === undefined && !told) report(emptyBarclamp(path))
   if (document === undefined) return undefined
   const checked = checkDocument(document, report)
   if (checked === undefined) return undefined

@@ -15,8 +15,8 @@ const node = object({
   facts: optional(nullable(anyObject('Over those of a small machine; null: no machine has been seen yet.'))),
 })
 
-/** One case of a barclamp: a site in a few lines, and what is to come of it. */
-const caseShape = object({
+/** One case of a barclamp, a document of tests/*.yaml: a site in a few lines, and what is to come of it. */
+export const caseShape = object({
   name: optional(string({ min: 1 }, 'A sentence about behaviour; default the name of the file.')),
   barclamps: optional(list(string({ min: 1 }), {}, 'Folders of other barclamps, from the folder of this one.')),
   nodes: optional(map(nullable(node), undefined, 'Default one node, n1.')),

@@ -141,14 +141,18 @@ function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Conte
     const there = roles.get(`${other}/${name}`)
     return there !== undefined && memberOf(there, node) !== undefined
   })
+  const known = new Map<string, string | undefined>()
+  const comesAlong = (required: string): string | undefined => {
+    if (!known.has(required)) known.set(required, isClusterWide(resolved, required) ? undefined : implicitAmong(resolved.answering.get(required) ?? [], required))
+    return known.get(required)
+  }
   const work = [...asked].flatMap(([role, members]) => [...members.keys()].map((node) => ({ role, node })))
   for (let item = work.pop(); item !== undefined; item = work.pop()) {
     const { role, node } = item
     const resolvedRole = resolved.roles.get(role) as ResolvedRole
     for (const [i, required] of (resolvedRole.declaration.requires ?? []).entries()) {
-      const answering = resolved.answering.get(required) ?? []
-      const name = implicitAmong(answering, required)
-      if (name === undefined || isClusterWide(resolved, required) || answering.some((each) => isThere(each, node))) continue
+      const name = comesAlong(required)
+      if (name === undefined || (resolved.answering.get(required) ?? []).some((each) => isThere(each, node))) continue
       const members = asked.get(name) ?? new Map<string, Range>()
       members.set(node, rangeOf(resolvedRole.barclamp.document.source, ['roles', role, 'requires', i]))
       asked.set(name, members)

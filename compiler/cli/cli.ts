@@ -185,7 +185,7 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
   program
     .command('schema')
     .description('print the JSON Schema of a kind of document, or of all of them, for editors')
-    .argument('[kind]', 'site, node, network, …, lock, machine-facts, plan, changes, diagnostic; default: any document')
+    .argument('[kind]', 'site, node, network, …, barclamp-test, lock, machine-facts, plan, changes, diagnostic; default: any document')
     .addHelpText('after', '\nExample:\n  crowbar schema > .vscode/crowbar.schema.json')
     .action(async (kind: string | undefined) => finish((await import('./schema.ts')).schemaCommand(kind)))
 }

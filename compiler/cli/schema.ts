@@ -6,6 +6,7 @@ import { lockShape } from '../../schemas/lock.ts'
 import { planShape } from '../../schemas/plan.ts'
 import type { JsonSchema, Shape } from '../../schemas/shape.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
+import { caseShape } from '../barclamp/test-case.ts'
 import { EXIT, misused } from './session.ts'
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
@@ -15,7 +16,7 @@ const WRITTEN: Readonly<Record<string, Shape<unknown>>> = { lock: lockShape, 'ma
 
 /** `crowbar schema [KIND]`. */
 export function schemaCommand(kind: string | undefined): number {
-  const shapes: Readonly<Record<string, Shape<unknown>>> = { ...DOCUMENT_SHAPES, ...WRITTEN }
+  const shapes: Readonly<Record<string, Shape<unknown>>> = { ...DOCUMENT_SHAPES, 'barclamp-test': caseShape, ...WRITTEN }
   if (kind !== undefined && !Object.hasOwn(shapes, kind)) {
     const guess = suggest(kind, Object.keys(shapes))
     return misused(`there is no schema ${JSON.stringify(kind)}${guess === undefined ? `; schemas: ${Object.keys(shapes).join(', ')}` : `; did you mean ${guess}?`}`)

@@ -11,6 +11,7 @@ import { checkDocument } from '../validate/check-document.ts'
 import type { Located, Site } from '../validate/site.ts'
 import { gitPath, isCommitId, pinKey, problemOfRef, problemOfUrl } from './git-source.ts'
 import type { GitTrees } from './git-source.ts'
+import { emptyBarclamp } from './load-barclamps.ts'
 import type { BarclampTree } from './load-barclamps.ts'
 
 /** Of all barclamps of one repository together: each of their files is in memory while a site is compiled. */
@@ -96,7 +97,13 @@ export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion,
   const barclamps = new Map<string, Located<BarclampDocument>>()
   for (const folder of found.folders) {
     const path = `${prefix}${folder}barclamp.yaml`
-    for (const document of parseFile(tree, path, report)) {
+    let told = false
+    const documents = parseFile(tree, path, (diagnostic) => {
+      told = true
+      report(diagnostic)
+    })
+    if (documents.length === 0 && !told) report(emptyBarclamp(path))
+    for (const document of documents) {
       const checked = checkDocument(document, report)
       if (checked?.kind === 'barclamp') barclamps.set(path, checked)
       else if (checked !== undefined) report(error('KIND_UNKNOWN', rangeOf(document, ['kind']), 'A barclamp.yaml holds one document of kind barclamp and nothing else.'))

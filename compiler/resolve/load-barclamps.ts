@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { byCodePoint, digest } from '../../schemas/canonical.ts'
 import type { BarclampDocument } from '../../schemas/documents/barclamp.ts'
-import type { Report } from '../../schemas/diagnostic.ts'
+import type { Diagnostic, Report } from '../../schemas/diagnostic.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
+import { rangeOfFile } from '../tree/listing.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { Located } from '../validate/site.ts'
 import type { BarclampFile, ResolvedBarclamp, ResolvedRole } from './resolved-site.ts'
@@ -62,7 +63,7 @@ export function collectRoles(barclamps: ReadonlyMap<string, ResolvedBarclamp>, r
         const entry = nested ? value.run : value
         const range = rangeOf(source, ['roles', name, field, ...(nested ? ['run'] : [])])
         const folder = source.path.slice(0, -'barclamp.yaml'.length)
-        if (!barclamp.files.has(entry)) report(error('ENTRY_MISSING', range, `The barclamp ${barclamp.name} has no file ${entry}.`, { fix: `Add ${folder}${entry}, or name a file that is there.` }))
+        if (!barclamp.files.has(entry)) report(error('ENTRY_MISSING', range, `The barclamp ${barclamp.name} has no file ${entry}.`, { fix: /^\/|(?:^|\/)\.\.?(?:\/|$)/.test(entry) ? 'Name a file of its own folder, by the path in it.' : `Add ${folder}${entry}, or name a file that is there.` }))
       }
       const jig = declaration.jig ?? 'noop'
       if (jig !== 'noop' && jig !== 'test' && declaration.run === undefined) {
@@ -102,6 +103,11 @@ function filesOf(tree: Tree, folder: string, barclamps: BarclampTree['barclamps'
 /** Whether a file of a barclamp, by its path in it, is for those who work on it and not for nodes. */
 export function isForPeople(name: string): boolean {
   return /^(?:tests\/|\.|(?:README|LICENSE|COPYING|CHANGELOG)(?:\.[A-Za-z]+)?$)/.test(name)
+}
+
+/** A barclamp.yaml without anything in it would pass for none at all. */
+export function emptyBarclamp(path: string): Diagnostic {
+  return error('KIND_MISSING', rangeOfFile(path), 'This barclamp.yaml is empty.', { fix: 'Write `kind: barclamp`, a name and a version, or remove the file.' })
 }
 
 function folderOf(path: string): string {

@@ -120,6 +120,8 @@ roles:
     const one = 'kind: barclamp\nname: NAME\nversion: 1.0.0\n'
     write({ 'all/a/barclamp.yaml': one.replace('NAME', 'a'), 'all/a/tests/barclamp.yaml': 'no: barclamp\n', 'all/b/barclamp.yaml': one.replace('NAME', 'B') })
     expect(await lint(join(folder, 'all'))).toEqual(['VALUE_INVALID all/b/barclamp.yaml:2:7'])
+    write({ 'empty/barclamp.yaml': '# nothing\n' })
+    expect(await lint(join(folder, 'empty'))).toEqual(['KIND_MISSING empty/barclamp.yaml:1:1'])
     write({ 'none/x': '' })
     expect(await lint(join(folder, 'none'), join(folder, 'nowhere'))).toEqual(['FILE_UNREADABLE none/barclamp.yaml:1:1', 'FOLDER_UNREADABLE nowhere:1:1'])
   })

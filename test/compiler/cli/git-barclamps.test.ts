@@ -146,6 +146,8 @@ describe('barclamps from git', () => {
     expect(status).toBe(1)
     expect(stderr).toContain(`${repository.folder}@main:barclamp.yaml:3:10: error[VALUE_INVALID]`)
     expect(stderr).toContain('3 | version: 1')
+    repository.commit({ 'barclamp.yaml': '' })
+    expect((await crowbarHere(['lock', '--site', join(world.folder, 'site')])).stderr).toContain('barclamp.yaml:1:1: error[KIND_MISSING]')
   })
 
   test('the admin agent keeps them in its own folder', async () => {
