@@ -74,7 +74,10 @@ function askedMembers({ deployment, role, binding }: Question, context: Context)
   const { source } = deployment.document
   const at = ['roles', role.name] as const
   const asked: Asked = new Map()
-  if (hasFlag(role, 'discovery')) report(error('UNSUPPORTED', rangeOf(source, at, 'key'), `${role.name} is for machines that have just been discovered: it would run in the discovery image, before the install, which is not supported yet.`, { fix: 'Leave the role out; what it is to do before an install cannot be done by Crowbar now.' }))
+  if (hasFlag(role, 'discovery')) {
+    report(error('UNSUPPORTED', rangeOf(source, at, 'key'), `${role.name} is for machines that have just been discovered: it would run in the discovery image, before the install, which is not supported yet.`, { fix: 'Leave the role out; what it is to do before an install cannot be done by Crowbar now.' }))
+    return asked
+  }
   if (hasFlag(role, 'library')) {
     report(error('ROLE_LIBRARY', rangeOf(source, at, 'key'), `${role.name} is a library: other roles require it for its files, and it is bound to no node.`, { related: [{ message: 'its flags', range: rangeOf(role.barclamp.document.source, ['roles', role.name, 'flags']) }], fix: 'Take it out of the deployment; roles that require it have its files.' }))
     return asked

@@ -123,3 +123,11 @@ describe('milestones', () => {
     expect(plan.steps.find(({ id }) => id === 'barrier/d/done')?.needs.map(({ step }) => step)).toEqual(['d/done@n1'])
   })
 })
+
+describe('roles that nothing here can run', () => {
+  test('are one refusal each: on admin nodes, where bootstrap roles go by themselves, and in the discovery image', () => {
+    const files = { ...barclamp('  b: { flags: [bootstrap] }\n  d: { flags: [discovery] }\n  i: { flags: [bootstrap] }\n'), 'n.yaml': NODES }
+    const result = compileTexts({ ...files, 'd.yaml': deployment('  b: {}\n  d: {}\n  i: { nodes: [n1] }\n') })
+    expect(codes(result)).toEqual(['UNSUPPORTED d.yaml:4:3', 'UNSUPPORTED d.yaml:5:3'])
+  })
+})
