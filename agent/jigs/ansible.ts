@@ -1,6 +1,6 @@
 import type { Json } from '../../schemas/shape.ts'
 import { ANSIBLE_CALLBACK } from './ansible-callback.ts'
-import { ansibleYaml } from './ansible-yaml.ts'
+import { flowYaml } from '../../schemas/flow-yaml.ts'
 import { crowbarPart } from './crowbar-part.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
 import { readJson, readText, readValues, ResultError } from './read-values.ts'
@@ -22,7 +22,7 @@ export const ansibleJig: Jig = {
     return {
       files: [
         { path: 'inventory/hosts.yml', mode: 0o600, text: inventory(document) },
-        { path: 'inventory/group_vars/all.yml', mode: 0o600, text: Object.entries(topNames(document)).map(([key, value]) => `${key}: ${ansibleYaml(value)}\n`).join('') },
+        { path: 'inventory/group_vars/all.yml', mode: 0o600, text: Object.entries(topNames(document)).map(([key, value]) => `${key}: ${flowYaml(value)}\n`).join('') },
         { path: 'ansible.cfg', mode: 0o600, text: '' },
         { path: 'callback/crowbar_result.py', mode: 0o600, text: ANSIBLE_CALLBACK },
       ],

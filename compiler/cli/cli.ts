@@ -114,6 +114,16 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .action(async (what: string, options: SiteArguments & { format: string }) => finish(await (await import('./rules.ts')).rulesTraceCommand(what, options)))
 
   program
+    .command('export')
+    .description('the cluster as a configuration tool reads it, without what is secret or not known yet')
+    .requiredOption('--to <tool>', 'ansible, ansible-json (a dynamic inventory), puppet, chef, salt, cfengine, hosts, ssh')
+    .option('--out <dir>', 'an empty folder; default: standard output, when it is one file')
+    .option(...site)
+    .option(...ref)
+    .addHelpText('after', '\nExample:\n  crowbar export --to ansible --out inventory && ansible-inventory -i inventory/hosts.yml --graph')
+    .action(async (options: SiteArguments & { to: string; out?: string }) => finish(await (await import('./export.ts')).exportCommand(options)))
+
+  program
     .command('lock')
     .description('write site.lock.json: what must not move stays put')
     .option(...site)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { collectProvides } from '../../../agent/drivers/collect-provides.ts'
-import { crowbarDocument } from '../../../agent/drivers/crowbar-document.ts'
+import { crowbarDocument } from '../../../schemas/crowbar-document.ts'
 import { discoverDriver } from '../../../agent/drivers/discover.ts'
 import type { StepContext } from '../../../agent/drivers/driver.ts'
 import { replaceAt } from '../../../agent/drivers/json-pointer.ts'

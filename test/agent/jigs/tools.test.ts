@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { ansibleYaml } from '../../../agent/jigs/ansible-yaml.ts'
+import { flowYaml } from '../../../schemas/flow-yaml.ts'
 import { chooseJig } from '../../../agent/jigs/choose-jig.ts'
 import { JigValueError } from '../../../agent/jigs/jig.ts'
 import type { Jig, JigEnd, JigInput } from '../../../agent/jigs/jig.ts'
@@ -37,7 +37,7 @@ const json = fc.letrec<{ value: Json }>((tie) => ({
 
 test('what Ansible is given is what the document has, and no template', () => {
   fc.assert(fc.property(json, (value) => {
-    const text = ansibleYaml(value)
+    const text = flowYaml(value)
     const unsafe = { tag: '!unsafe', resolve: (one: string) => one }
     expect(parse(text, { version: '1.1', customTags: [unsafe] })).toEqual(JSON.parse(JSON.stringify(value)))
     expect(text).toMatch(/^[\x20-\x7e]*$/)

@@ -1,6 +1,6 @@
-import type { Ledger } from '../../schemas/ledger.ts'
-import type { Plan, PlanRole, Step } from '../../schemas/plan.ts'
-import type { Json } from '../../schemas/shape.ts'
+import type { Ledger } from './ledger.ts'
+import type { Plan, PlanRole, Step } from './plan.ts'
+import type { Json } from './shape.ts'
 
 /**
  * The `crowbar` part of a step's document: who and where the step is. Made at dispatch, from the plan and the ledger;

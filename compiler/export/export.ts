@@ -1,0 +1,45 @@
+import { ansibleFiles, ansibleInventory } from './ansible.ts'
+import { cfengineFiles } from './cfengine.ts'
+import { chefFiles } from './chef.ts'
+import type { Cluster } from './cluster.ts'
+import { hostsFile, sshConfig } from './names.ts'
+import { puppetFiles } from './puppet.ts'
+import { saltFiles } from './salt.ts'
+
+/** A file of an export: its path and what is in it. */
+export interface ExportedFile {
+  readonly path: string
+  readonly text: string | Uint8Array
+  readonly executable?: true
+}
+
+/** The files of a barclamp by the digest of its content: path → bytes. */
+export type ContentOf = (content: string) => readonly { readonly path: string; readonly bytes: Uint8Array; readonly executable: boolean }[]
+
+export interface ExportInput {
+  readonly cluster: Cluster
+  readonly contentOf: ContentOf
+}
+
+const EXPORTS: { readonly [target: string]: (input: ExportInput) => readonly ExportedFile[] } = {
+  ansible: ansibleFiles,
+  'ansible-json': ({ cluster }) => [{ path: 'inventory.json', text: `${JSON.stringify(ansibleInventory(cluster), null, 2)}\n` }],
+  puppet: puppetFiles,
+  chef: chefFiles,
+  salt: saltFiles,
+  cfengine: cfengineFiles,
+  hosts: ({ cluster }) => [{ path: 'hosts', text: hostsFile(cluster) }],
+  ssh: ({ cluster }) => [{ path: 'ssh_config', text: sshConfig(cluster) }],
+}
+
+export const EXPORT_TARGETS: readonly string[] = Object.keys(EXPORTS)
+
+/**
+ * A cluster in the form that a configuration tool reads. Pure; sorted by path, the same cluster gives the same bytes.
+ *
+ * @returns undefined for a target that there is not.
+ */
+export function exportCluster(target: string, input: ExportInput): readonly ExportedFile[] | undefined {
+  const files = Object.hasOwn(EXPORTS, target) ? EXPORTS[target]?.(input) : undefined
+  return files?.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
