@@ -2,7 +2,7 @@ import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Cluster, Document, ExportedNode, ExportedRole } from './cluster.ts'
 import { commentedYaml } from './commented-yaml.ts'
-import type { ExportedFile, ExportInput } from './export.ts'
+import type { ExportedFile, ExportInput } from './exported-file.ts'
 import { wordOf } from './names.ts'
 
 /** Names that Ansible has taken. */

@@ -1,4 +1,4 @@
-import type { ExportedFile, ExportInput } from './export.ts'
+import type { ExportedFile, ExportInput } from './exported-file.ts'
 import { wordOf } from './names.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Json } from '../../schemas/shape.ts'
-import type { ExportedFile, ExportInput } from './export.ts'
+import type { ExportedFile, ExportInput } from './exported-file.ts'
 
 /** Node objects with the attributes as `normal`, and a data bag `crowbar` with the document of each role on each node. */
 export function chefFiles({ cluster }: ExportInput): readonly ExportedFile[] {

@@ -1,25 +1,10 @@
 import { ansibleFiles, ansibleInventory } from './ansible.ts'
 import { cfengineFiles } from './cfengine.ts'
 import { chefFiles } from './chef.ts'
-import type { Cluster } from './cluster.ts'
+import type { ExportedFile, ExportInput } from './exported-file.ts'
 import { hostsFile, sshConfig } from './names.ts'
 import { puppetFiles } from './puppet.ts'
 import { saltFiles } from './salt.ts'
-
-/** A file of an export: its path and what is in it. */
-export interface ExportedFile {
-  readonly path: string
-  readonly text: string | Uint8Array
-  readonly executable?: true
-}
-
-/** The files of a barclamp by the digest of its content: path → bytes. */
-export type ContentOf = (content: string) => readonly { readonly path: string; readonly bytes: Uint8Array; readonly executable: boolean }[]
-
-export interface ExportInput {
-  readonly cluster: Cluster
-  readonly contentOf: ContentOf
-}
 
 const EXPORTS: { readonly [target: string]: (input: ExportInput) => readonly ExportedFile[] } = {
   ansible: ansibleFiles,

@@ -1,7 +1,7 @@
 import type { Json } from '../../schemas/shape.ts'
 import type { Document, ExportedNode } from './cluster.ts'
 import { commentedYaml } from './commented-yaml.ts'
-import type { ExportedFile, ExportInput } from './export.ts'
+import type { ExportedFile, ExportInput } from './exported-file.ts'
 import { wordOf } from './names.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { commentedYaml } from './commented-yaml.ts'
-import type { ExportedFile, ExportInput } from './export.ts'
+import type { ExportedFile, ExportInput } from './exported-file.ts'
 import { wordOf } from './names.ts'
 
 /** Pillar data by minion, a top file, grains and a roster for salt-ssh. Minions are named by their full names. */
