@@ -61,15 +61,16 @@ export function fetchCommit(url: string, commit: string, options: GitCacheOption
     throw new TreeError('FOLDER_UNREADABLE', `cannot keep barclamps in ${options.folder}: ${(cause as Error).message}`, { cause })
   }
   try {
-    const git = (args: readonly string[]) => run(['--git-dir', work, ...args], { ...options, deadlineMs: options.fetchMs })
+    const git = (args: readonly string[], deadlineMs = LIST_MS) => run(['--git-dir', work, ...args], { ...options, deadlineMs })
     const made = git(['init', '--quiet', '--bare', '--template=', ...(commit.length === 64 ? ['--object-format=sha256'] : [])])
     if (made.status !== 0) return `git init ${made.why}`
     const fetch = ['fetch', options.watched ? '--progress' : '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance']
     const have = (): boolean => git(['cat-file', '-e', `${commit}^{commit}`]).status === 0
-    const fetched = git([...fetch, '--depth=1', '--end-of-options', url, `${commit}:refs/heads/pinned`])
+    const fetched = git([...fetch, '--depth=1', '--end-of-options', url, `${commit}:refs/heads/pinned`], options.fetchMs)
+    if (fetched.late) return `git fetch ${fetched.why}`
     if (fetched.status !== 0 || !have()) {
       // Some servers give only what a branch or a tag leads to.
-      const all = git([...fetch, '--end-of-options', url, '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'])
+      const all = git([...fetch, '--end-of-options', url, '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'], options.fetchMs)
       if (all.status !== 0) return `git fetch ${all.why}`
       if (!have()) return 'the repository has no such commit (any more)'
       git(['update-ref', 'refs/heads/pinned', commit])
@@ -90,7 +91,16 @@ interface RunOptions extends GitCacheOptions {
   readonly deadlineMs: number
 }
 
-function run(args: readonly string[], { environment, watched, deadlineMs, maxKib }: RunOptions): { readonly status: number; readonly stdout: string; readonly why: string } {
+interface RunEnd {
+  readonly status: number
+  readonly stdout: string
+  /** Empty when it went well. */
+  readonly why: string
+  /** It was ended because it took too long. */
+  readonly late: boolean
+}
+
+function run(args: readonly string[], { environment, watched, deadlineMs, maxKib }: RunOptions): RunEnd {
   const kept = Object.entries(environment).filter(([name]) => (!name.startsWith('GIT_') || KEPT.test(name)) && (watched || name !== 'SSH_ASKPASS'))
   const env = {
     ...Object.fromEntries(kept),
@@ -106,12 +116,14 @@ function run(args: readonly string[], { environment, watched, deadlineMs, maxKib
     env, encoding: 'utf8', timeout: deadlineMs, killSignal: 'SIGTERM', maxBuffer: 64 * 1024 * 1024, stdio: ['ignore', 'pipe', watched ? 'inherit' : 'pipe'],
   })
   if (result.status === 127) throw new NoGitError('there is no git program')
-  if ((result.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT') return { status: 255, stdout: '', why: `took longer than ${deadlineMs / 1000} s` }
-  if (result.error !== undefined) return { status: 255, stdout: '', why: `could not run: ${result.error.message}` }
-  if (result.status === 0) return { status: 0, stdout: result.stdout, why: '' }
+  if ((result.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT') return { ...ENDED, why: `took longer than ${deadlineMs / 1000} s`, late: true }
+  if (result.error !== undefined) return { ...ENDED, why: `could not run: ${result.error.message}` }
+  if (result.status === 0) return { ...ENDED, status: 0, stdout: result.stdout }
   const said = printable(result.stderr ?? '')
-  return { status: result.status ?? 255, stdout: '', why: said === '' ? `ended with ${result.status ?? result.signal}` : `said: ${said}` }
+  return { ...ENDED, status: result.status ?? 255, why: said === '' ? `ended with ${result.status ?? result.signal}` : `said: ${said}` }
 }
+
+const ENDED: RunEnd = { status: 255, stdout: '', why: '', late: false }
 
 /** What a server says comes to a terminal by way of git: its last lines, in one, without control characters. */
 function printable(text: string): string {
