@@ -2,7 +2,7 @@ import { AttributeLanguage, isOfType, readsOf } from '../../schemas/expression.t
 import type { Bindings } from '../../schemas/expression.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
-import type { Report } from '../../schemas/diagnostic.ts'
+import type { Range, Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
@@ -30,6 +30,18 @@ const RUNNING = Symbol('running')
 /** Values that hang on each other one behind the other, and lists and maps around them, at most. */
 const MAX_DEPTH = 300
 
+interface Link {
+  readonly what: Merged | string
+  readonly subject: Subject
+  /** undefined: a list or a map around values. */
+  readonly at: () => { readonly message: string; readonly range: Range } | undefined
+}
+
+function rangeOfOrigin({ origin }: Merged): Range {
+  const { document, pointer } = placeOfOrigin(origin)
+  return rangeOf(document, pointer)
+}
+
 /** Works out attributes, wants and provides when they are asked for, each once. Owned by one run of inject. */
 export class Evaluator implements Evaluation {
   readonly allocated: AllocatedSite
@@ -45,6 +57,8 @@ export class Evaluator implements Evaluation {
   readonly #reportOnce: Report
   #nameServers: readonly string[] | undefined
   #generated: ReadonlyMap<string, GeneratedSecret> | undefined
+  /** Values and wants that are being worked out, each for the one before it. */
+  readonly #chain: Link[] = []
   #depth = 0
 
   constructor(allocated: AllocatedSite, stack: LayerStack, report: Report) {
@@ -91,9 +105,11 @@ export class Evaluator implements Evaluation {
     if (value === RUNNING) return this.#cycle(subject, merged)
     if (value !== undefined) return value
     known.set(merged, RUNNING)
+    this.#chain.push({ what: merged, subject, at: () => (merged.kind === 'template' ? { message: `then ${merged.text}`, range: rangeOfOrigin(merged) } : undefined) })
     this.#depth++
     const worked = this.#depth > MAX_DEPTH ? this.#tooDeep(subject, merged) : this.#work(subject, merged)
     this.#depth--
+    this.#chain.pop()
     known.set(merged, worked)
     return worked
   }
@@ -108,12 +124,14 @@ export class Evaluator implements Evaluation {
     const range = rangeOf(role.role.barclamp.document.source, ['roles', role.role.name, 'wants', name])
     if (value === RUNNING) {
       this.#fail(subject)
-      this.report(error('ATTRIBUTE_CYCLE', range, `The want ${name} of ${role.role.name} hangs on itself.`))
+      this.report(error('ATTRIBUTE_CYCLE', range, `The want ${name} of ${role.role.name} hangs on itself.`, { related: this.#chainOf(subject, name) }))
       return FAILED
     }
     if (value !== undefined) return value
     known.set(name, RUNNING)
+    this.#chain.push({ what: name, subject, at: () => ({ message: `then the want ${name} of ${role.key}`, range }) })
     const answer = answerWant(this, { subject, role, deployment, name, want, range })
+    this.#chain.pop()
     known.set(name, answer)
     return answer
   }
@@ -230,9 +248,14 @@ export class Evaluator implements Evaluation {
 
   #cycle(subject: Subject, merged: Merged): Json {
     this.#fail(subject)
-    const { document, pointer } = placeOfOrigin(merged.origin)
-    this.report(error('ATTRIBUTE_CYCLE', rangeOf(document, pointer), 'This value hangs on itself.'))
+    this.report(error('ATTRIBUTE_CYCLE', rangeOfOrigin(merged), 'This value hangs on itself.', { related: this.#chainOf(subject, merged) }))
     return FAILED
+  }
+
+  /** What leads from a value or a want back to itself, with its places; itself left out. */
+  #chainOf(subject: Subject, what: Merged | string): readonly { readonly message: string; readonly range: Range }[] {
+    const start = this.#chain.findIndex((link) => link.what === what && link.subject === subject)
+    return this.#chain.slice(start + 1).flatMap((link) => link.at() ?? [])
   }
 
   #tooDeep(subject: Subject, merged: Merged): Json {
