@@ -51,7 +51,7 @@ function checkCount(role: BoundRole, { resolved }: CheckRoles, report: Report): 
   const max = Math.min(role.binding.count?.max ?? Infinity, declared?.max ?? Infinity)
   const count = role.members.length
   const several = (n: number): string => (n === 1 ? '1 node' : `${n} nodes`)
-  if (count > max) report(error('ROLE_COUNT', at, `${role.key} is bound to ${several(count)}, and may have ${max}.`))
+  if (count > max) report(error('ROLE_COUNT', at, `${role.key} is bound to ${several(count)}, and may have ${max}.`, { fix: role.binding.where === undefined ? undefined : `\`crowbar lock --rebind ${role.key}\` lets the last ones leave.` }))
   const why = count < min ? `${role.key} is bound to ${several(count)}, and needs ${min}` : declared?.odd === true && count % 2 === 0 && count > 0 ? `${role.key} is bound to ${several(count)}, and needs an odd number` : undefined
   if (why === undefined) return []
   if (role.binding.where === undefined) {

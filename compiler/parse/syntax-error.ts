@@ -60,7 +60,8 @@ export function explainSyntax(source: SourceText, reason: string, position: numb
 /** The marks that git leaves where it could not merge. */
 export function mergeConflict(source: SourceText): Diagnostic | undefined {
   const found = /^<{7}(?: .*)?$/m.exec(source.text)
-  if (found === null || !/^={7}$/m.test(source.text.replaceAll('\r', ''))) return undefined
+  const middle = /^={7}\r?$/m.exec(source.text)
+  if (found === null || middle === null) return undefined
   const range = rangeBetween(source, found.index, found.index + found[0].trimEnd().length)
-  return error('MERGE_CONFLICT', range, 'The file holds the marks of an unfinished merge.', { fix: 'Resolve the conflict and commit the result.' })
+  return error('MERGE_CONFLICT', range, 'The file holds the marks of an unfinished merge.', { related: [{ message: 'the other side begins here', range: rangeBetween(source, middle.index, middle.index + 7) }], fix: 'Resolve the conflict and commit the result.' })
 }

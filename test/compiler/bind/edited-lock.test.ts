@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { lockText } from '../../../compiler/allocate/lock-text.ts'
 import type { Lock } from '../../../schemas/lock.ts'
 import { codes, compiled, compileTexts, lockFile, machine, SITE } from '../compiling.ts'
 
@@ -37,6 +38,35 @@ describe('a lock that was edited by hand', () => {
     const result = edited(edit)
     expect(codes(result)).toEqual([code])
     expect(result.diagnostics[0]?.fix).toBeDefined()
+  })
+
+  test.each<[string, (text: string) => string, readonly string[]]>([
+    ['half of it', (text) => text.slice(0, text.length / 2), ['YAML_INDENT', 'YAML_SYNTAX']],
+    ['nothing', () => '', ['LOCK_INVALID']],
+    ['another kind', (text) => text.replace('"lock"', '"site"'), ['LOCK_INVALID']],
+    ['a field that Crowbar does not know', (text) => text.replace('"version": 1,', '"version": 1, "extra": {},'), ['LOCK_INVALID']],
+    ['a section that is gone', (text) => text.replace('"barclamps": {},', ''), ['LOCK_INVALID']],
+    ['a list for a map', (text) => text.replace('"barclamps": {}', '"barclamps": []'), ['LOCK_INVALID']],
+    ['an entry twice', (text) => text.replace('"claims": {', '"claims": {\n    "n1": "m9",'), ['LOCK_CONFLICT']],
+    ['a section twice', (text) => text.replace('"claims": {', '"claims": {}, "claims": {'), ['LOCK_CONFLICT']],
+    ['the marks of a merge', (text) => text.replace('    "n1"', '<<<<<<< a\n    "n1"').replace('    "n2"', '=======\n    "n2"').replace('  },', '>>>>>>> b\n  },'), ['LOCK_CONFLICT']],
+  ])('is refused with one clear diagnostic: %s', (_, edit, allowed) => {
+    const result = compileTexts({ ...FILES, 'site.lock.json': edit(lockText(LOCK)) })
+    expect(result.plan).toBeNull()
+    expect(result.diagnostics).toHaveLength(1)
+    expect(allowed).toContain(result.diagnostics[0]?.code)
+    expect(result.diagnostics[0]?.range?.path).toBe('site.lock.json')
+    expect(result.diagnostics[0]?.fix).toBeDefined()
+  })
+
+  test.each<[string, (text: string) => string]>([
+    ['line ends of another system', (text) => text.replaceAll('\n', '\r\n')],
+    ['a byte order mark', (text) => `\uFEFF${text}`],
+    ['all on one line', (text) => text.replaceAll('\n', ' ')],
+    ['another order of lines', (text) => JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text) as object).toReversed()))],
+  ])('says the same with %s', (_, edit) => {
+    const same = compiled({ ...FILES, 'site.lock.json': edit(lockText(LOCK)) })
+    expect([same.lockChanged, codes(same)]).toEqual([false, []])
   })
 
   test('may have lines of nodes, machines and networks that are not there', () => {

@@ -41,6 +41,26 @@ describe('bindings', () => {
     expect(second.diagnostics.map((found) => found.summary)).toContain('n1 stays bound to d/r, although it no longer matches.')
   })
 
+  test('of more nodes that match than there may be the first by name are bound, and stay when others come before them', () => {
+    const files = { ...barclamp('  r: {}\n'), 'd.yaml': deployment('  r: { where: "\'t\' in node.tags", count: { min: 1, max: 2 } }\n') }
+    const first = compiled({ ...files, 'n.yaml': `${NODES}tags: [t]\n` })
+    expect(first.plan.roles['d/r']?.members.map(({ node }) => node)).toEqual(['n1', 'n2'])
+    const second = compiled({ ...files, 'n.yaml': `${NODES}tags: [t]\n---\nkind: node\nname: a1\nos: debian-12\nmachine: { serial: s }\ntags: [t]\n`, ...lockFile(first.lock) })
+    expect(second.plan.roles['d/r']?.members.map(({ node }) => node)).toEqual(['n1', 'n2'])
+    const fewer = compileTexts({ ...files, 'd.yaml': (files['d.yaml']).replace('max: 2', 'max: 1'), 'n.yaml': `${NODES}tags: [t]\n`, ...lockFile(first.lock) })
+    expect([codes(fewer), fewer.diagnostics[0]?.fix]).toEqual([['ROLE_COUNT d.yaml:4:3'], '`crowbar lock --rebind d/r` lets the last ones leave.'])
+    const none = compiled({ ...files, 'n.yaml': NODES })
+    expect(codes(none)).toEqual(['ROLE_COUNT d.yaml:4:3'])
+    expect(none.plan.missing).toContainEqual({ what: 'members', for: 'role/d/r', because: 'd/r is bound to 0 nodes, and needs 1' })
+  })
+
+  test('who stays bound by a condition over facts is not stale because its machine is not seen any more', () => {
+    const files = { ...barclamp('  r: {}\n'), 'd.yaml': deployment('  r: { where: node.facts.memory.bytes > 5 }\n'), 'n.yaml': NODES }
+    const { lock } = compiled({ ...files, ...machine('m1') })
+    const lost = compiled({ ...files, ...lockFile(lock) })
+    expect([lost.plan.roles['d/r']?.members, codes(lost)]).toEqual([[{ node: 'n1', index: 0 }], []])
+  })
+
   test('a condition over facts waits until the machine is seen', () => {
     const files = { ...barclamp('  r: {}\n'), 'd.yaml': deployment('  r: { where: node.facts.memory.bytes > 5 }\n'), 'n.yaml': NODES }
     expect(compiled({ ...files, ...machine('m1') }).plan.roles['d/r']?.members).toEqual([{ node: 'n1', index: 0 }])

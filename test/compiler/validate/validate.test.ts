@@ -161,7 +161,7 @@ describe('inventory and lock', () => {
     ['facts that are none', { 'inventory/m-1.json': JSON.stringify({ ...MACHINE, facts: { ...MACHINE.facts, memory: 3 } }, null, 1) }, ['VALUE_INVALID inventory/m-1.json:21:13']],
     ['JSON that is none', { 'inventory/m-1.json': '{"kind": ' }, ['YAML_SYNTAX inventory/m-1.json:1:10']],
     ['a claim on two lines of the lock', { 'site.lock.json': LOCK }, ['LOCK_CONFLICT site.lock.json:4:1 <- site.lock.json:3:1']],
-    ['an unfinished merge', { 'site.lock.json': '{"kind":"lock",\n<<<<<<< HEAD\n"a":1\n=======\n"a":2\n>>>>>>> x\n}' }, ['LOCK_CONFLICT site.lock.json:2:1']],
+    ['an unfinished merge', { 'site.lock.json': '{"kind":"lock",\n<<<<<<< HEAD\n"a":1\n=======\n"a":2\n>>>>>>> x\n}' }, ['LOCK_CONFLICT site.lock.json:2:1 <- site.lock.json:4:1']],
     ['a lock that was edited', { 'site.lock.json': '{"kind":"lock","version":1,"claims":{"a":1},"nodes":{},"bindings":{},"addresses":{},"barclamps":{},"artifacts":{}}' }, ['LOCK_INVALID site.lock.json:1:42']],
     ['a lock of the future', { 'site.lock.json': '{"kind":"lock","version":2}' }, ['LOCK_INVALID site.lock.json:1:26']],
   ])('%s', (_, files, expected) => {
