@@ -171,10 +171,11 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .description('take a node out of the site: its document, its place in ranges and tables, and where it is listed; for review')
     .argument('<node>', 'the node')
     .option(...site)
+    .option('--retire', 'keep its machine from ever being claimed again')
     .option(...dryRun)
     .option(...format)
     .addHelpText('after', `\nExample:\n  crowbar release compute-017 --dry-run${review}`)
-    .action(async (node: string, options: RewriteArguments) => finish(await (await import('./release.ts')).releaseCommand(node, options)))
+    .action(async (node: string, options: RewriteArguments & { retire?: true }) => finish(await (await import('./release.ts')).releaseCommand(node, options)))
 
   program
     .command('compile')

@@ -19,6 +19,6 @@ export async function reinstallCommand(name: string, options: Omit<RewriteOption
   if (old === undefined || !('lock' in old) || !Object.hasOwn(old.lock.nodes, name) || node.machine === null) return refuse(`${name} has no machine by ${LOCK_PATH}, so there is nothing to install anew`, EXIT.fault)
   const generation = node.generation + 1
   const raise = (lock: Lock): Lock => ({ ...lock, nodes: { ...lock.nodes, [name]: { ...(lock.nodes[name] as Lock['nodes'][string]), generation } } })
-  const next = `Nothing was done yet. Commit ${LOCK_PATH}, look at \`crowbar diff --target install@${name}\`, then apply: disks that are not blank need an approval.`
+  const next = (): string => `Nothing was done yet. Commit ${LOCK_PATH}, look at \`crowbar diff --target install@${name}\`, then apply: disks that are not blank need an approval.`
   return rewrite({ tree, splices: [], lock: raise, next }, { ...options, format })
 }

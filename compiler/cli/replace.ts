@@ -2,10 +2,12 @@ import type { BoundMachine, BoundNode } from '../bind/bound-site.ts'
 import { isPinned, matchesPin, PIN_FIELDS } from '../bind/selector.ts'
 import type { NewPin } from '../edit/pin-node.ts'
 import { pinNode } from '../edit/pin-node.ts'
+import { retireMachine } from '../edit/retire-machine.ts'
 import type { Splice } from '../edit/splice.ts'
-import { scalarText } from '../edit/yaml-text.ts'
 import { MAC } from '../../schemas/documents/words.ts'
-import type { Tree } from '../tree/tree.ts'
+import { EMPTY_LOCK } from '../../schemas/lock.ts'
+import type { Lock } from '../../schemas/lock.ts'
+import { own } from '../../schemas/own.ts'
 import { findNode, refuse } from './find-node.ts'
 import type { FoundNode } from './find-node.ts'
 import { rewrite } from './rewrite.ts'
@@ -20,9 +22,6 @@ export interface ReplaceArguments extends Omit<RewriteOptions, 'format'> {
   readonly retire?: true
   readonly format: string
 }
-
-/** Where words about machines that are gone are written. */
-const RETIRED_PATH = 'retired.yaml'
 
 /**
  * `crowbar replace NODE`: another machine for a node, which keeps its name, addresses and roles. Pinned to the one that
@@ -44,31 +43,32 @@ export async function replaceCommand(name: string, options: ReplaceArguments): P
   const [there] = pin === undefined ? [] : [...bound.machines.values()].filter((machine) => matchesPin({ [pin.field]: pin.value }, machine.facts))
   const problem = there === undefined ? undefined : inTheWay(there, found)
   if (problem !== undefined) return refuse(problem, EXIT.fault)
-  return rewrite({ tree, splices: splicesOf(found, pin, options), next: nextOf(node, pin, there) }, { ...options, format })
+  return rewrite({ tree, splices: splicesOf(found, pin, options), next: nextOf(node, pin) }, { ...options, format })
 }
 
 function splicesOf({ tree, node }: FoundNode, pin: NewPin | undefined, { retire }: ReplaceArguments): readonly Splice[] {
   const splices = pin === undefined ? [] : [pinNode(node.site, pin)]
-  return node.machine !== null && (retire === true || pin === undefined) ? [...splices, retired(tree, node.machine)] : splices
+  return node.machine !== null && (retire === true || pin === undefined) ? [...splices, retireMachine(node.machine, tree)] : splices
 }
 
 function inTheWay(machine: BoundMachine, { bound, node }: FoundNode): string | undefined {
   if (node.machine?.id === machine.id) return `${node.name} has that machine already (${machine.id})`
   if (machine.state !== 'available') return `machine ${machine.id} is ${machine.state}`
-  const holder = Object.entries(bound.lock.claims).find(([, id]) => id === machine.id)?.[0]
+  const holder = holderOf({ ...EMPTY_LOCK, ...bound.lock }, machine.id)
   return holder === undefined ? undefined : `${holder} has that machine (${machine.id}): release it, or replace it, first`
 }
 
-function retired(tree: Tree, { id, facts }: BoundMachine): Splice {
-  const before = new TextDecoder().decode(tree.files.get(RETIRED_PATH)?.bytes())
-  const { serial, uuid } = facts.dmi
-  const name = serial !== '' ? `serial: ${scalarText(serial)}` : uuid !== '' ? `uuid: ${scalarText(uuid)}` : `mac: ${JSON.stringify(facts.nics[0]?.mac ?? id)}`
-  const mark = before === '' ? '' : `${before.endsWith('\n') ? '' : '\n'}---\n`
-  return { path: RETIRED_PATH, start: before.length, end: before.length, text: `${mark}kind: machine\n${name}\nstate: retired\n` }
+function nextOf({ name, machine }: BoundNode, pin: NewPin | undefined): (lock: Lock) => string {
+  return (lock) => {
+    const claimed = own(lock.claims, name)
+    const found = claimed === undefined ? `No machine that it may claim has been seen yet: ${name} waits for one.` : `Machine ${claimed} is installed, and the addresses stay.`
+    const taker = machine === null ? undefined : holderOf(lock, machine.id)
+    const old = pin === undefined || machine === null ? '' : taker === undefined ? ` Its machine so far, ${machine.id}, may then be claimed by others; --retire keeps it from that.` : ` ${taker} takes its machine so far, ${machine.id}; --retire keeps it from that.`
+    return `Nothing was done yet. Commit what was written, look at \`crowbar diff --target '*@${name}'\`, then apply. ${found}${taker === name ? '' : old}`
+  }
 }
 
-function nextOf({ name, machine }: BoundNode, pin: NewPin | undefined, there: BoundMachine | undefined): string {
-  const unseen = pin !== undefined && there === undefined ? ` No machine with ${pin.field} ${pin.value} has been seen yet: the node waits for it.` : ''
-  const old = pin === undefined || machine === null ? '' : ` Its machine so far, ${machine.id}, is then free to be claimed; --retire keeps it from that.`
-  return `Nothing was done yet. Commit what was written, look at \`crowbar diff --target '*@${name}'\`, then apply: the new machine is installed, and the addresses stay.${unseen}${old}`
+/** The node that a lock gives a machine to. */
+export function holderOf(lock: Lock, machine: string): string | undefined {
+  return Object.entries(lock.claims).find(([, id]) => id === machine)?.[0]
 }

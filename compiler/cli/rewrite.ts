@@ -24,8 +24,8 @@ export interface Rewriting {
   readonly splices: readonly Splice[]
   /** Edits the lock that the edited site leads to. */
   readonly lock?: (lock: Lock) => Lock
-  /** What to do next, for people. */
-  readonly next: string
+  /** What to do next, for people, under the lock that was written. */
+  readonly next: (lock: Lock) => string
 }
 
 /**
@@ -55,7 +55,7 @@ export function rewrite({ tree, splices, lock, next }: Rewriting, options: Rewri
   if (options.dryRun === true) return EXIT.done
   for (const [path, text] of files) write(join(options.site, path), { text, mode: tree.files.get(path)?.mode === '0755' ? 0o755 : 0o644 })
   write(join(options.site, LOCK_PATH), { text: lockText(written), mode: 0o644 })
-  process.stderr.write(`\n${next}\n`)
+  process.stderr.write(`\n${next(written)}\n`)
   return EXIT.done
 }
 

@@ -146,6 +146,15 @@ describe('release', () => {
     expect([file('n.yaml'), file('d.yaml'), existsSync(join(site, 'site.lock.json'))]).toEqual([PINNED, only, false])
   })
 
+  test('says who takes the machine, and --retire keeps it from everybody', async () => {
+    put({ 'r.yaml': 'kind: nodes\nname: "w[1-4]"\nos: debian-12\nmachine: { where: "true" }\n', ...TWO })
+    await run('lock')
+    expect((await run('release', 'w1', '--dry-run')).stdout).toContain('w4 claims machine m1')
+    expect((await run('release', 'w1', '--retire')).stderr).not.toContain('CLAIMS')
+    expect([lock().claims, file('retired.yaml')]).toEqual([{ w2: 'm2', w3: 'm3' }, 'kind: machine\nserial: serial-m1\nstate: retired\n'])
+    expect((await run('release', 'w2')).stderr).toContain('w4 CLAIMS ITS MACHINE m2')
+  })
+
   test('refuses a protected node', async () => {
     put({ 'n.yaml': `${PINNED}protect: true\n` })
     expect((await run('release', 'db2')).status).toBe(3)
