@@ -38,7 +38,8 @@ export function checkRules(site: Site, machines: ReadonlyMap<string, BoundMachin
   const report = oncePerPlace(sink)
   const rules = rulesInOrder(site).flatMap(readRule)
   for (const [i, rule] of rules.entries()) checkReach(rule, rules.slice(0, i), report)
-  for (const machine of machines.values()) checkAgreement(machine, report)
+  const fields = new Map(rules.map((rule) => [rule.value, rule.fields]))
+  for (const machine of machines.values()) checkAgreement(machine, { fields, report })
 }
 
 function readRule(rule: Located<RuleDocument>): readonly Rule[] {
@@ -92,22 +93,33 @@ function settles(strong: Setting | undefined, weak: Setting): boolean {
   return strong !== undefined && (typeof strong.value !== 'string' || !strong.value.includes('${') || strong.value === weak.value)
 }
 
-function checkAgreement(machine: BoundMachine, report: Report): void {
+function checkAgreement(machine: BoundMachine, { fields, report }: { readonly fields: ReadonlyMap<RuleDocument, Rule['fields']>; readonly report: Report }): void {
   const { rules } = machine.outcome
-  if (!rules.some((rule, i) => i > 0 && orderOf(rule) === orderOf(rules[i - 1] as Located<RuleDocument>))) return
-  const bindings = ruleBindings(machine, machine.pinnedBy)
-  const winners = new Map<string, { readonly rule: Located<RuleDocument>; readonly setting: Setting; readonly value: string }>()
+  const settings = new Map<string, { readonly rule: Located<RuleDocument>; readonly setting: Setting }[]>()
   for (const rule of rules) {
-    for (const [field, setting] of fieldsOf(rule.value)) {
-      if (field.includes('$')) continue
-      const value = field.startsWith('label ') ? evaluateLabel({ text: setting.value as string, rule, name: field.slice('label '.length), bindings, subject: '' }, () => {}) : canonical(setting.value)
-      if (value === undefined) continue
-      const winner = winners.get(field)
-      if (winner === undefined) winners.set(field, { rule, setting, value })
-      else if (orderOf(winner.rule) === orderOf(rule) && winner.value !== value) {
-        const { name } = winner.rule.value
-        report(warning('RULE_CONFLICT', rangeOf(rule.source, setting.pointer), `${name} and ${rule.value.name} both set ${field} for machine ${machine.id}, differently; ${name} wins only by its name.`, { related: [{ message: `${name} sets it here`, range: rangeOf(winner.rule.source, winner.setting.pointer) }], fix: 'Give one of them another `order`, or make their conditions exclude each other.' }))
-      }
+    for (const [field, setting] of fields.get(rule.value) ?? []) {
+      const list = settings.get(field)
+      if (list === undefined) settings.set(field, [{ rule, setting }])
+      else list.push({ rule, setting })
     }
   }
+  for (const [field, setters] of settings) {
+    if (setters.length < 2 || field.includes('$')) continue
+    const valued = setters.flatMap((each) => {
+      const value = valueFor(machine, field, each)
+      return value === undefined ? [] : [{ ...each, value }]
+    })
+    const [winner, ...others] = valued
+    const loser = others.find(({ rule, value }) => winner !== undefined && orderOf(rule) === orderOf(winner.rule) && value !== winner.value)
+    if (winner === undefined || loser === undefined) continue
+    const { name } = winner.rule.value
+    report(warning('RULE_CONFLICT', rangeOf(loser.rule.source, loser.setting.pointer), `${name} and ${loser.rule.value.name} both set ${field} for machine ${machine.id}, differently; ${name} wins only by its name.`, { related: [{ message: `${name} sets it here`, range: rangeOf(winner.rule.source, winner.setting.pointer) }], fix: 'Give one of them another `order`, or make their conditions exclude each other.' }))
+  }
+}
+
+/** What a rule gives a machine; undefined: a label that cannot be made for it. */
+function valueFor(machine: BoundMachine, field: string, { rule, setting }: { readonly rule: Located<RuleDocument>; readonly setting: Setting }): string | undefined {
+  if (!field.startsWith('label ') || typeof setting.value !== 'string') return canonical(setting.value)
+  if (!setting.value.includes('${')) return setting.value
+  return evaluateLabel({ text: setting.value, rule, name: field.slice('label '.length), bindings: ruleBindings(machine, machine.pinnedBy), subject: '' }, () => {})
 }

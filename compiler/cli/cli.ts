@@ -130,6 +130,7 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .option('--check', 'write nothing; exit 4 when the lock would change')
     .option('--update-barclamps', 'take the commits that the refs of barclamps from git are now')
     .option('--dry-run', 'write nothing; print what would change')
+    .option('--new', 'write one although the lock is lost and there is a ledger: as if nothing had run')
     .option('--rebind [what...]', 'decide anew: DEPLOYMENT/ROLE, NODE, or NODE:os, NODE:hardware, NODE:machine, NODE:disks; without names: list what no longer fits')
     .option('--merge <files...>', "merge as git's driver: BASE OURS THEIRS [PATH]; the result is written over OURS")
     .option('--format <format>', 'of what changes: text or json', 'text')
@@ -211,4 +212,4 @@ Example:
                                                  site.lock.json merge=crowbar-lock
 
 Exit codes: 0 done; 1 the site is at fault, or a person has to decide a merge;
-3 the node is protected; 4 the lock would change (--check).`
+3 the node is protected; 4 the lock would change (--check), or it is lost.`

@@ -2,6 +2,7 @@ import { suggest } from '../../schemas/cel/suggest.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
 import type { Tree } from '../tree/tree.ts'
 import { compileTree } from './compile-site.ts'
+import { lockMissing } from './missing-lock.ts'
 import { collector, EXIT, misused, readSite, tell } from './session.ts'
 
 /** A site whose documents are to be edited, and a node of it. */
@@ -34,6 +35,11 @@ export async function findNode(site: string, name: string, { what }: Refusals): 
   if (tree.commit !== null) return misused(`${site} is a bare repository: documents are edited in a working folder`)
   const { compiled, diagnostics, tree: shown } = compileTree(tree)
   if (tell([...found, ...diagnostics], shown) || compiled === undefined) return EXIT.fault
+  const missing = await lockMissing(site, tree)
+  if (missing !== undefined) {
+    tell([missing], undefined)
+    return EXIT.stale
+  }
   const { bound } = compiled.ordered.injected.allocated
   const node = bound.nodes.get(name)
   if (node === undefined) {

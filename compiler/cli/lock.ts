@@ -18,6 +18,8 @@ export interface LockArguments {
   readonly site: string
   readonly check?: true
   readonly dryRun?: true
+  /** Writes a lock although there is a ledger and none. */
+  readonly new?: true
   /** true: no names. */
   readonly rebind?: true | readonly string[]
   /** Pins what the refs of barclamps from git are now. */
@@ -34,8 +36,11 @@ export async function lockCommand(options: LockArguments): Promise<number> {
   if (typeof rebind === 'string') return misused(rebind)
   const { tree, compiled, diagnostics } = await compileSite({ site: options.site, rebind }, { ask: options.updateBarclamps === true ? 'all' : 'new' })
   const missing = compiled === undefined ? undefined : await lockMissing(options.site, tree)
-  tell(missing === undefined ? diagnostics : [...diagnostics, { ...missing, severity: 'warning' }], tree)
+  const refuses = missing !== undefined && options.new !== true
+  const fix = `${missing?.fix ?? ''} \`crowbar lock --new\` writes one as if nothing had run: addresses and machines may move.`
+  tell(missing === undefined ? diagnostics : [...diagnostics, { ...missing, ...(refuses ? { fix } : { severity: 'warning' }) }], tree)
   if (compiled === undefined || tree === undefined) return EXIT.fault
+  if (refuses) return EXIT.stale
   const { bound } = compiled.ordered.injected.allocated
   const stranger = rebind === undefined ? undefined : strangerOf(rebind, bound)
   if (stranger !== undefined) return misused(stranger)
