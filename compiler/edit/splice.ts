@@ -8,7 +8,8 @@ export interface Splice {
 }
 
 /**
- * Carries out splices that do not overlap.
+ * Carries out splices. Of two that overlap, as two documents that go and stand side by side do, the first ends where the
+ * second begins.
  *
  * @param read the text of a file.
  * @returns the new text of each file that changes; null: it goes.
@@ -21,7 +22,11 @@ export function applySplices(splices: readonly Splice[], read: (path: string) =>
       continue
     }
     let text = read(path)
-    for (const splice of own.toSorted((a, b) => b.start - a.start)) text = text.slice(0, splice.start) + splice.text + text.slice(splice.end)
+    let limit = text.length
+    for (const splice of own.toSorted((a, b) => b.start - a.start)) {
+      text = text.slice(0, splice.start) + splice.text + text.slice(Math.min(splice.end, limit))
+      limit = splice.start
+    }
     files.set(path, text)
   }
   return files
