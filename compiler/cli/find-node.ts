@@ -1,6 +1,9 @@
 import { suggest } from '../../schemas/cel/suggest.ts'
+import { LEDGER_REF } from '../../schemas/ledger.ts'
+import { own } from '../../schemas/own.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
 import type { Tree } from '../tree/tree.ts'
+import { findLedger } from './base.ts'
 import { compileTree } from './compile-site.ts'
 import { lockMissing } from './missing-lock.ts'
 import { collector, EXIT, misused, readSite, tell } from './session.ts'
@@ -48,6 +51,9 @@ export async function findNode(site: string, name: string, { what }: Refusals): 
   }
   if (node.admin) return refuse(`${name} is an admin node, which is never ${what}`, EXIT.refused)
   if (node.protect) return refuse(`${name} is protected: take \`protect\` away, and apply that, before it is ${what}`, EXIT.refused)
+  const ledger = await findLedger(site, LEDGER_REF)
+  const before = ledger.kind === 'found' ? own(ledger.ledger.nodes, name)?.protect : undefined
+  if (before !== undefined) return refuse(`${name} was protected when it last ran (${before}): apply the commit that took \`protect\` away before it is ${what}`, EXIT.refused)
   return { tree, bound, node }
 }
 

@@ -296,6 +296,20 @@ describe('compile', () => {
   })
 })
 
+describe('a node that was protected when it last ran', () => {
+  test('is not reinstalled, replaced or released before that is over', async () => {
+    await crowbar(['lock'])
+    commit('first')
+    const ledger = { version: 1, node: 'web', machine: 'm', incarnation: null, protect: 'nodes.yaml:2:7', attempted: {}, steps: {} } as const
+    const files = writeLedger({ nodes: { web: ledger }, machines: {}, values: {}, run: null })
+    const stream = ['commit refs/crowbar/applied', 'committer t <t@example.com> 0 +0000', 'data 1', 'x', ...[...files].flatMap(([path, text]) => [`M 100644 inline ${path}`, `data ${Buffer.byteLength(text)}`, text]), 'done', ''].join('\n')
+    execFileSync('git', ['fast-import', '--quiet'], { cwd: site, input: stream })
+    for (const args of [['release', 'web'], ['reinstall', 'web'], ['replace', 'web', '--serial', 'x']]) {
+      expect(await crowbar(args)).toMatchObject({ status: 3, stdout: '', stderr: expect.stringContaining('web was protected when it last ran (nodes.yaml:2:7)') })
+    }
+  })
+})
+
 describe('a lock that went away', () => {
   test('is missed by diff and plan where a ledger is, and not where nothing ever ran', async () => {
     await crowbar(['lock'])
