@@ -1,9 +1,10 @@
 import { suggest } from '../../schemas/cel/suggest.ts'
+import type { Step } from '../../schemas/plan.ts'
 import { ancestorsOf, chainBetween, why } from '../explain/why.ts'
 import { planDot } from '../print/plan-dot.ts'
 import { chainText, whyText } from '../print/why-text.ts'
 import { compileSite } from './compile-site.ts'
-import type { GoodSite, SiteArguments } from './compile-site.ts'
+import type { SiteArguments } from './compile-site.ts'
 import { globMatcher } from '../change/select.ts'
 import { EXIT, formatOf, misused, tell } from './session.ts'
 
@@ -17,7 +18,7 @@ export async function whyCommand(glob: string, options: SiteArguments & { readon
   const { tree, compiled, diagnostics } = await compileSite(options)
   tell(diagnostics, tree)
   if (compiled === undefined) return EXIT.fault
-  const steps = new Map(compiled.ordered.steps.map((step) => [step.id, step]))
+  const steps = new Map([...compiled.plan.steps, ...compiled.plan.operations.flatMap((operation) => operation.steps)].map((step) => [step.id, step]))
   const found = [...steps.keys()].filter(globMatcher(glob))
   if (found.length === 0) return stranger(glob, steps)
   if (options.before !== undefined) {
@@ -36,7 +37,7 @@ export async function whyCommand(glob: string, options: SiteArguments & { readon
   return EXIT.done
 }
 
-type Steps = ReadonlyMap<string, GoodSite['ordered']['steps'][number]>
+type Steps = ReadonlyMap<string, Step>
 
 function printBetween(steps: Steps, { from, to, format }: { readonly from: string; readonly to: string; readonly format: 'text' | 'json' | 'dot' }): number {
   if (!steps.has(to)) return stranger(to, steps)

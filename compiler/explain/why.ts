@@ -1,5 +1,4 @@
-import type { Need, NeedKind } from '../../schemas/plan.ts'
-import type { OrderedStep } from '../order/ordered-site.ts'
+import type { Need, NeedKind, Step } from '../../schemas/plan.ts'
 
 /** A link of a chain: `step` is needed by the link before it, for a reason of this kind that this place asked for. */
 export interface Link {
@@ -21,11 +20,11 @@ export interface Why {
   readonly chain: readonly Link[]
 }
 
-type Steps = ReadonlyMap<string, Pick<OrderedStep, 'id' | 'needs' | 'cohort'>>
+type Steps = ReadonlyMap<string, Pick<Step, 'id' | 'needs' | 'cohort'>>
 
 /** The needs of a step, and the chain of needs that makes it as late as it is. */
 export function why(steps: Steps, id: string): Why {
-  const { needs, cohort } = steps.get(id) as OrderedStep
+  const { needs, cohort } = steps.get(id) as Step
   const chain: Link[] = [{ step: id, kind: null, at: null }]
   for (let at = steps.get(id); at !== undefined && at.needs.length > 0; ) {
     // A step's cohort is one more than the highest of what it needs, so this never goes round in a circle.
