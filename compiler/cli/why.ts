@@ -29,7 +29,7 @@ export async function whyCommand(glob: string, options: SiteArguments & { readon
   if (format === 'json') process.stdout.write(`${JSON.stringify(found.map((id) => why(steps, id)), null, 2)}\n`)
   else if (format === 'dot') {
     const behind = ancestorsOf(steps, found)
-    process.stdout.write(planDot({ ...compiled.plan, steps: compiled.plan.steps.filter(({ id }) => behind.has(id)) }))
+    process.stdout.write(planDot({ ...compiled.plan, steps: [...steps.values()].filter(({ id }) => behind.has(id)) }))
   } else {
     process.stdout.write(found.slice(0, MAX_SHOWN).map((id) => whyText(why(steps, id))).join('\n'))
     if (found.length > MAX_SHOWN) process.stdout.write(`\n... and ${found.length - MAX_SHOWN} more: --format json has them all\n`)
