@@ -1,4 +1,4 @@
-import { byCodePoint, digestBytes } from './canonical.ts'
+import { byCodePoint, digest, digestBytes } from './canonical.ts'
 import type { Digest } from './canonical.ts'
 import type { Approval } from './changes.ts'
 import type { InstallTarget } from './install.ts'
@@ -57,6 +57,11 @@ export function approvalFor(step: Pick<Step, 'id' | 'once' | 'digest' | 'destruc
     return { id: disk.id, serial: disk.serial, bytes: disk.bytes, signature: signatureDigest(disk) }
   })
   return { step: step.id, once, machine: machine ?? '', disks: bound.toSorted((a, b) => byCodePoint(a.id, b.id)) }
+}
+
+/** What stands for an approval on a screen and on a command line: different for everything that it binds. 16 hex digits. */
+export function approvalCode(approval: Approval): string {
+  return digest(approval).slice('sha256:'.length, 'sha256:'.length + 16)
 }
 
 /** Whether an approval allows exactly this. Anything that differs voids it: true, or the reason as a sentence. */

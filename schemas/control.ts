@@ -19,6 +19,16 @@ export type StepStatus = TypeOf<typeof stepStatus>
 /** A disk that a waiting step would overwrite. */
 const disk = object({ id: string(), serial: string(), bytes: integer({ min: 0 }), summary: string() })
 
+/** What waits for a person, as it is shown to him. */
+const pendingApproval = object({
+  step: string(),
+  node: nullable(string()),
+  machine: string(),
+  disks: list(disk),
+  code: string({}, 'Stands for exactly this: step, work, machine, disks and what is on them.'),
+})
+export type PendingApproval = TypeOf<typeof pendingApproval>
+
 /** `GET /status` of the agent's socket. */
 export const statusShape = object({
   agent: object({ node: string(), epoch: integer({ min: 0 }), version: string(), frozen: boolean(), ready: boolean(), readyReason: nullable(string()) }),
@@ -35,7 +45,7 @@ export const statusShape = object({
   machines: list(object({ id: string(), node: nullable(string()), summary: string() })),
   steps: list(stepStatus),
   refusals: list(object({ step: string(), node: nullable(string()), because: string() }), {}, 'Steps of the last run that must not run as things are: protected nodes, machines of others.'),
-  approvals: list(object({ step: string(), node: string(), machine: string(), disks: list(disk) })),
+  approvals: list(pendingApproval),
 })
 export type Status = TypeOf<typeof statusShape>
 
@@ -58,8 +68,17 @@ export const applyAnswerShape = object({
 export type ApplyAnswer = TypeOf<typeof applyAnswerShape>
 
 /** `POST /approve`. A glob is expanded once, over waiting steps whose disks were seen. */
-export const approveRequestShape = object({ steps: list(string({ min: 1 }), { min: 1 }) })
+export const approveRequestShape = object({
+  steps: list(string({ min: 1 }), { min: 1 }),
+  seen: optional(list(string(), {}, 'Codes of what was shown. Given: whatever does not have one of them is not approved, and nothing else is either.')),
+  dryRun: optional(boolean('Says what would be approved.')),
+})
 export type ApproveRequest = TypeOf<typeof approveRequestShape>
 
-export const approveAnswerShape = object({ approved: list(string()), message: string() })
+export const approveAnswerShape = object({
+  outcome: oneOf(['approved', 'shown', 'nothing', 'changed']),
+  approved: list(string()),
+  approvals: list(pendingApproval, {}, 'What the steps would overwrite as things are now.'),
+  message: string(),
+})
 export type ApproveAnswer = TypeOf<typeof approveAnswerShape>

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ApplyOptions } from './apply.ts'
+import type { ApproveOptions } from './approve.ts'
 import type { LogsOptions } from './logs.ts'
 import type { SocketOptions } from './order.ts'
 import type { RehearseOptions } from './rehearse.ts'
@@ -47,10 +48,11 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .command('approve')
     .description('approve waiting destructive steps for exactly the disks as they were seen')
     .argument('<step...>', 'step ids or globs, for example install@db-*')
+    .option('--seen <code...>', 'only what status showed under these codes; without, what waits now, on a terminal after asking')
     .option(...socketOption)
     .option('--format <format>', 'text or json', 'text')
-    .addHelpText('after', '\nExample:\n  crowbar approve install@web')
-    .action(async (steps: string[], options: SocketOptions) => finish(await (await import('./approve.ts')).approveCommand(steps, options)))
+    .addHelpText('after', '\nExample:\n  crowbar approve install@web --seen 5d0c1a0f3a1b2c4d\n\nExit codes: 0 approved; 1 nothing was approved; 4 what waits is not what was shown.')
+    .action(async (steps: string[], options: ApproveOptions) => finish(await (await import('./approve.ts')).approveCommand(steps, options)))
 
   program
     .command('logs')

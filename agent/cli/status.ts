@@ -1,4 +1,4 @@
-import type { Status, StepStatus } from '../../schemas/control.ts'
+import type { PendingApproval, Status, StepStatus } from '../../schemas/control.ts'
 import { controlClient } from '../control/control-client.ts'
 import { sayControlError } from './order.ts'
 import type { SocketOptions } from './order.ts'
@@ -29,11 +29,15 @@ export function printStatus(status: Status): string {
   const open = status.steps.filter(step => !DONE.has(step.state))
   if (open.length > 0) lines.push('', ...table(['step', 'state', 'because'], open.map(step => [step.id, step.state, step.reason ?? ''])))
   for (const approval of status.approvals) {
-    lines.push('', `APPROVAL NEEDED  ${approval.step} on machine ${approval.machine} overwrites:`)
-    for (const disk of approval.disks) lines.push(`  ${disk.serial || disk.id}  ${(disk.bytes / 1e9).toFixed(1)} GB  ${disk.summary}`)
-    lines.push(`  crowbar approve ${approval.step}`)
+    lines.push('', ...printApproval(approval), `  crowbar approve ${approval.step} --seen ${approval.code}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+/** What a step would overwrite, disk by disk. */
+export function printApproval({ step, machine, disks }: PendingApproval): string[] {
+  const overwrites = disks.map(disk => `  ${disk.serial || disk.id}  ${(disk.bytes / 1e9).toFixed(1)} GB  ${disk.summary}`)
+  return [`APPROVAL NEEDED  ${step} on machine ${machine} ${disks.length === 0 ? 'deletes data' : 'overwrites:'}`, ...overwrites]
 }
 
 const DONE: ReadonlySet<StepStatus['state']> = new Set(['succeeded', 'unchanged'])

@@ -1,17 +1,16 @@
-import type { Approval, Changes } from '../../schemas/changes.ts'
-import type { ApplyAnswer, ApplyRequest, ApproveAnswer } from '../../schemas/control.ts'
+import type { Changes } from '../../schemas/changes.ts'
+import type { ApplyAnswer, ApplyRequest } from '../../schemas/control.ts'
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
-import type { Plan } from '../../schemas/plan.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { EventStore } from '../log/store.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
 import type { Compiled } from '../reconcile/reconcile.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
-import { approvable, matching } from './approvals.ts'
+import { approve } from './approve.ts'
 import { printable } from './printable.ts'
 import type { ControlOperations } from './serve-control.ts'
-import { describeStatus, summaryOf } from './status.ts'
+import { describeStatus } from './status.ts'
 
 export interface OperationsOptions {
   readonly agent: { readonly node: string; readonly version: string }
@@ -55,11 +54,7 @@ export function operations(options: OperationsOptions): ControlOperations {
       })))
     },
     apply: request => apply(request, options),
-    async approve({ steps }): Promise<ApproveAnswer> {
-      const work = engine.work ?? keeper.current
-      if (work === null) return { approved: [], message: 'nothing was compiled yet' }
-      return approve(steps, work, engine)
-    },
+    approve: request => approve(request, { work: engine.work ?? keeper.current, engine, store, by: BY }),
     freeze: frozen => (frozen ? engine.freeze({ by: BY, reason: 'asked for' }) : engine.thaw({ by: BY })),
     async admit(machine) {
       const record = engine.state.machines.get(machine)
@@ -111,7 +106,7 @@ async function apply(request: ApplyRequest, options: OperationsOptions, tries = 
   if (request.dryRun === true) return { outcome: 'planned', run: null, commit, steps, message: describe(changes), diagnostics: [] }
   const running = engine.state.run?.ended === null ? engine.state.run : null
   if (running !== null && running.work.commit === commit) {
-    const approved = request.approve.length === 0 ? '' : ` ${(await approve(request.approve, { plan, changes }, engine)).message}`
+    const approved = request.approve.length === 0 ? '' : ` ${(await approve({ steps: request.approve }, { work: { plan, changes }, engine, store: options.store, by: BY })).message}`
     return { outcome: 'extended', run: running.run, commit, steps, message: `run ${running.run} of ${short(commit)} goes on already.${approved}`, diagnostics: [] }
   }
   if (steps === 0) return { outcome: 'nothing', run: null, commit, steps: 0, message: `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are`, diagnostics: [] }
@@ -122,7 +117,7 @@ async function apply(request: ApplyRequest, options: OperationsOptions, tries = 
   try {
     const run = await engine.start({ commit, plan, changes }, { reason: 'apply', ...(asOf === undefined ? {} : { asOf }) })
     if (run === undefined) return { outcome: 'nothing', run: null, commit, steps: 0, message: `nothing to do at ${short(commit)}`, diagnostics: [] }
-    const approved = request.approve.length === 0 ? '' : ` ${(await approve(request.approve, { plan, changes }, engine)).message}`
+    const approved = request.approve.length === 0 ? '' : ` ${(await approve({ steps: request.approve }, { work: { plan, changes }, engine, store: options.store, by: BY })).message}`
     return { outcome: 'started', run, commit, steps, message: `run ${run} of ${short(commit)}: ${describe(changes)}.${approved}`, diagnostics: [] }
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
@@ -142,25 +137,6 @@ async function compiledFor({ ref, dryRun }: ApplyRequest, keeper: SiteKeeper, si
   const other = await keeper.compileRevision(ref, signal)
   if (other === null) return { refused: `the site repository has no revision ${ref}`, commit: null, diagnostics: [] }
   return other.kind === 'compiled' ? { compiled: other } : { refused: `${short(other.commit)} does not compile`, commit: other.commit, diagnostics: other.diagnostics }
-}
-
-async function approve(patterns: readonly string[], work: { readonly plan: Plan; readonly changes: Changes }, engine: Engine): Promise<ApproveAnswer> {
-  const possible = approvable(work.plan, work.changes, engine.state)
-  const steps = matching(patterns, possible.keys())
-  for (const step of steps) {
-    const approval = possible.get(step)
-    if (approval !== undefined) await engine.approve(approval, { by: BY })
-  }
-  if (steps.length > 0) return { approved: steps, message: printable(`approved ${steps.map(step => describeApproval(possible.get(step), engine)).join('; ')}.`) }
-  const others = possible.size === 0 ? 'nothing waits for an approval' : `what can be approved: ${[...possible.keys()].join(', ')}`
-  return { approved: [], message: `nothing that can be approved matches ${patterns.join(' ')}; ${others}.` }
-}
-
-/** What was approved, in full: it may not be what the person saw a minute ago. */
-function describeApproval(approval: Approval | undefined, { state }: Engine): string {
-  const seen = state.machines.get(approval?.machine ?? '')?.disks ?? []
-  const disks = approval?.disks.map(disk => `${disk.id} (serial ${disk.serial || 'none'}, ${disk.bytes} bytes: ${summaryOf(disk, seen)})`) ?? []
-  return disks.length === 0 ? (approval?.step ?? '') : `${approval?.step}, which overwrites ${disks.join(' and ')} of machine ${approval?.machine}`
 }
 
 async function attemptsOf(step: string | null, store: EventStore): Promise<string[]> {

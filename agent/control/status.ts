@@ -1,6 +1,6 @@
-import { signatureDigest } from '../../schemas/approval.ts'
-import type { Changes } from '../../schemas/changes.ts'
-import type { Status, StepState as StepWord, StepStatus } from '../../schemas/control.ts'
+import { approvalCode, signatureDigest } from '../../schemas/approval.ts'
+import type { Approval, Changes } from '../../schemas/changes.ts'
+import type { PendingApproval, Status, StepState as StepWord, StepStatus } from '../../schemas/control.ts'
 import type { DiskState } from '../../schemas/inventory.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
@@ -119,16 +119,15 @@ function summarise(machine: MachineRecord): string {
 }
 
 function approvalsOf({ state }: StatusSources): Status['approvals'] {
-  return [...(state.run?.steps ?? [])].flatMap(([step, one]) => {
-    if (one.approval === null || one.node === null || (one.status !== 'waiting' && one.status !== 'unknown')) return []
-    const seen = state.machines.get(one.approval.machine)?.disks ?? []
-    return [{
-      step,
-      node: one.node,
-      machine: one.approval.machine,
-      disks: one.approval.disks.map(disk => ({ id: disk.id, serial: disk.serial, bytes: disk.bytes, summary: summaryOf(disk, seen) })),
-    }]
-  })
+  return [...(state.run?.steps ?? []).values()].flatMap(one =>
+    one.approval === null || one.node === null || (one.status !== 'waiting' && one.status !== 'unknown') ? [] : [pendingApproval(one.approval, one.node, state)])
+}
+
+/** An approval as it is shown to whoever is to give it. */
+export function pendingApproval(approval: Approval, node: string | null, state: State): PendingApproval {
+  const { step, machine } = approval
+  const seen = state.machines.get(machine)?.disks ?? []
+  return { step, node, machine, disks: approval.disks.map(disk => ({ id: disk.id, serial: disk.serial, bytes: disk.bytes, summary: summaryOf(disk, seen) })), code: approvalCode(approval) }
 }
 
 /** What is on a disk that an approval is about; never of another content than the one that it would allow to overwrite. */

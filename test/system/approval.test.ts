@@ -62,6 +62,9 @@ let folder = ''
 let rack: TestRack
 let machine = ''
 let canary = ''
+/** What status called the first content. */
+let code = ''
+const codeOf = (status: string): string => /--seen ([0-9a-f]{16})\n/.exec(status)?.[1] ?? ''
 const disk = (index: number): string => rack.rack.diskOf('m1', index)
 const ask = (...args: string[]): ReturnType<typeof crowbar> => crowbar(...args, '--socket', rack.rack.socket)
 
@@ -80,7 +83,7 @@ afterAll(async () => {
 test('a disk that holds something stops the run, which names step, machine, serial and what is on it', () => {
   expect(rack.report.problems).toEqual([])
   expect([rack.report.outcome, rack.report.steps.find(one => one.id === STEP)?.state]).toEqual(['partial', 'waiting'])
-  const asked = [`APPROVAL NEEDED  ${STEP} on machine ${machine}`, 'SHELF-SYSTEM  2.1 GB  ext4 "old-data"']
+  const asked = [`crowbar approve ${STEP} --seen `, `APPROVAL NEEDED  ${STEP} on machine ${machine}`, 'SHELF-SYSTEM  2.1 GB  ext4 "old-data"']
   const status = ask('status')
   for (const line of asked) expect(status.stdout).toContain(line)
   const again = ask('apply')
@@ -94,7 +97,8 @@ test('what was altered after a person approved it is refused by the node, not a 
   execFileSync('tune2fs', ['-L', 'new-data', '-U', '11111111-2222-4333-8444-555555555555', disk(0)], { stdio: 'ignore' })
   const altered = await hashDiskFile(disk(0))
   const before = await rack.now()
-  const approved = ask('approve', STEP)
+  code = codeOf(ask('status').stdout)
+  const approved = ask('approve', STEP, '--seen', code)
   expect([approved.code, approved.stdout]).toEqual([0, expect.stringMatching(/serial SHELF-SYSTEM, 2147483648 bytes: ext4 "old-data"/)])
 
   await rack.event(before, event => event.type === 'step.waiting' && event.data.step === STEP && event.data.approval !== null)
@@ -112,7 +116,10 @@ test('what was altered after a person approved it is refused by the node, not a 
 })
 
 test('with its content approved the disk is installed, boots, and the disk beside it is byte for byte as it was', async () => {
-  const approved = ask('approve', STEP)
+  // Who still has the old screen before him approves nothing.
+  const late = ask('approve', STEP, '--seen', code)
+  expect([late.code, late.stdout]).toEqual([4, expect.stringMatching(/^nothing was approved\. .*what is on disk serial:SHELF-SYSTEM differs from what was shown/)])
+  const approved = ask('approve', STEP, '--seen', codeOf(ask('status').stdout))
   expect([approved.code, approved.stdout]).toEqual([0, expect.stringContaining('ext4 "new-data"')])
   const { run, steps } = await rack.runEnded()
   expect([run?.state, steps.filter(one => one.state !== 'succeeded' && one.state !== 'unchanged')]).toEqual(['complete', []])
