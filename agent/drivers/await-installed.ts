@@ -76,7 +76,7 @@ async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptio
   return first
 }
 
-/** All disks are held against what was approved before the first is written. (DISK_BUSY is found then, too, and ends the step.) */
+/** All disks are held against what was approved before the first is written. (DISK_BUSY and DISK_AMBIGUOUS are found then, too, and end the step.) */
 function wroteNothing(code: string | null): boolean {
   return code === 'DISK_CHANGED' || code === 'DISK_MISSING'
 }
@@ -86,7 +86,7 @@ function fromResult({ outcome: how, code, message }: { readonly outcome: string;
   if (how === 'cancelled') return outcome({ kind: 'cancelled' })
   const text = message ?? 'it did not say why'
   if (code === 'INTERRUPTED') return outcome({ kind: 'unknown', reason: text, repeatable: true })
-  return outcome({ kind: 'failed', code: code ?? 'FAILED', message: text, retryable: false, untouched: code === 'DISK_BUSY' })
+  return outcome({ kind: 'failed', code: code ?? 'FAILED', message: text, retryable: false, untouched: code === 'DISK_BUSY' || code === 'DISK_AMBIGUOUS' })
 }
 
 function outcome(of: StepOutcome): Written {

@@ -29,6 +29,8 @@ export type NodeErrorCode =
   | 'DISK_MISSING'
   /** A disk does not hold what was approved; nothing was written. */
   | 'DISK_CHANGED'
+  /** A disk may be another one over another path; nothing was written. */
+  | 'DISK_AMBIGUOUS'
   /** A disk is mounted or otherwise held. */
   | 'DISK_BUSY'
   | 'DISK_TOO_SMALL'

@@ -7,6 +7,8 @@ import type { SystemFiles } from './system-files.ts'
 /** A disk and where this kernel has it. */
 export interface BlockDevice {
   readonly id: string
+  /** The WWN or serial that it shares with another disk, as an id; null when it has one of its own, or none. */
+  readonly shared: string | null
   readonly fact: DiskFact
   /** Kernel name, e.g. `sda`: good until the next boot. */
   readonly name: string
@@ -30,7 +32,7 @@ export function readBlockDevices(files: SystemFiles, loops: ReadonlyMap<string, 
     const loop = loops.get(name)
     if (loop === undefined && (NOT_DISKS.test(name) || !files.exists(`${folder}/device`))) continue
     const fact = loop === undefined ? readDisk(files, name, bytes) : loopDisk(files, { name, serial: loop, bytes })
-    found.push({ id: diskId(fact), fact, name })
+    found.push({ id: diskId(fact), shared: null, fact, name })
   }
   const times = new Map<string, number>()
   for (const { id } of found) times.set(id, (times.get(id) ?? 0) + 1)
@@ -38,7 +40,7 @@ export function readBlockDevices(files: SystemFiles, loops: ReadonlyMap<string, 
     .map((one) => {
       if (times.get(one.id) === 1) return one
       const fact = { ...one.fact, wwn: '', serial: '' }
-      return { ...one, fact, id: diskId(fact) }
+      return { ...one, fact, id: diskId(fact), shared: one.id }
     })
     .toSorted((a, b) => byCodePoint(a.id, b.id))
 }

@@ -9,6 +9,7 @@ import { removeStamp, writeStamp } from '../disks/stamp.ts'
 import type { BlockDevice } from '../facts/block-devices.ts'
 import type { SystemFiles } from '../facts/system-files.ts'
 import { NodeError, systemCode } from '../node-error.ts'
+import { refuseTwins } from './refuse-twins.ts'
 
 /** A disk that is proved to be what was approved, and carries the stamp. */
 export interface ClaimedDisk {
@@ -25,7 +26,7 @@ export interface ClaimedDisk {
  *
  * @param held takes an open file of each disk, from before it is looked at: for as long as that is open the kernel gives
  *   the disk's name to no other one, whatever is unplugged and plugged in.
- * @throws {NodeError} DISK_MISSING, DISK_CHANGED, DISK_BUSY; then nothing was written anywhere.
+ * @throws {NodeError} DISK_MISSING, DISK_CHANGED, DISK_AMBIGUOUS, DISK_BUSY; then nothing was written anywhere.
  */
 export async function claimDisks(
   { install, expect, stamp }: Pick<InstallTask, 'install' | 'expect' | 'stamp'>,
@@ -41,6 +42,7 @@ export async function claimDisks(
     const expected = expect.find(({ id }) => id === target.id)
     if (expected === undefined) throw new NodeError('DISK_CHANGED', `nothing was approved for ${target.id}`)
     held.use(await open(`/dev/${device.name}`, 'r'))
+    await refuseTwins(device, { devices, signal })
     const state = await inspectDisk(inspectedDevice(device, files), { signal })
     const resumed = expected.orStamp !== null && state.stamp === expected.orStamp
     if (!resumed && digestBytes(state.signature) !== expected.signature) {

@@ -40,7 +40,8 @@ export interface InstallOptions {
  * Writes an operating system onto the chosen disks.
  *
  * Nothing is written before each target was proved to be what was approved; the first write is the stamp, which lets an
- * interrupted install begin anew. Disks that are not targets are opened for nothing. However it ends, nothing stays mounted.
+ * interrupted install begin anew. Disks that are not targets are opened for nothing, or, where one might be a
+ * target by another path, for reading. However it ends, nothing stays mounted.
  * The stamp goes when the agent has acknowledged the result: until then a power cut must be able to resume.
  *
  * @throws {NodeError} any code of imaging.

@@ -104,6 +104,35 @@ test('a disk that does not hold what was approved is refused, and not a byte of 
   expect(agent.log()).not.toContain('secret')
 })
 
+test.each([
+  ['neither has a serial number', ''],
+  ['both say that they are serial:TWICE', 'TWICE'],
+])('one disk over two paths is refused, though approved by one of them: %s', async (why, serial) => {
+  await using loopback = await openLoopback({ patienceMs: 120_000 })
+  await using disk = await makeLoopDisk(folder, { serial: `PATH-A${serial}`, bytes: 512 * MIB })
+  run('mkfs.ext4', '-q', disk.path)
+  // The same file by another name is the same disk over another path.
+  const file = join(folder, `PATH-B${serial}.img`)
+  run('ln', disk.file, file)
+  const second = run('losetup', '--find', '--show', file).trim()
+  try {
+    await using _agent = await startAgent(loopback, { main: bundle, loopDisks: `${disk.name}=${serial},${second.slice('/dev/'.length)}=${serial}` })
+    await connected(loopback)
+    const states = disksOf(loopback)
+    expect(states.map(({ id }) => id)).toEqual([`path:loop-PATH-A${serial}.img`, `path:loop-PATH-B${serial}.img`])
+    const before = await disk.hash()
+    const order = install({ attempt: 1, disk, signature: states[0]?.signature ?? '', rootfs: { url: 'http://127.0.0.1:9/', ...(await tinyRootfs()) } })
+    const id = states[0]?.id ?? ''
+    const [target] = order.install.targets
+    loopback.server.sessions.session('m1')?.send({ ...order, install: { ...order.install, targets: target === undefined ? [] : [{ ...target, id, serial: '' }] }, expect: order.expect.map((one) => ({ ...one, id })) })
+    expect(await resultOf(loopback, 1)).toMatchObject({ outcome: 'failed', code: 'DISK_AMBIGUOUS', message: expect.stringContaining(why) as string })
+    expect(await disk.hash()).toBe(before)
+  } finally {
+    run('losetup', '--detach', second)
+    await rm(file, { force: true })
+  }
+})
+
 test('a disk that is mounted is refused, and so is one with another serial', async () => {
   await using loopback = await openLoopback({ patienceMs: 120_000 })
   await using disk = await makeLoopDisk(folder, { serial: 'BUSY', bytes: 512 * MIB })

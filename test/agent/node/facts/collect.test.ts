@@ -85,7 +85,7 @@ test('a server is described by what a screwdriver changes, with stable names for
 test('two disks with one serial go by their places', () => {
   const disk = (name: string, slot: number): Record<string, string> => ({ [`sys/block/${name}`]: `→sys/devices/pci0000:00/0000:00:0${slot}.0/virtio${slot}/block/${name}`, [`sys/devices/pci0000:00/0000:00:0${slot}.0/virtio${slot}/block/${name}/size`]: '2048', [`sys/devices/pci0000:00/0000:00:0${slot}.0/virtio${slot}/block/${name}/serial`]: 'SAME', [`sys/devices/pci0000:00/0000:00:0${slot}.0/virtio${slot}/block/${name}/device/x`]: '' })
   tree({ ...disk('vda', 5), ...disk('vdb', 6) })
-  expect(collect().devices.map(({ id }) => id)).toEqual(['path:pci-0000:00:05.0', 'path:pci-0000:00:06.0'])
+  expect(collect().devices.map(({ id, shared }) => [id, shared])).toEqual([['path:pci-0000:00:05.0', 'serial:SAME'], ['path:pci-0000:00:06.0', 'serial:SAME']])
 })
 
 test('a container has no disks of its host, its own identity, and ports that are not hardware', () => {
@@ -100,7 +100,7 @@ test('a container has no disks of its host, its own identity, and ports that are
 
 test('loop devices that are named are the only disks', () => {
   tree({ ...SERVER, 'sys/block/loop0/loop/backing_file': '/tmp/canary.img' })
-  expect(collect('loop0=CANARY').devices).toEqual([{ id: 'serial:CANARY', name: 'loop0', fact: { bytes: 51200, rotational: false, model: 'loop', serial: 'CANARY', wwn: '', bus: 'loop', path: 'loop-canary.img' } }])
+  expect(collect('loop0=CANARY').devices).toEqual([{ id: 'serial:CANARY', shared: null, name: 'loop0', fact: { bytes: 51200, rotational: false, model: 'loop', serial: 'CANARY', wwn: '', bus: 'loop', path: 'loop-canary.img' } }])
   expect(collect('').devices).toEqual([])
 })
 
