@@ -153,9 +153,16 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       if (dropped > 0) log('boot events were not kept', { dropped })
       appendSoon([{ type: 'boot.seen', data: { mac: 'mac' in event ? (event.mac ?? null) : null, kind: event.type, data: JSON.parse(JSON.stringify(event)) as Record<string, never> } }])
     },
+    ledger: () => ledger.current,
     factsOf: machine => state.current.machines.get(machine)?.facts ?? committed.get(machine),
     onProblems: problems => log('boot services', { problems }),
   }))
+
+  using _installs = store.subscribe(events => {
+    if (events.some(event => event.type.startsWith('step.') && 'step' in event.data && event.data.step?.startsWith('install@') === true)) {
+      ledger.upToDate().then(() => boot.reserve(), (error: unknown) => log('the ledger cannot be read', { error: String(error) }))
+    }
+  })
 
   // The site: followed, compiled, committed to.
   keeper = parts.use(await keepSite({

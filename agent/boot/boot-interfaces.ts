@@ -1,5 +1,8 @@
+import type { InstallDocument } from '../../schemas/install.ts'
 import type { Facts } from '../../schemas/inventory.ts'
+import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { stepDocument } from '../../schemas/step-values.ts'
 import type { Reservation } from './dhcp/subnet.ts'
 import type { BootInterface } from './serve-boot.ts'
 
@@ -49,13 +52,38 @@ export function bootInterfaces(
   return { interfaces, problems }
 }
 
-/** The addresses that machines keep on a network: by the MAC of their port there, of their first port, or of their pin. */
-export function networkReservations(plan: Plan, network: string, factsOf: (machine: string) => Facts | undefined): readonly Reservation[] {
-  return Object.entries(plan.nodes).flatMap(([hostname, node]) => {
-    const address = node.addresses[network]
-    if (node.admin || address === undefined || address.includes(':')) return []
-    const attached = node.attachments.find(one => one.network === network)?.ports[0]
-    const mac = attached ?? (node.machine === null ? node.pin['mac']?.toLowerCase() : factsOf(node.machine)?.nics[0]?.mac)
-    return mac === undefined ? [] : [{ address, mac, hostname }]
+export interface ReservationSources {
+  /** What was applied: an installed node has the address that it was installed with, whatever was committed since. */
+  readonly ledger: Ledger
+  readonly factsOf: (machine: string) => Facts | undefined
+}
+
+/**
+ * The addresses that machines keep on a network: by the MAC of their port there, of their first port, or of their pin.
+ * Of a node that is installed those that it was installed with, until it is installed anew; of any other the plan's.
+ */
+export function networkReservations(plan: Plan, network: string, { ledger, factsOf }: ReservationSources): readonly Reservation[] {
+  const reserve = (hostname: string, address: string | undefined, mac: string | undefined): readonly Reservation[] => (address === undefined || address.includes(':') || mac === undefined ? [] : [{ address, mac, hostname }])
+  const installed = new Set<string>()
+  const kept = Object.entries(ledger.nodes).flatMap(([hostname, node]) => {
+    const attachments = node.machine === null ? undefined : installedAttachments(node, ledger)
+    if (attachments === undefined || plan.nodes[hostname]?.admin === true) return []
+    installed.add(hostname)
+    const here = attachments.find(one => one.network === network)
+    return reserve(hostname, here?.addresses.find(one => !one.address.includes(':'))?.address, here?.ports[0] ?? factsOf(node.machine ?? '')?.nics[0]?.mac)
   })
+  const taken = new Set(kept.map(one => one.address))
+  const planned = Object.entries(plan.nodes).flatMap(([hostname, node]) => {
+    if (node.admin || installed.has(hostname)) return []
+    const attached = node.attachments.find(one => one.network === network)?.ports[0]
+    return reserve(hostname, node.addresses[network], attached ?? (node.machine === null ? node.pin['mac']?.toLowerCase() : factsOf(node.machine)?.nics[0]?.mac))
+  })
+  return [...kept, ...planned.filter(one => !taken.has(one.address))]
+}
+
+/** The network of a node as it was installed; undefined when nothing is. */
+function installedAttachments(node: LedgerNode, ledger: Ledger): InstallDocument['attachments'] | undefined {
+  const entry = node.incarnation === null ? undefined : node.steps[`install@${node.node}`]
+  const install = entry === undefined ? undefined : (stepDocument(entry.step, ledger.values)?.['install'] as InstallDocument | undefined)
+  return install?.attachments
 }

@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { canonical } from '../../schemas/canonical.ts'
 import type { Facts } from '../../schemas/inventory.ts'
+import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { bootInterfaces, networkReservations } from './boot-interfaces.ts'
@@ -12,6 +13,8 @@ export interface KeepBootOptions extends Omit<ServeBootOptions, 'interfaces' | '
   /** The admin node whose `agent` document counts. */
   readonly node: string
   readonly factsOf: (machine: string) => Facts | undefined
+  /** As of now. */
+  readonly ledger: () => Ledger
   /** What is asked for and cannot be served, in words; said again when it changes. */
   readonly onProblems: (problems: readonly string[]) => void
 }
@@ -20,6 +23,8 @@ export interface KeepBootOptions extends Omit<ServeBootOptions, 'interfaces' | '
 export interface KeptBoot extends AsyncDisposable {
   /** Serves what this plan asks for. Interfaces that stay as they are go on undisturbed; reservations change at once. */
   follow(plan: Plan, signal: AbortSignal): Promise<void>
+  /** Reservations follow the ledger: a node was installed, or is being. */
+  reserve(): void
   /** True when at least one interface is served. */
   readonly serving: boolean
   /** True when all that the last plan asks for is served; else follow() again later: a cable may be plugged in. */
@@ -31,6 +36,7 @@ export function keepBoot(options: KeepBootOptions): KeptBoot {
   let services: BootServices | undefined
   let served = ''
   let problems = ''
+  let followed: Plan | undefined
   const reservations = new Map<string, readonly Reservation[]>()
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = (work: () => Promise<void>): Promise<void> => {
@@ -40,7 +46,13 @@ export function keepBoot(options: KeepBootOptions): KeptBoot {
   }
   const current = (network: string): readonly Reservation[] => reservations.get(network) ?? []
 
+  const reserve = (): void => {
+    if (followed === undefined) return
+    for (const network of Object.keys(followed.networks)) reservations.set(network, networkReservations(followed, network, { ledger: options.ledger(), factsOf: options.factsOf }))
+  }
+
   return {
+    reserve,
     get complete() {
       return problems === ''
     },
@@ -48,7 +60,8 @@ export function keepBoot(options: KeepBootOptions): KeptBoot {
       return services !== undefined
     },
     follow: (plan, signal) => inTurn(async () => {
-      for (const network of Object.keys(plan.networks)) reservations.set(network, networkReservations(plan, network, options.factsOf))
+      followed = plan
+      reserve()
       const wanted = bootInterfaces(plan, options.node, { reservations: current, addressOf })
       if (wanted.problems.join('\n') !== problems) options.onProblems(wanted.problems)
       problems = wanted.problems.join('\n')

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { bootInterfaces, networkReservations } from '../../../agent/boot/boot-interfaces.ts'
 import type { Facts } from '../../../schemas/inventory.ts'
+import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
+import type { Ledger } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 
 const PLAN = {
@@ -32,9 +34,23 @@ test('an admin node without a document serves nothing and says so', () => {
 
 test('a machine keeps its address by the port it uses there, by its first port, or by its pin', () => {
   const facts = { nics: [{ mac: '52:54:00:00:00:0b' }] } as unknown as Facts
-  expect(networkReservations(PLAN, 'admin', machine => (machine === 'm-2' ? facts : undefined))).toEqual([
+  expect(networkReservations(PLAN, 'admin', { ledger: EMPTY_LEDGER, factsOf: machine => (machine === 'm-2' ? facts : undefined) })).toEqual([
     { address: '10.1.0.51', mac: '52:54:00:00:00:0a', hostname: 'a' },
     { address: '10.1.0.52', mac: '52:54:00:00:00:0b', hostname: 'b' },
     { address: '10.1.0.53', mac: '52:54:00:00:00:0c', hostname: 'c' },
   ])
+})
+
+test('an installed node keeps the address that it was installed with, until it is installed anew, and nobody else is given that', () => {
+  const install = { attachments: [{ network: 'admin', addresses: [{ address: '10.1.0.53', prefix: 24, gateway: null, dns: [] }], ports: ['52:54:00:00:00:0a'] }] }
+  const entry = { step: { attributes: 'doc' } }
+  const node = { version: 1, node: 'a', machine: 'm-1', incarnation: 'i', attempted: {}, steps: { 'install@a': entry } }
+  const ledger = (nodes: unknown): Ledger => ({ ...EMPTY_LEDGER, nodes, values: { doc: { parts: { install: 'install' } }, install } }) as unknown as Ledger
+  const addresses = (of: Ledger): unknown => networkReservations(PLAN, 'admin', { ledger: of, factsOf: () => undefined }).map(({ hostname, address }) => [hostname, address])
+  // The plan has moved a, and has its old address for c by now.
+  expect(addresses(ledger({ a: node }))).toEqual([['a', '10.1.0.53']])
+  // Sent to be installed anew: what it had is void.
+  expect(addresses(ledger({ a: { ...node, incarnation: null, steps: {} } }))).toEqual([['a', '10.1.0.51'], ['c', '10.1.0.53']])
+  // Taken out of the site, and running on.
+  expect(addresses(ledger({ gone: { ...node, node: 'gone', steps: { 'install@gone': entry } } }))).toEqual([['gone', '10.1.0.53'], ['a', '10.1.0.51']])
 })
