@@ -5,7 +5,7 @@ import type { BlockDevice } from '../facts/block-devices.ts'
 import { runProgram } from '../run-program.ts'
 import { gapsBetween } from './area.ts'
 import type { Area, ReadAt } from './area.ts'
-import { readGpt, readMbr } from './partition-table.ts'
+import { readGpt, readHybrid, readMbr } from './partition-table.ts'
 import type { PartitionTable } from './partition-table.ts'
 import { probeDisk, probePartition } from './probe.ts'
 import type { Known } from './probe.ts'
@@ -58,7 +58,7 @@ export async function inspectDisk({ id, fact, path, sector }: InspectedDevice, {
   }
   const unknownAreas: Area[] = []
   for (const partition of table?.partitions ?? []) {
-    if (table?.kind === 'dos' && ['05', '0f', '85'].includes(partition.type)) continue
+    if (['05', '0f', '85'].includes(partition.type)) continue
     const found = await probePartition(path, partition, { signal })
     if (found !== undefined) content.push({ at: partition.number, ...found })
     if (found === undefined || found.type === 'ambivalent') unknownAreas.push(partition)
@@ -88,7 +88,11 @@ async function readTable(
   read: ReadAt, { signatures, bytes, sector }: { readonly signatures: readonly Known[]; readonly bytes: number; readonly sector: number },
 ): Promise<PartitionTable | undefined> {
   const types = new Set(signatures.map(({ type }) => type))
-  if (types.has('gpt')) return readGpt(read, { bytes, sector })
+  if (types.has('gpt')) {
+    const gpt = await readGpt(read, { bytes, sector })
+    const hybrid = gpt === undefined ? [] : await readHybrid(read, { gpt, sector })
+    return gpt === undefined || hybrid.length === 0 ? gpt : { ...gpt, kind: 'gpt + mbr', partitions: [...gpt.partitions, ...hybrid] }
+  }
   // A FAT boot sector ends like an MBR; libblkid tells them apart.
   return types.has('dos') ? readMbr(read, { sector }) : undefined
 }

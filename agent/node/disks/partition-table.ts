@@ -13,7 +13,7 @@ export interface Partition {
 }
 
 export interface PartitionTable {
-  readonly kind: 'gpt' | 'dos'
+  readonly kind: 'gpt' | 'gpt + mbr' | 'dos'
   readonly id: string
   readonly partitions: readonly Partition[]
   /** Bytes that the table itself takes, at the start and, of a GPT, at the end. */
@@ -22,6 +22,9 @@ export interface PartitionTable {
 }
 
 const MAX_ENTRIES = 1024
+/** Type of the partition that protects a GPT from who does not know of it. */
+const PROTECTIVE = 'ee'
+const HYBRID = 1000
 
 /**
  * Reads a GUID partition table (UEFI 2.10 §5.3), the one at the start or, when that is damaged, the one at the end.
@@ -90,6 +93,16 @@ export async function readMbr(read: ReadAt, { sector }: { readonly sector: numbe
     link = next.type === 0 || next.start === 0 ? undefined : extended.start + next.start
   }
   return { kind: 'dos', id, partitions, head: sector, tail: 0 }
+}
+
+/**
+ * The partitions of a master boot record beside a GPT (a "hybrid MBR") that the GPT does not have. Some systems read
+ * these and not the others, so that their data is somebody's. Numbered from 1001.
+ */
+export async function readHybrid(read: ReadAt, { gpt, sector }: { readonly gpt: PartitionTable; readonly sector: number }): Promise<readonly Partition[]> {
+  const mbr = await readMbr(read, { sector })
+  const own = (mbr?.partitions ?? []).filter(({ type, start, bytes }) => type !== PROTECTIVE && !gpt.partitions.some((one) => one.start === start && one.bytes === bytes))
+  return own.map((partition) => ({ ...partition, number: HYBRID + partition.number }))
 }
 
 function mbrEntry(record: Buffer, index: number, sector: number): { readonly type: number; readonly start: number; readonly bytes: number } {

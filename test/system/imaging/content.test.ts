@@ -100,6 +100,26 @@ test('an MBR with logical partitions is read, and FAT without a table is not tak
   expect(await look(fat)).toMatchObject({ blank: false, summary: 'vfat' })
 })
 
+test('what only the other half of a hybrid MBR knows of is named', async () => {
+  await using disk = await makeLoopDisk(folder, { serial: 'HYBRID', bytes: 128 * MIB })
+  table(disk, 'label: gpt\nstart=2048, size=32768\n')
+  run('mkfs.ext4', '-q', '-F', '-L', 'mac', '-E', `offset=${32 * MIB}`, disk.path, '32M')
+  expect((await look(disk)).summary).toBe('gpt: empty; data outside of partitions')
+  const entry = Buffer.alloc(16)
+  entry.writeUInt8(0x83, 4)
+  entry.writeUInt32LE((32 * MIB) / 512, 8)
+  entry.writeUInt32LE((32 * MIB) / 512, 12)
+  await disk.write(446 + 16, entry)
+  // The same partition in both tables is one.
+  const twice = Buffer.from(entry)
+  twice.writeUInt32LE(2048, 8)
+  twice.writeUInt32LE(32768, 12)
+  await disk.write(446 + 32, twice)
+  const state = await look(disk)
+  expect(state).toMatchObject({ blank: false, summary: 'gpt + mbr: empty, ext4 "mac"' })
+  expect(JSON.parse(state.signature)).toMatchObject({ table: { kind: 'gpt + mbr', partitions: [{ number: 1 }, { number: 1002, start: 32 * MIB, bytes: 32 * MIB, type: '83' }] }, content: [{ at: 1002, type: 'ext4' }], unknown: [] })
+})
+
 test('a damaged GPT is read from its copy at the end', async () => {
   await using disk = await makeLoopDisk(folder, { serial: 'COPY', bytes: 64 * MIB })
   table(disk, 'label: gpt\nstart=2048, size=2048, uuid=11111111-0000-0000-0000-000000000002\n')
