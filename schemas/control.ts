@@ -59,6 +59,7 @@ export type ApplyRequest = TypeOf<typeof applyRequestShape>
 
 export const applyAnswerShape = object({
   outcome: oneOf(['started', 'extended', 'nothing', 'refused', 'planned']),
+  denied: boolean('Refused by a policy, and by nothing that is wrong with the site.'),
   run: nullable(integer({ min: 1 })),
   commit: nullable(string()),
   steps: integer({ min: 0 }, 'How many steps are to run.'),

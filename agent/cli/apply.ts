@@ -19,7 +19,8 @@ const REFUSED = 3
 /**
  * `crowbar apply`: hands over a commit and follows the run to its end.
  *
- * @returns 0 complete or nothing to do, 1 failed or the site is at fault, 3 something waits for an approval or must not run as things are.
+ * @returns 0 complete or nothing to do, 1 failed, the site is at fault, or machines are still missing, 3 something waits for
+ * an approval or must not run as things are, or a policy denies it.
  */
 export async function applyCommand(options: ApplyOptions): Promise<number> {
   const client = controlClient(options.socket)
@@ -30,32 +31,42 @@ export async function applyCommand(options: ApplyOptions): Promise<number> {
     if (json) process.stdout.write(`${JSON.stringify(answer)}\n`)
     else process.stdout.write(`${answer.message}\n`)
     for (const one of answer.diagnostics) process.stderr.write(`${one.range === undefined ? '' : `${one.range.path}:${one.range.start.line}:${one.range.start.column}: `}${one.severity}[${one.code}]: ${one.summary}\n`)
-    if (answer.outcome === 'refused') return 1
+    if (answer.outcome === 'refused') return answer.denied ? REFUSED : 1
     if (answer.run === null || !options.follow) return 0
     const state = await follow(client, answer.run, before, json)
     if (state === 'complete') return 0
     const status = await client.get<Status>('/status')
     process.stderr.write(printStatus(status))
-    return state === 'partial' && (status.approvals.length > 0 || status.refusals.length > 0) ? REFUSED : state === 'partial' ? 0 : 1
+    return state === 'partial' && (status.approvals.length > 0 || status.refusals.length > 0) ? REFUSED : 1
   } catch (error) {
     return sayControlError(error)
   }
 }
 
-/** Prints what happens until the run has ended. SIGINT stops the following, not the run. */
+/** How long the ledger of a run that has ended may take to be published, milliseconds. */
+const PUBLISHED_MS = 15_000
+
+/**
+ * Prints what happens until the run has ended and its ledger is published, so that whoever compares next compares with
+ * that. SIGINT stops the following, not the run.
+ */
 async function follow(client: ControlClient, run: number, after: number, json: boolean): Promise<string> {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
-  let ended: string | undefined
+  let ended: { readonly state: string; readonly seq: number } | undefined
   for await (const event of client.lines<LogEvent>(`/events?after=${after}&follow`, stop.signal)) {
     const line = json ? JSON.stringify(event) : tell(event)
     if (line !== undefined) process.stdout.write(`${line}\n`)
     if (event.type === 'run.ended' && event.data.run === run) {
-      ended = event.data.state
-      break
+      ended = { state: event.data.state, seq: event.seq }
+      setTimeout(() => stop.abort(), PUBLISHED_MS).unref()
     }
+    if (event.type === 'ledger.published' && ended !== undefined && event.data.upTo >= ended.seq) return ended.state
+    // It goes on: a machine turned up, or a newer commit.
+    if ((event.type === 'run.extended' || event.type === 'run.continued') && event.data.run === run && ended !== undefined) return ended.state
   }
-  return ended ?? 'running'
+  if (ended !== undefined) process.stderr.write('the ledger of this run is not published yet; "crowbar status" says why\n')
+  return ended?.state ?? 'running'
 }
 
 async function lastSequence(client: ControlClient): Promise<number> {

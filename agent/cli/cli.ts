@@ -33,7 +33,7 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .option('--no-follow', 'return when the run has started')
     .option(...socketOption)
     .option('--format <format>', 'text or json', 'text')
-    .addHelpText('after', '\nExample:\n  crowbar apply --ref 9d03e77 --approve install@web\n\nExit codes: 0 complete, or nothing to do; 1 the site or the run is at fault; 3 an approval is missing.')
+    .addHelpText('after', '\nExample:\n  crowbar apply --ref 9d03e77 --approve install@web\n\nExit codes: 0 complete, or nothing to do; 1 the site or the run is at fault, or machines are missing; 3 an approval is missing, or protection or a policy refuses.')
     .action(async (options: ApplyOptions) => finish(await (await import('./apply.ts')).applyCommand(options)))
 
   program

@@ -1,4 +1,5 @@
 import { controlClient } from '../control/control-client.ts'
+import { printable } from '../control/printable.ts'
 import type { LogEvent } from '../log/event-types.ts'
 import { sayControlError } from './order.ts'
 import type { SocketOptions } from './order.ts'
@@ -25,7 +26,7 @@ export async function logsCommand(step: string | undefined, options: LogsOptions
   try {
     if (step !== undefined) {
       for await (const line of client.lines<OutputLine>(`/output?step=${encodeURIComponent(step)}`, stop.signal)) {
-        process.stdout.write(options.format === 'json' ? `${JSON.stringify(line)}\n` : `${line.time} ${line.text.replace(/\n?$/, '\n')}`)
+        process.stdout.write(options.format === 'json' ? `${JSON.stringify(line)}\n` : `${line.time} ${printable(line.text.trimEnd().replaceAll('\t', '    '))}\n`)
       }
       return 0
     }

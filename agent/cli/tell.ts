@@ -1,7 +1,16 @@
+import { printable } from '../control/printable.ts'
 import type { LogEvent } from '../log/event-types.ts'
 
-/** One event as a line for people; undefined for what only machines care about. */
+/**
+ * One event as text for people; undefined for what only machines care about. Names and messages come from machines that
+ * may lie: nothing of them moves a cursor, and no second line of one looks like an event of its own.
+ */
 export function tell(event: LogEvent): string | undefined {
+  const text = words(event)
+  return text === undefined ? undefined : printable(text.trimEnd().replaceAll('\n', '\n    '))
+}
+
+function words(event: LogEvent): string | undefined {
   switch (event.type) {
     case 'agent.started': return `agent ${event.data.node} started, epoch ${event.epoch}`
     case 'agent.stopped': return `agent stopped: ${event.data.reason}`
@@ -38,8 +47,14 @@ export function tell(event: LogEvent): string | undefined {
     case 'machine.enrolled':
     case 'machine.facts':
     case 'machine.disks':
-    case 'boot.seen':
     case 'step.accepted':
       return undefined
+    // Each of them is heard of once.
+    case 'boot.seen':
+      return event.data.kind === 'boot.dhcp.foreign' ? `ANOTHER DHCP SERVER answers on ${word(event.data.data['interface'])}: ${word(event.data.data['server'])}` : undefined
   }
+}
+
+function word(value: unknown): string {
+  return typeof value === 'string' ? value : '?'
 }

@@ -101,24 +101,24 @@ async function apply(request: ApplyRequest, options: OperationsOptions, tries = 
   const { commit, plan, changes, asOf } = found.compiled
   if (found.compiled.lockChanged) return refused(`${short(commit)} was not compiled under its own lock: its lock file is stale (LOCK_STALE)`, commit, [])
   const denied = changes.violations.filter(({ level }) => level === 'deny').map(({ policy, message, at }) => `${policy}: ${message}${at === null ? '' : ` (${at})`}`)
-  if (denied.length > 0) return refused(denied.join('\n'), commit, [])
+  if (denied.length > 0) return { ...refused(denied.join('\n'), commit, []), denied: true }
   const steps = changes.changes.length
-  if (request.dryRun === true) return { outcome: 'planned', run: null, commit, steps, message: describe(changes), diagnostics: [] }
+  if (request.dryRun === true) return { outcome: 'planned', denied: false, run: null, commit, steps, message: describe(changes), diagnostics: [] }
   const running = engine.state.run?.ended === null ? engine.state.run : null
   if (running !== null && running.work.commit === commit) {
     const approved = request.approve.length === 0 ? '' : ` ${(await approve({ steps: request.approve }, { work: { plan, changes }, engine, store: options.store, by: BY })).message}`
-    return { outcome: 'extended', run: running.run, commit, steps, message: `run ${running.run} of ${short(commit)} goes on already.${approved}`, diagnostics: [] }
+    return { outcome: 'extended', denied: false, run: running.run, commit, steps, message: `run ${running.run} of ${short(commit)} goes on already.${approved}`, diagnostics: [] }
   }
-  if (steps === 0) return { outcome: 'nothing', run: null, commit, steps: 0, message: `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are`, diagnostics: [] }
+  if (steps === 0) return { outcome: 'nothing', denied: false, run: null, commit, steps: 0, message: `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are`, diagnostics: [] }
   if (running !== null) {
     engine.hurry()
     await engine.idle({ signal })
   }
   try {
     const run = await engine.start({ commit, plan, changes }, { reason: 'apply', ...(asOf === undefined ? {} : { asOf }) })
-    if (run === undefined) return { outcome: 'nothing', run: null, commit, steps: 0, message: `nothing to do at ${short(commit)}`, diagnostics: [] }
+    if (run === undefined) return { outcome: 'nothing', denied: false, run: null, commit, steps: 0, message: `nothing to do at ${short(commit)}`, diagnostics: [] }
     const approved = request.approve.length === 0 ? '' : ` ${(await approve({ steps: request.approve }, { work: { plan, changes }, engine, store: options.store, by: BY })).message}`
-    return { outcome: 'started', run, commit, steps, message: `run ${run} of ${short(commit)}: ${describe(changes)}.${approved}`, diagnostics: [] }
+    return { outcome: 'started', denied: false, run, commit, steps, message: `run ${run} of ${short(commit)}: ${describe(changes)}.${approved}`, diagnostics: [] }
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
     // The run that was waited for has done some of it.
@@ -151,7 +151,7 @@ async function attemptsOf(step: string | null, store: EventStore): Promise<strin
 }
 
 function refused(message: string, commit: string | null, diagnostics: readonly Diagnostic[]): ApplyAnswer {
-  return { outcome: 'refused', run: null, commit, steps: 0, message, diagnostics: [...diagnostics] }
+  return { outcome: 'refused', denied: false, run: null, commit, steps: 0, message, diagnostics: [...diagnostics] }
 }
 
 function describe(changes: Changes): string {

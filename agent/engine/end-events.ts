@@ -6,7 +6,9 @@ import type { Work, WorkItem } from './work.ts'
 /** What is written when a run ends: its sums, and, when a person cancelled it, every step that will not be. Pure. */
 export function endEvents({ run, cancelled, steps }: RunState, { work, how }: { readonly work: Work; readonly how: RunEnd }): readonly NewEvent[] {
   const left = work.order.filter(({ id, step }) => isLeft(steps.get(id), step))
-  const count = (status: StepState['status']): number => work.order.filter(({ id, step }) => steps.get(id)?.status === status && steps.get(id)?.digest === step.digest).length
+  const current = new Map(work.order.map(({ id, step }) => [id, step.digest]))
+  // What was done before the run was last extended counts, too; another version of what is to be done does not.
+  const count = (status: StepState['status']): number => [...steps].filter(([id, step]) => step.status === status && (current.get(id) ?? step.digest) === step.digest).length
   const failed = count('failed')
   const waiting = cancelled === null ? left.length : 0
   const reason = cancelled !== null ? `cancelled by ${cancelled}` : how === 'complete' ? 'every step is done' : how === 'failed' ? `${failed} failed` : `${waiting} wait`

@@ -19,7 +19,7 @@ const asked: unknown[] = []
 const fixed = {
   apply: request => {
     asked.push(request)
-    return Promise.resolve({ outcome: 'nothing', run: null, commit: 'c', steps: 0, message: 'nothing to do', diagnostics: [] })
+    return Promise.resolve({ outcome: 'nothing', denied: false, run: null, commit: 'c', steps: 0, message: 'nothing to do', diagnostics: [] })
   },
   cancel: () => Promise.reject(Object.assign(new Error('no run goes on'), { code: 'NO_RUN' })),
   sequence: () => Promise.resolve(7),
