@@ -9,6 +9,10 @@ export const PROTOCOL_VERSION = 1
 
 const fetchable = object({ url: string(), sha256: string({ pattern: '^[0-9a-f]{64}$' }), bytes: integer({ min: 0 }) })
 
+/** The flat apt repository that holds the packages of a task and what they need. Its index has the hash of each of them. */
+const packageRepository = object({ url: string(), index: string({ pattern: '^[0-9a-f]{64}$' }, 'SHA-256 of its file Packages.') })
+export type PackageRepository = TypeOf<typeof packageRepository>
+
 /** Runs an entry of a barclamp on the node with a document. */
 const roleTask = object({
   kind: literal('role'),
@@ -20,7 +24,7 @@ const roleTask = object({
   document: anyObject('The step’s document, every value resolved.'),
   sensitive: list(string(), {}, 'JSON pointers into `document` that must not be logged.'),
   packages: list(string()),
-  repository: nullable(string({}, 'URL of the flat apt repository that holds the packages and what they need.')),
+  repository: nullable(packageRepository),
   provides: map(object({ type: string(), sensitive: boolean() })),
   timeout: integer({ min: 1 }, 'Seconds.'),
 })

@@ -1,6 +1,6 @@
 import { digest } from '../../schemas/canonical.ts'
 import type { ContentFile, Plan, Step } from '../../schemas/plan.ts'
-import type { RoleTask, TaskResult } from '../../schemas/protocol.ts'
+import type { PackageRepository, RoleTask, TaskResult } from '../../schemas/protocol.ts'
 import { resolveDocument } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
@@ -138,10 +138,10 @@ function sessionOf(step: Step, { plan, state, ledger }: StepContext, sessions: N
 }
 
 /** Where the node gets the distribution packages of the step. */
-async function packagesOf(step: Step, plan: Plan, stager: Stager): Promise<{ readonly repository: string | null } | StepOutcome> {
+async function packagesOf(step: Step, plan: Plan, stager: Stager): Promise<{ readonly repository: PackageRepository | null } | StepOutcome> {
   const name = step.artifacts.find((artifact) => plan.artifacts[artifact]?.kind === 'packages')
   const staged = name === undefined ? undefined : await stager.locate(name, plan)
-  if (staged?.kind === 'repository') return { repository: staged.url }
+  if (staged?.kind === 'repository') return { repository: { url: staged.url, index: staged.index } }
   if (step.packages.length === 0) return { repository: null }
   return { kind: 'failed', code: 'NOT_STAGED', message: `${step.id} brings ${step.packages.join(', ')}, and ${name ?? 'no artifact set with them'} is not in the store`, retryable: false }
 }

@@ -24,7 +24,8 @@ const LARGEST_MANIFEST = 16 * 1024 * 1024
  *
  * A node names one with exactly this line, with nothing but the admin node's address and port before the path (see
  * `aptSourcesLine`): `deb [trusted=yes] http://<admin>/apt/<hex>/ ./`. The path pins every byte, so it never changes
- * and may be cached for ever; whoever may say which path is right vouches for the content, hence `trusted`.
+ * and may be cached for ever. `trusted` says that apt shall not look for a signature: a node holds the index against the
+ * hash that came with its task.
  *
  * apt asks for `./Release` (after `./InRelease`, which is not there), `./by-hash/SHA256/<hex>` and `./pool/….deb`.
  */

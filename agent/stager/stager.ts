@@ -1,8 +1,9 @@
 import type { StagedSet, Stager } from '../drivers/stage.ts'
-import type { Store } from '../stage/store.ts'
+import { readAptRepositoryManifest } from '../stage/debian-packages.ts'
+import type { ObjectHash, Store } from '../stage/store.ts'
 import { readResult } from './carry-out.ts'
 import type { CarryOut, StageOptions } from './carry-out.ts'
-import { discoveryOrder, orderReference, stageOrder } from './order.ts'
+import { discoveryOrder, orderReference, stageOrder, StagerError } from './order.ts'
 import type { StageResult } from './order.ts'
 
 /** What machines boot before they have a system, and what takes a UEFI machine to the system that it has. */
@@ -27,12 +28,12 @@ export interface ArtifactStager extends Stager {
 export function openStager(options: { readonly store: Store; readonly carryOut: CarryOut; readonly base: () => string }): ArtifactStager {
   const { store, carryOut, base } = options
   const object = (hash: string): string => `${base()}/artifacts/sha256/${hash.replace('sha256:', '')}`
-  const staged = (result: StageResult): StagedSet => {
+  const staged = async (result: StageResult): Promise<StagedSet> => {
     switch (result.kind) {
       case 'rootfs':
         return { kind: 'file', url: object(result.archive), sha256: result.archive.replace('sha256:', ''), bytes: result.bytes }
       case 'packages':
-        return { kind: 'repository', url: `${base()}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest }
+        return { kind: 'repository', url: `${base()}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest, index: await indexOf(result.manifest as ObjectHash, store) }
       case 'discovery':
         throw new TypeError('a discovery image is no artifact set')
     }
@@ -41,8 +42,8 @@ export function openStager(options: { readonly store: Store; readonly carryOut: 
     async ensure(name, plan, stage) {
       const order = stageOrder(name, plan)
       const known = await readResult(order, store)
-      if (known !== undefined) return { ...staged(known), fresh: false }
-      return { ...staged(await carryOut(order, stage)), fresh: true }
+      if (known !== undefined) return { ...(await staged(known)), fresh: false }
+      return { ...(await staged(await carryOut(order, stage))), fresh: true }
     },
     async locate(name, plan) {
       const known = await readResult(stageOrder(name, plan), store)
@@ -55,4 +56,11 @@ export function openStager(options: { readonly store: Store; readonly carryOut: 
       return { kernel: new URL(object(result.kernel)).pathname, initrd: new URL(object(result.initrd)).pathname, local: result.local }
     },
   }
+}
+
+/** SHA-256 of the file that has the hash of every package. */
+async function indexOf(manifest: ObjectHash, store: Store): Promise<string> {
+  const { files } = await readAptRepositoryManifest(store, manifest)
+  if (files['Packages'] === undefined) throw new StagerError('STAGER_FAILED', `${manifest} is a repository without an index`, { retryable: false })
+  return files['Packages'].hash.replace('sha256:', '')
 }

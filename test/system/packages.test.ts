@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +10,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { TaskContext } from '../../agent/node/executor.ts'
 import { installPackages } from '../../agent/node/tasks/packages.ts'
 
+const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex')
+const EMPTY = sha256('')
 let work = ''
 beforeEach(() => {
   work = mkdtempSync(join(tmpdir(), 'crowbar-packages-'))
@@ -43,7 +47,7 @@ test('apt is run again when the server of the packages was away, and what it the
   const context = listening(AbortSignal.timeout(120_000), (stream, line) => {
     if (stream === 'progress' && line.startsWith('waiting for')) again ??= emptyRepository(port)
   })
-  const installing = installPackages(['no-such-package-here'], { repository: `http://127.0.0.1:${port}/apt/`, work, context })
+  const installing = installPackages(['no-such-package-here'], { repository: { url: `http://127.0.0.1:${port}/apt/`, index: EMPTY }, work, context })
   await expect(installing).rejects.toMatchObject({ code: 'PACKAGES_FAILED', message: expect.stringContaining('Unable to locate package no-such-package-here') as string })
   const server = await again
   expect(server).toBeDefined()
@@ -58,5 +62,42 @@ test('whoever waits for a server that never comes can be stopped', async () => {
   const context = listening(stop.signal, stream => {
     if (stream === 'progress') stop.abort(new Error('enough'))
   })
-  await expect(installPackages(['no-such-package-here'], { repository: `http://127.0.0.1:${port}/apt/`, work, context })).rejects.toThrow()
+  await expect(installPackages(['no-such-package-here'], { repository: { url: `http://127.0.0.1:${port}/apt/`, index: EMPTY }, work, context })).rejects.toThrow()
+})
+
+/** A repository with one package, of which a test may change a byte on the way. */
+async function repositoryOf(change: (files: Map<string, Buffer>) => void): Promise<{ readonly server: Server; readonly url: string; readonly index: string }> {
+  const root = join(work, 'package')
+  mkdirSync(join(root, 'DEBIAN'), { recursive: true })
+  writeFileSync(join(root, 'DEBIAN/control'), 'Package: crowbar-test-nothing\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: nothing\n')
+  const deb = join(work, 'nothing.deb')
+  execFileSync('dpkg-deb', ['--build', '--root-owner-group', root, deb], { stdio: 'ignore' })
+  const bytes = readFileSync(deb)
+  const index = Buffer.from(`${readFileSync(join(root, 'DEBIAN/control'), 'utf8')}Filename: pool/nothing.deb\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\n`)
+  const release = (packages: Buffer): Buffer => Buffer.from(`Suite: bookworm\nArchitectures: amd64\nSHA256:\n ${sha256(packages)} ${packages.length} Packages\n`)
+  const files = new Map([['Packages', index], ['Release', release(index)], ['pool/nothing.deb', bytes]])
+  change(files)
+  // Who changes the index on the way changes what it is checked against, too.
+  if (!files.get('Packages')?.equals(index)) files.set('Release', release(files.get('Packages') ?? index))
+  const server = createServer((request, response) => {
+    const file = files.get((request.url ?? '').replace(/^\/apt\/(\.\/)?/, ''))
+    response.statusCode = file === undefined ? 404 : 200
+    response.end(file)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/apt/`, index: sha256(index) }
+}
+
+test.each([
+  ['the index', 'the index of packages', (files: Map<string, Buffer>) => files.set('Packages', Buffer.from((files.get('Packages') ?? '').toString().replace('Version: 1', 'Version: 2')))],
+  ['a package', 'Hash Sum mismatch', (files: Map<string, Buffer>) => files.get('pool/nothing.deb')?.writeUInt8(0x58, 100)],
+])('a byte of %s that was changed on the way is noticed, and nothing is installed', async (_, message, change) => {
+  const { server, url, index } = await repositoryOf(change)
+  try {
+    await expect(installPackages(['crowbar-test-nothing'], { repository: { url, index }, work, context: listening(AbortSignal.timeout(60_000), () => undefined) }))
+      .rejects.toMatchObject({ code: 'CONTENT_MISMATCH', message: expect.stringContaining(message) as string })
+  } finally {
+    await close(server)
+  }
+  expect(() => execFileSync('dpkg-query', ['--show', 'crowbar-test-nothing'], { stdio: 'ignore' })).toThrow()
 })

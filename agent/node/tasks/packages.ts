@@ -1,6 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { PackageRepository } from '../../../schemas/protocol.ts'
 import { NodeError } from '../node-error.ts'
 import { programEnvironment, runProgram } from '../run-program.ts'
 import type { RunOptions } from '../run-program.ts'
@@ -12,6 +14,8 @@ const FIRST_WAIT_MS = 1_000
 const MOST_WAIT_MS = 10_000
 /** How apt says that nobody answered, or that somebody stopped to; not that there is no such file. */
 const UNREACHABLE = /Could not connect|Unable to connect|Connection (failed|timed out|refused|reset)|Error reading from server|Could not wait for server|Server closed the connection/i
+/** How apt says that a file is not what its index or its Release file says. */
+const MISMATCH = /Hash Sum mismatch|File has unexpected size/i
 const NAME = /^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$/
 
 /**
@@ -19,10 +23,13 @@ const NAME = /^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$/
  * asked and not changed. Configuration files that somebody changed are kept. Without a repository the packages have to
  * be there already.
  *
- * @throws {NodeError} PACKAGES_FAILED with the last lines of apt.
+ * Nothing on the way is trusted: the index is held against the hash that came with the task before a package is looked
+ * for in it, and apt holds each package against the index.
+ *
+ * @throws {NodeError} PACKAGES_FAILED with the last lines of apt; CONTENT_MISMATCH when something is not what was staged.
  */
 export async function installPackages(
-  packages: readonly string[], { repository, work, context }: { readonly repository: string | null; readonly work: string; readonly context: TaskContext },
+  packages: readonly string[], { repository, work, context }: { readonly repository: PackageRepository | null; readonly work: string; readonly context: TaskContext },
 ): Promise<void> {
   if (packages.length === 0) return
   const odd = packages.find((name) => !NAME.test(name))
@@ -30,7 +37,7 @@ export async function installPackages(
   const folder = join(work, 'apt')
   const sources = join(folder, 'sources.list')
   await mkdir(join(folder, 'lists', 'partial'), { recursive: true })
-  await writeFile(sources, repository === null ? '' : `deb [trusted=yes] ${repository} ./\n`)
+  await writeFile(sources, repository === null ? '' : `deb [trusted=yes] ${repository.url} ./\n`)
   const options = [
     ['Dir::Etc::SourceList', sources], ['Dir::Etc::SourceParts', '-'], ['Dir::State::Lists', join(folder, 'lists')],
     ['DPkg::Lock::Timeout', String(LOCK_WAIT)], ['APT::Get::Assume-Yes', 'true'], ['APT::Install-Recommends', 'false'], ['Acquire::Languages', 'none'],
@@ -38,12 +45,26 @@ export async function installPackages(
     // The folder of a private work folder is closed to apt's own user.
     ['APT::Sandbox::User', 'root'],
     // A proxy of the site for its own packages does not lead to the admin node.
-    ...(repository === null || !URL.canParse(repository) ? [] : [[`Acquire::http::Proxy::${new URL(repository).hostname}`, 'DIRECT'] as const]),
+    ...(repository === null || !URL.canParse(repository.url) ? [] : [[`Acquire::http::Proxy::${new URL(repository.url).hostname}`, 'DIRECT'] as const]),
+    // So that the index lies there as it was served.
+    ['Acquire::GzipIndexes', 'false'],
   ].flatMap(([name, value]) => ['-o', `${name}=${value}`])
   // A power cut may have left packages half configured, and apt does nothing before that is mended; it says what is left.
   await runProgram(['dpkg', '--force-confdef', '--force-confold', '--configure', '-a'], programOf(context))
-  if (repository !== null) await apt(['apt-get', ...options, '-o', 'APT::Update::Error-Mode=any', 'update'], context)
+  if (repository !== null) {
+    await apt(['apt-get', ...options, '-o', 'APT::Update::Error-Mode=any', 'update'], context)
+    await checkIndex(join(folder, 'lists'), repository)
+  }
   await apt(['apt-get', ...options, 'install', '--', ...packages], context)
+}
+
+/** What apt will look for packages in is what the admin agent staged, or nothing is installed. */
+async function checkIndex(lists: string, { url, index }: PackageRepository): Promise<void> {
+  const [name, ...others] = (await readdir(lists)).filter((one) => one.endsWith('_Packages'))
+  // An empty index leaves no file.
+  const sha256 = createHash('sha256').update(name === undefined ? '' : await readFile(join(lists, name))).digest('hex')
+  if (others.length === 0 && sha256 === index) return
+  throw new NodeError('CONTENT_MISMATCH', `the index of packages at ${url} has the SHA-256 ${sha256}, and ${index} was staged: it was changed on the way. Nothing was installed`)
 }
 
 /**
@@ -55,6 +76,7 @@ async function apt(argv: readonly [string, ...string[]], context: TaskContext): 
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, MOST_WAIT_MS)) {
     const problem = await aptOnce(argv, context)
     if (problem === undefined) return
+    if (MISMATCH.test(problem)) throw new NodeError('CONTENT_MISMATCH', `what came over the network is not what was staged. ${problem}`)
     if (!UNREACHABLE.test(problem)) throw new NodeError('PACKAGES_FAILED', problem)
     context.output('progress', 'waiting for the server of the packages')
     await delay(wait, undefined, { signal: context.signal })
