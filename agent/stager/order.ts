@@ -1,5 +1,6 @@
 import { digest } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { rootfsPackages } from '../image/rootfs/packages.ts'
 import type { RootfsFlavour } from '../image/rootfs/packages.ts'
 import type { DebianRelease } from '../stage/debian-packages.ts'
 
@@ -71,7 +72,11 @@ function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; 
   return { os: { family: 'debian', version: system.version, suite, architecture: system.architecture }, system }
 }
 
-/** The store's reference for an order: what was had for it once is found again by it. */
+/**
+ * The store's reference for an order: what was had for it once is found again by it, for as long as this version of
+ * Crowbar puts the same packages into every system of its kind.
+ */
 export function orderReference(order: StageOrder): string {
-  return `set/${digest(order as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
+  const least = order.kind === 'discovery' ? [] : rootfsPackages(order.flavour, order.os.architecture)
+  return `set/${digest({ order, least } as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
 }
