@@ -138,7 +138,8 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
         plan: plan(), state: state.current, ledger: ledger.current, work: engine.work, image,
         machineOf: mac => machineOf(mac, { machines: state.current.machines.values(), committed, isClaimed: id => Object.values(plan()?.nodes ?? {}).some(one => one.machine === id) }),
         commandLine: mac => [
-          'console=tty0', 'console=ttyS0,115200', `BOOTIF=01-${mac.replaceAll(':', '-')}`, `crowbar.url=${nodesUrl()}`, `crowbar.ca=${identity.fingerprint}`,
+          // Nobody sits before a machine that cannot start: it tries again.
+          'console=tty0', 'console=ttyS0,115200', 'panic=30', `BOOTIF=01-${mac.replaceAll(':', '-')}`, `crowbar.url=${nodesUrl()}`, `crowbar.ca=${identity.fingerprint}`,
           `crowbar.time=${base()}/time`, `crowbar.token=${enrolment.issue({ kind: 'boot', mac }, TOKEN_SECONDS.boot)}`,
         ].join(' '),
       }, client),
