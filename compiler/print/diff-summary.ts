@@ -83,7 +83,7 @@ export function nothingElse(changes: Changes, plan: Plan): readonly string[] {
 function whatOf(group: ChangeGroup, plan: Plan): string {
   const nodes = foldNames(nodesOf(group))
   if (group.kind === 'install') return `${nodes}  ${installWords(group, plan)}`
-  if (group.kind === 'operation') return `${group.subject}: ${plan.operations.find(({ name }) => `operation/${name}` === group.subject)?.do.join(', ') ?? ''}`
+  if (group.kind === 'operation') return `${group.subject.replace('operation/', '')}: ${plan.operations.find(({ name }) => `operation/${name}` === group.subject)?.do.join(', ') ?? ''}`
   if (group.kind === 'release') return `${nodes}  left the site`
   if (group.kind === 'removal') {
     if (group.consequence === 'none') return `${group.subject}, nothing is undone`

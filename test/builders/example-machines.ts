@@ -23,6 +23,7 @@ export interface MachineSketch {
  * and in the form that the agent gives them; a test holds the two together.
  */
 export const EXAMPLE_MACHINES: Readonly<Record<string, readonly MachineSketch[]>> = {
+  rollout: ['01', '02', '03', '04', '05', '06'].map((number) => ({ serial: `RO-00${number}`, macs: [`52:54:00:12:80:${number}`] })),
   'late-binding': [
     { serial: 'LB-0001', product: 'Compute 2', cores: 32, gibibytes: 128, macs: ['02:00:00:7e:00:01'], rack: 'switch-a' },
     { serial: 'LB-0002', product: 'Compute 2', cores: 32, gibibytes: 64, macs: ['02:00:00:7e:00:02'], rack: 'switch-b' },

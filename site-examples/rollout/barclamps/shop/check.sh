@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+test "$(cat /etc/shop-release)" = "$(crowbar-get shop.release)"
