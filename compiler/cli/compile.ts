@@ -14,6 +14,7 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { LOCK_PATH } from '../parse/choose.ts'
 import { judge, policiesOf } from '../judge/judge.ts'
 import { findLedger } from './base.ts'
+import { formerPolicies } from './former-policies.ts'
 import { compileSite } from './compile-site.ts'
 import { placesOf } from './places.ts'
 import type { GoodSite } from './compile-site.ts'
@@ -65,7 +66,7 @@ export async function compileCommand({ site, ref, out, base, ...selecting }: Com
   const all = change(baseFound ? found.ledger : EMPTY_LEDGER, compiled.plan, { at: placesOf(compiled) })
   const stranger = unmatched([...(selecting.target ?? []), ...(selecting.exclude ?? [])], { plan: compiled.plan, changes: all })
   if (stranger !== undefined) return misused(strangerText(stranger))
-  write(compiled, judge(selectChanges(all, compiled.plan, selecting), compiled.plan, policiesOf(compiled)), out)
+  write(compiled, judge(selectChanges(all, compiled.plan, selecting), compiled.plan, policiesOf(compiled), await formerPolicies(site, ref)), out)
   // Last: who finds it finds everything else too.
   result(true, { diagnostics, lockChanged: compiled.lockChanged, baseFound })
   return EXIT.done

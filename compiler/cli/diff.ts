@@ -11,6 +11,8 @@ import { refusalOf } from '../../schemas/refusal.ts'
 import type { DiffOptions } from '../print/diff-options.ts'
 import { findLedger } from './base.ts'
 import { judge, policiesOf } from '../judge/judge.ts'
+import type { Policies } from '../judge/judge.ts'
+import { formerPolicies } from './former-policies.ts'
 import { readSide } from './diff-side.ts'
 import type { Side } from './diff-side.ts'
 import { missingLock } from './missing-lock.ts'
@@ -48,7 +50,7 @@ export async function diffCommand(base: string | undefined, head: string | undef
   const stranger = unmatched([...(options.target ?? []), ...(options.exclude ?? [])], { plan: to.plan, changes: all })
   if (stranger !== undefined) return misused(strangerText(stranger))
   const selected = selectChanges(all, to.plan, options)
-  const changes = to.kind === 'site' ? judge(selected, to.plan, policiesOf(to.compiled)) : selected
+  const changes = to.kind === 'site' ? judge(selected, to.plan, policiesOf(to.compiled), from.policies ?? (await formerPolicies(options.site, head))) : selected
   await print(changes, to, { format, maxBytes, full: options.full === true, machines: machinesOf(from.ledger, to) })
   if (changes.changes.some((one) => refusalOf(one) !== null) || changes.violations.some(({ level }) => level === 'deny')) return EXIT.refused
   return changes.changes.length > 0 ? EXIT.changes : EXIT.done
@@ -59,6 +61,8 @@ interface Base {
   /** Where it is; null: no ledger, but what it would be. */
   readonly ref: string | null
   readonly options: ChangeOptions
+  /** Of a site that is the base; else those of the commit before count. */
+  readonly policies?: Policies
 }
 
 /** Without a name the ledger of the repository; what is not there is said, and never taken for something empty in silence. */
@@ -75,7 +79,7 @@ async function readBase(site: string, base: string | undefined): Promise<Base | 
   if (side.kind === 'ledger') return { ledger: side.ledger, ref: base, options: {} }
   const { ledgerOfPlan } = await import('../change/ledger-of-plan.ts')
   const applied = await findLedger(site, LEDGER_REF)
-  return { ref: null, ...ledgerOfPlan(side.plan, applied.kind === 'found' ? applied.ledger.machines : {}) }
+  return { ref: null, ...(side.kind === 'site' ? { policies: policiesOf(side.compiled) } : {}), ...ledgerOfPlan(side.plan, applied.kind === 'found' ? applied.ledger.machines : {}) }
 }
 
 function stale(message: string): number {

@@ -34,6 +34,23 @@ export function readCommit(folder: string, revision: string, options: { readonly
   return assemble(list(git, id, options.within ?? ''), commit, options.report)
 }
 
+/**
+ * The commit before an edit: the first parent of the last commit, back from a revision by first parents, that changed
+ * more than these paths of the folder. Without a revision of the newest one; that one itself when the folder is not as it.
+ *
+ * @returns null: the history that is here does not reach so far.
+ * @throws {TreeError} GIT_FAILED when this is no repository.
+ * @throws {NoGitError}
+ */
+export function commitBefore(folder: string, revision: string | undefined, options: { readonly environment: NodeJS.ProcessEnv; readonly besides: readonly string[] }): string | null {
+  const git = runner(folder, options.environment)
+  const head = verify(git, `${revision ?? 'HEAD'}^{commit}`)
+  if (head === undefined) return null
+  if (revision === undefined && must(git, ['status', '--porcelain', '--', '.']).length > 0) return head
+  const edit = must(git, ['rev-list', '-1', '--first-parent', head, '--', ...options.besides.map((path) => `:(exclude)${path}`)]).toString('utf8').trim()
+  return edit === '' ? null : (verify(git, `${edit}^1^{commit}`) ?? null)
+}
+
 type Git = (args: readonly string[], input?: string) => { readonly status: number; readonly stdout: Buffer; readonly stderr: string }
 
 function runner(folder: string, environment: NodeJS.ProcessEnv): Git {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Report } from '../../schemas/diagnostic.ts'
 import { readFolder } from './folder.ts'
+import { TreeError } from './tree-error.ts'
 import type { Tree } from './tree.ts'
 
 /** Which files a tree is made of. */
@@ -37,6 +38,21 @@ export async function readRevision(site: string, ref: string, options: { readonl
     if (!(cause instanceof NoGitError)) throw cause
     const { readCommitWithoutGit } = await import('./isomorphic.ts')
     return readCommitWithoutGit(site, ref, options.report)
+  }
+}
+
+/**
+ * The commit before the last edit of a site (git.ts, commitBefore); what the agent writes by itself is no edit. null when
+ * there is none, or no git program.
+ */
+export async function revisionBefore(where: Where, besides: readonly string[]): Promise<string | null> {
+  const { commitBefore, NoGitError } = await import('./git.ts')
+  const ref = where.ref ?? (isBareRepository(where.site) ? 'HEAD' : undefined)
+  try {
+    return commitBefore(where.site, ref, { environment: where.environment, besides })
+  } catch (cause) {
+    if (cause instanceof NoGitError || cause instanceof TreeError) return null
+    throw cause
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -238,6 +238,22 @@ describe('diff', () => {
     expect(JSON.parse(readFileSync(join(folder, 'out/changes.json'), 'utf8'))).toMatchObject({ violations: [], selection: { exclude: ['install@*'] } })
     expect((await crowbar(['compile', '--ref', 'HEAD', '--out', join(folder, 'out')])).status).toBe(0)
     expect(JSON.parse(readFileSync(join(folder, 'out/changes.json'), 'utf8'))).toMatchObject({ violations: [{ policy: 'by-hand', level: 'deny', at: 'policy.yaml:4:8' }] })
+    // A commit cannot take a policy away and do what it denies, whatever the agent commits on top; a commit of its own can.
+    const levels = async (...args: string[]): Promise<readonly string[]> => (JSON.parse((await crowbar(['diff', '--format', 'json', ...args])).stdout) as { violations: { level: string }[] }).violations.map(({ level }) => level)
+    rmSync(join(site, 'policy.yaml'))
+    expect(await levels()).toEqual(['deny'])
+    commit('second')
+    expect(await levels()).toEqual(['deny'])
+    mkdirSync(join(site, 'inventory'), { recursive: true })
+    writeFileSync(join(site, 'inventory/.keep'), '')
+    commit('inventory')
+    expect(await levels()).toEqual(['deny'])
+    await crowbar(['compile', '--ref', 'HEAD', '--out', join(folder, 'out')])
+    expect(JSON.parse(readFileSync(join(folder, 'out/changes.json'), 'utf8'))).toMatchObject({ violations: [{ policy: 'by-hand', level: 'deny' }] })
+    writeFileSync(join(site, 'note.txt'), 'an edit')
+    expect(await levels()).toEqual([])
+    commit('third')
+    expect(await levels()).toEqual([])
     await crowbar(['plan', '--out', join(folder, 'plan.json')])
     expect(await crowbar(['diff', 'HEAD', join(folder, 'plan.json')])).toMatchObject({ status: 0, stderr: expect.stringContaining('none was judged') })
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
-import { judge } from '../../../compiler/judge/judge.ts'
+import { judge, policiesOf } from '../../../compiler/judge/judge.ts'
 import { digest } from '../../../schemas/canonical.ts'
 import type { Changes } from '../../../schemas/changes.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
@@ -39,5 +39,22 @@ describe('a policy', () => {
     expect(at("changes.exists(c, c.consequense == 'wipe')")).toEqual(['EXPRESSION_INVALID p.yaml:4:29'])
     expect(at('plan.site.name')).toEqual(['EXPRESSION_INVALID p.yaml:4:9'])
     expect(at('true &&')).toEqual(['EXPRESSION_INVALID p.yaml:4:16'])
+  })
+})
+
+describe('a policy of the commit before', () => {
+  const denied = "!changes.exists(c, c.consequence == 'wipe' && c.node.startsWith('db'))"
+  const site = (text: string) => compiled({ 'n.yaml': NODES, 'p.yaml': text })
+  const now = (text: string): readonly string[] => {
+    const before = site(policy(denied))
+    const after = site(text)
+    return judge(change(EMPTY_LEDGER, after.plan), after.plan, policiesOf(after), policiesOf(before)).violations.map(({ policy: name, level, at }) => `${name} ${level} ${at}`)
+  }
+
+  it('counts when it is gone, changed or weaker, and not twice when it stands or is stronger', () => {
+    expect(now('')).toEqual(['p deny p.yaml:4:8'])
+    expect(now(policy('true'))).toEqual(['p deny p.yaml:4:8'])
+    expect(now(policy(denied, 'warn'))).toEqual(['p warn p.yaml:4:8', 'p deny p.yaml:4:8'])
+    expect(now(policy(denied))).toEqual(['p deny p.yaml:4:8'])
   })
 })
