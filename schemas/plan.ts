@@ -112,6 +112,7 @@ const boundRole = object({
   founder: nullable(string()),
   cluster: boolean(),
   min: integer({ min: 0 }),
+  lists: optional(list(object({ want: string(), role: string({}, 'deployment/role') }), {}, 'Wants that list all members of a role.')),
 })
 export type PlanRole = TypeOf<typeof boundRole>
 

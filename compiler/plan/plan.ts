@@ -1,9 +1,10 @@
 import { digest, digestLarge } from '../../schemas/canonical.ts'
 import { PLAN_VERSION } from '../../schemas/plan.ts'
-import type { Plan, PlanNode, PlanNetwork } from '../../schemas/plan.ts'
+import type { Plan, PlanNode, PlanNetwork, PlanRole } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
-import type { BoundNode } from '../bind/bound-site.ts'
+import type { BoundNode, BoundRole, BoundSite } from '../bind/bound-site.ts'
 import { minimumOf } from '../bind/check-roles.ts'
+import { findRole } from '../bind/find-role.ts'
 import { pinOf } from '../bind/selector.ts'
 import { addressesOf } from '../inject/scope.ts'
 import type { OrderedSite } from '../order/ordered-site.ts'
@@ -58,7 +59,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     roles: Object.fromEntries(
       [...bound.roles.values()].map((role) => [
         role.key,
-        { barclamp: role.role.barclamp.name, members: role.members.map(({ node, index }) => ({ node, index })), founder: role.founder, cluster: hasFlag(role.role, 'cluster'), min: minimumOf(role) },
+        { barclamp: role.role.barclamp.name, members: role.members.map(({ node, index }) => ({ node, index })), founder: role.founder, cluster: hasFlag(role.role, 'cluster'), min: minimumOf(role), ...listsOf(role, bound) },
       ]),
     ),
     artifacts,
@@ -70,6 +71,16 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     warnings,
   }
   return { ...unsigned, id: planId(unsigned) }
+}
+
+/** The wants of a role that list all members of one. */
+function listsOf(role: BoundRole, bound: BoundSite): Pick<PlanRole, 'lists'> {
+  const lists = Object.entries(role.role.declaration.wants ?? {}).flatMap(([want, { from, many, deployment }]) => {
+    if (from === undefined || many !== true) return []
+    const [found] = findRole(bound, { role: from, deployment: deployment ?? role.deployment, node: null }).found
+    return found === undefined ? [] : [{ want, role: found.key }]
+  })
+  return lists.length === 0 ? {} : { lists }
 }
 
 /** Digest over the plan without its id; of the values, which are under their digests already, over those alone. */

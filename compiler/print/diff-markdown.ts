@@ -5,6 +5,7 @@ import { sections } from './diff-sections.ts'
 import type { Section } from './diff-sections.ts'
 import { baseName, shortCommit, summaryRows } from './diff-summary.ts'
 import type { SummaryRow } from './diff-summary.ts'
+import { laterLines, laterWork } from './later.ts'
 import { selectionLines, unknownLines, violationLines } from './diff-text.ts'
 import { groupChanges } from './groups.ts'
 import { count, cut, safe, thousands } from './layout.ts'
@@ -25,7 +26,7 @@ export function diffMarkdown(changes: Changes, plan: Plan, options: DiffOptions 
   const told = sections(grouped, { changes, plan }, options)
   const title = `### ${escaped(`${plan.site.name}: ${baseName(changes.base)} → ${shortCommit(changes.commit)}`)}`
   const verdict = verdictOf(changes, rows)
-  const blocks = [...told.map(blockOf), ...extraBlocks(changes, options)]
+  const blocks = [...told.map(blockOf), ...extraBlocks(changes, plan, options)]
   const next = nextBlock(changes)
   let rowCount = rows.length
   let blockCount = blocks.length
@@ -95,8 +96,8 @@ function blockOf(section: Section): string {
   return `<details${open}><summary>${html(cut(section.title, 120))}</summary>\n\n${fenced(section.lines, 'text')}\n\n</details>`
 }
 
-function extraBlocks(changes: Changes, options: DiffOptions): readonly string[] {
-  return [selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
+function extraBlocks(changes: Changes, plan: Plan, options: DiffOptions): readonly string[] {
+  return [...laterWork(changes, plan).map(laterLines), selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
 }
 
 /** A fence that nothing in it can end. */

@@ -1,4 +1,5 @@
 import type { Changes } from '../../schemas/changes.ts'
+import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import { own } from '../../schemas/own.ts'
 import type { Plan } from '../../schemas/plan.ts'
@@ -6,6 +7,7 @@ import { foldNames } from './fold-names.ts'
 import { nodesOf, untouched } from './groups.ts'
 import type { ChangeGroup, Grouped } from './groups.ts'
 import { count, cut, edges, safe, thousands, WIDTH, wrap } from './layout.ts'
+import { laterWork, waited } from './later.ts'
 import { wavesInShort, wavesOf } from './wave-lines.ts'
 
 /** One line of the summary: a group in a few words. */
@@ -44,7 +46,9 @@ export function labelOf(group: Pick<ChangeGroup, 'consequence' | 'certain' | 'ki
 /** A row for each group, worst first. */
 export function summaryRows(grouped: Grouped, { changes, plan }: { readonly changes: Changes; readonly plan: Plan }): readonly SummaryRow[] {
   const flags = { goes: '', 'needs approval': 'NEEDS APPROVAL', 'approve later': 'APPROVE LATER', protected: 'PROTECTED', held: 'REFUSED' } as const
-  return grouped.groups.map((group) => ({ label: labelOf(group), nodes: nodesOf(group).length, what: `${whatOf(group, plan)}${wavesInShort(wavesOf(group, changes))}`, flag: flags[group.permission] }))
+  const rows = grouped.groups.map((group) => ({ consequence: group.consequence,  label: labelOf(group), nodes: nodesOf(group).length, what: `${whatOf(group, plan)}${wavesInShort(wavesOf(group, changes))}`, flag: flags[group.permission] }))
+  const later = laterWork(changes, plan).map(({ consequence, role, nodes, waitedFor }) => ({ consequence, label: `MAY ${consequence.toUpperCase()}`, nodes: nodes.length, what: `${role}, when ${waited(waitedFor)}`, flag: '' }))
+  return [...rows, ...later].toSorted((a, b) => CONSEQUENCES.indexOf(a.consequence) - CONSEQUENCES.indexOf(b.consequence))
 }
 
 /** The summary as text, and what does not happen. */

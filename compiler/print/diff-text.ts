@@ -7,6 +7,7 @@ import { foldNames } from './fold-names.ts'
 import { groupChanges } from './groups.ts'
 import type { Grouped } from './groups.ts'
 import { count, cut, labelled, safe, thousands, WIDTH, wrap } from './layout.ts'
+import { laterLines, laterWork } from './later.ts'
 import { nextLines } from './next-step.ts'
 
 /** Unknowns that are listed when not everything is asked for. */
@@ -26,6 +27,7 @@ export function diffText(changes: Changes, plan: Plan, options: DiffOptions = {}
     blocks.push([...summaryLines(summaryRows(grouped, { changes, plan })), ...nothingElse(changes, plan), ...quietLines(grouped)])
     for (const section of sections(grouped, { changes, plan }, options)) blocks.push(section.lines)
   }
+  for (const later of laterWork(changes, plan)) blocks.push(laterLines(later))
   blocks.push(selectionLines(changes), unknownLines(changes, options), violationLines(changes), nextLines(changes))
   const text = `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
   return options.color === true ? painted(text) : text

@@ -10,7 +10,7 @@ const WRITTEN_OUT = 6
 export function applyCommand(changes: Changes): readonly string[] | null {
   if (changes.changes.length === 0) return null
   const approvals = approvalArguments(changes.changes.filter((one) => permissionOf(one) === 'needs approval'))
-  const words = [`crowbar apply${changes.commit === null ? '' : ` --ref ${changes.commit.slice(0, 7)}`}`, ...approvals.map((id) => `--approve ${quoted(id)}`)]
+  const words = [`crowbar apply${changes.commit === null ? '' : ` --ref ${changes.commit.slice(0, 7)}`}`, ...approvals.map((id) => `--approve ${quoted(id)}`), ...selected(changes)]
   const lines: string[] = []
   for (const word of words) {
     const last = lines.at(-1)
@@ -56,6 +56,11 @@ function approvalArguments(changes: readonly Change[]): readonly string[] {
   const installs = changes.filter((one) => one.step.kind === 'install')
   const rest = changes.filter((one) => one.step.kind !== 'install').map((one) => one.step.id)
   return [...(installs.length > WRITTEN_OUT ? ['install@*'] : installs.map((one) => one.step.id)), ...rest]
+}
+
+/** What was chosen, so that the command carries out what was read and no more. */
+function selected({ selection }: Changes): readonly string[] {
+  return [...(selection?.target ?? []).map((glob) => `--target ${quoted(glob)}`), ...(selection?.exclude ?? []).map((glob) => `--exclude ${quoted(glob)}`)]
 }
 
 function quoted(id: string): string {

@@ -20,6 +20,8 @@ export function planText(plan: Plan, options: { readonly full?: boolean } = {}):
     ],
     nodeLines(plan, options.full === true),
     stepLines(plan, options.full === true),
+    operationLines(plan, options.full === true),
+    rolloutLines(plan),
   ]
   if (plan.missing.length > 0) blocks.push(['MISSING', ...plan.missing.flatMap((one) => labelled(safe(one.what), `of ${safe(one.for)}: ${safe(one.because)}`))])
   if (plan.warnings.length > 0) blocks.push(['WARNINGS', ...plan.warnings.flatMap((one) => wrap(safe(one), WIDTH - 2).map((line) => `  ${line}`))])
@@ -66,6 +68,24 @@ function stepLines(plan: Plan, full: boolean): readonly string[] {
     if (shown.length < wrapped.length) lines.push(`${' '.repeat(head.length + 2)}...`)
   }
   return lines.length === 0 ? [] : ['STEPS', ...lines]
+}
+
+/** Work to do once, with the nodes that it is for. */
+function operationLines(plan: Plan, full: boolean): readonly string[] {
+  const lines = plan.operations.flatMap((operation) => {
+    const nodes = foldNames(operation.steps.map((step) => step.node ?? ''))
+    return labelled(safe(operation.name), `${operation.do.join(', ')} on ${nodes === '' ? 'no node that has a machine' : cut(nodes, full ? Infinity : WIDTH * 2)}`, operation.at)
+  })
+  return lines.length === 0 ? [] : ['OPERATIONS', ...lines]
+}
+
+/** How what changes goes out, as it is declared. */
+function rolloutLines(plan: Plan): readonly string[] {
+  const lines = plan.rollouts.flatMap(({ id, batches, maxFailures, spreadBy, gate, pause, at }) => {
+    const words = [`batches ${batches.join(', ')}`, `${maxFailures} may fail`, ...(spreadBy === null ? [] : [`spread by ${safe(spreadBy)}`]), ...(gate === null ? [] : [`gate ${gate.role}#check`]), ...(pause === 'never' ? [] : [`pause ${pause}`])]
+    return labelled(id.replace('rollout/', ''), words.join('; '), at)
+  })
+  return lines.length === 0 ? [] : ['ROLLOUTS', ...lines]
 }
 
 /** What a step is, without its node. */

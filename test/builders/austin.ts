@@ -1,3 +1,4 @@
+import { secretFiles } from './secrets.ts'
 import { machine as inventoryOf } from '../compiler/compiling.ts'
 import type { Texts } from '../compiler/compiling.ts'
 
@@ -6,19 +7,20 @@ export interface AustinEdit {
   readonly ntp: string
   readonly os17: string
   readonly storage: string
-  readonly connections: number
+  /** Version of the secret database/root. */
+  readonly password: string
   readonly exporter: boolean
   /** More documents. */
   readonly more?: string
 }
 
-export const BEFORE: AustinEdit = { ntp: '0.pool.example.com', os17: '', storage: 'storage-[01-12]', connections: 100, exporter: true }
-export const AFTER: AustinEdit = { ntp: 'ntp1.corp.example.com, ntp2.corp.example.com', os17: 'os: debian-13\n', storage: 'storage-[01-13]', connections: 400, exporter: false }
+export const BEFORE: AustinEdit = { ntp: '0.pool.example.com', os17: '', storage: 'storage-[01-12]', password: '3-a1', exporter: true }
+export const AFTER: AustinEdit = { ntp: 'ntp1.corp.example.com, ntp2.corp.example.com', os17: 'os: debian-13\n', storage: 'storage-[01-13]', password: '4-b2', exporter: false }
 
 const POLICIES = ['controls-stay', 'few-wipes', 'no-releases', 'one-site', 'all-claimed'].map((name, i) => `{ kind: policy, name: ${name}, level: warn, check: ${['"!changes.exists(c, c.consequence == \'wipe\' && c.node.startsWith(\'ctl\'))"', '"changes.filter(c, c.consequence == \'wipe\').size() < 5"', '"!changes.exists(c, c.kind == \'release\')"', '"plan.site.name == \'austin\'"', '"plan.missing.size() < 3"'][i]}, message: m }\n`).join('---\n')
 
 /** Three nodes that are installed already, twelve storage nodes claimed by rule, forty compute nodes. */
-export function austin({ ntp, os17, storage, connections, exporter, more = '' }: AustinEdit): Texts {
+export function austin({ ntp, os17, storage, password, exporter, more = '' }: AustinEdit): Texts {
   return {
     'site.yaml': `kind: site
 name: austin
@@ -76,7 +78,7 @@ rollout:
 kind: deployment
 name: database
 roles:
-  mariadb: { nodes: ["ctl[1-3]"], attributes: { database: { connections: ${connections} } } }
+  mariadb: { nodes: ["ctl[1-3]"] }
 rollout:
   mariadb: { batches: [1], gate: { check: mariadb, timeout: 2m } }
 ---
@@ -90,6 +92,7 @@ name: metrics
 roles: { ${exporter ? `node-exporter: { nodes: ["storage-[01-12]"] }` : ''} }
 `,
     'policies.yaml': POLICIES,
+    ...secretFiles({ 'database/root': password }),
     'more.yaml': more,
     'barclamps/ntp/barclamp.yaml': `kind: barclamp
 name: ntp
@@ -102,9 +105,8 @@ roles:
     'barclamps/database/barclamp.yaml': `kind: barclamp
 name: database
 version: 1.0.0
-attributes: { type: object, properties: { connections: { type: integer, default: 100 } } }
 roles:
-  mariadb: { jig: script, run: run.sh, check: run.sh, onChange: { connections: restart }, flags: [cluster] }
+  mariadb: { jig: script, run: run.sh, check: run.sh, wants: { password: { secret: database/root } }, onChange: { wants.password: restart }, flags: [cluster] }
 `,
     'barclamps/database/run.sh': 'true\n',
     'barclamps/storage/barclamp.yaml': `kind: barclamp
