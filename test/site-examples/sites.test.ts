@@ -14,7 +14,7 @@ import { crowbarHere } from '../compiler/cli/in-process.ts'
 import { codes, compileTree, exampleTree, success } from '../compiler/compiling.ts'
 
 /** Warnings that an example is there to show. */
-const EXPECTED: Readonly<Record<string, readonly string[]>> = { austin: ['ROLE_COUNT deployments.yaml:13:3'] }
+const EXPECTED: Readonly<Record<string, readonly string[]>> = { austin: ['ROLE_COUNT deployments.yaml:13:3'], rollout: ['UNSUPPORTED barclamps/shop/barclamp.yaml:13:5', 'UNSUPPORTED deployment.yaml:6:1', 'UNSUPPORTED kernel.yaml:1:7'] }
 
 describe.each(EXAMPLE_SITES)('%s', (name) => {
   const folder = new URL(`${name}/`, SITE_EXAMPLES)
