@@ -40,7 +40,7 @@ export function explain(injected: InjectedSite, { node, role, path }: ExplainQue
   const asked = role === undefined ? onNode : onNode.filter((each) => each.role.role.name === role || each.role.key === role)
   if (asked.length === 0 && role !== undefined) return { problem: `${node} has no role ${role}`, near: suggest(role, onNode.flatMap((each) => [each.role.role.name, each.role.key])) }
   const keys = path === undefined || path === '' ? [] : path.split('.')
-  const roles = asked.map((each) => ({ id: each.id, values: leavesOf(each).flatMap((leaf) => explainLeaf(injected, each, leaf)) }))
+  const roles = asked.map((each) => ({ id: each.id, values: leavesOf(injected, each).flatMap((leaf) => explainLeaf(injected, each, leaf)) }))
   const found = roles.map(({ id, values }) => ({ id, values: values.filter(({ pointer }) => keys.every((key, i) => String(pointer[i]) === key)) })).filter(({ values }) => keys.length === 0 || values.length > 0)
   if (found.length > 0 || keys.length === 0) return { roles: found }
   return { problem: `no role of ${node} is given ${path}`, near: suggest(path as string, roles.flatMap(({ values }) => values.map((value) => value.path))) }
@@ -51,19 +51,16 @@ interface Leaf {
   readonly value: Json
 }
 
-/** Every leaf of the documents of a node role; an empty map or list is one. */
-export function leavesOf({ parts, subject, role }: NodeRole): readonly Leaf[] {
+/** Every leaf of the documents of a node role, also of one that has none yet; an empty map or list is one. */
+export function leavesOf({ evaluator }: InjectedSite, { parts, subject, wants, role }: NodeRole): readonly Leaf[] {
   const leaves: Leaf[] = []
   const walk = (value: Json, pointer: Pointer): void => {
     if (value === null || typeof value !== 'object' || isDeferred(value) || Object.keys(value).length === 0) leaves.push({ pointer, value })
     else if (Array.isArray(value)) for (const [i, item] of value.entries()) walk(item as Json, [...pointer, i])
     else for (const [key, item] of Object.entries(value)) walk(item as Json, [...pointer, key])
   }
-  if (parts === null) {
-    walk(subject.merged.plain ?? null, [role.role.barclamp.name])
-    return leaves.filter(({ pointer }) => pointer.length > 1)
-  }
-  for (const [part, value] of Object.entries(parts)) walk(value, [part])
+  const known = parts ?? { [role.role.barclamp.name]: evaluator.value(subject, subject.merged), wants }
+  for (const [part, value] of Object.entries(known)) walk(value, [part])
   return leaves.filter(({ pointer }) => pointer.length > 1)
 }
 

@@ -1,4 +1,4 @@
-import { findRole } from '../bind/find-role.ts'
+import type { BoundRole } from '../bind/bound-site.ts'
 import type { WantDeclaration } from '../../schemas/documents/barclamp.ts'
 import type { Range } from '../../schemas/diagnostic.ts'
 import { AttributeLanguage, readsOf } from '../../schemas/expression.ts'
@@ -13,19 +13,23 @@ import type { Layer, LayerName } from '../inject/layer.ts'
 import { mergedAt } from '../inject/merge.ts'
 import type { Merged } from '../inject/merge.ts'
 import { claimedMembers, scopeOf } from '../inject/scope.ts'
+import type { Subject } from '../inject/subject.ts'
+import { providersOf, subjectsOfAttribute } from '../inject/wants.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { Pointer } from '../parse/document.ts'
 
 /** What one layer says of a value, as it is written there. */
 export interface LayerVoice {
-  readonly layer: LayerName | 'want'
+  /** `provide`: the role that gives what a want asks for; `want`: the want itself. */
+  readonly layer: LayerName | 'provide' | 'want'
+  /** The winner's is what stands at `range`; of a list, a layer that lost shows all of its own. */
   readonly value: Json
   readonly range: Range
   /** It is what the value was made from; exactly one layer is. */
   readonly wins: boolean
 }
 
-/** Something that an expression read. */
+/** Something that an expression read; what it asked for and is not there is none. */
 export interface ReadInput {
   /** As an expression names it: `site.name`, `wants.token`. */
   readonly path: string
@@ -50,29 +54,34 @@ export interface Provenance {
 export function provenance(injected: InjectedSite, nodeRole: NodeRole, pointer: Pointer): Provenance | undefined {
   const [part, ...path] = pointer
   if (part === 'wants') return wantProvenance(injected, nodeRole, path)
-  if (part !== nodeRole.role.role.barclamp.name) return undefined
-  const at = mergedAt(nodeRole.subject.merged, path)
-  if (at === undefined) return undefined
-  const voices = voicesOf(injected, nodeRole, { path, found: at.found })
-  return { layers: voices, inputs: at.found.kind === 'template' ? inputsOf(injected, nodeRole, at.found.text) : secretInput(injected, at.found) }
+  return part === nodeRole.role.role.barclamp.name ? attributeProvenance(injected, nodeRole.subject, path) : undefined
 }
 
-function voicesOf({ evaluator }: InjectedSite, { subject }: NodeRole, { path, found }: { readonly path: Pointer; readonly found: Merged }): readonly LayerVoice[] {
-  // What is inside a list is compared list by list: an index means another thing in each of them.
-  const common = path.slice(0, path.findIndex((key) => typeof key === 'number') < 0 ? undefined : path.findIndex((key) => typeof key === 'number'))
-  const winner = found.origin.layer
+function attributeProvenance(injected: InjectedSite, subject: Subject, path: Pointer): Provenance | undefined {
+  const at = mergedAt(subject.merged, path)
+  if (at === undefined) return undefined
+  const layers = voicesOf(injected, subject, { path: path.slice(0, at.depth), found: at.found })
+  return { layers, inputs: at.found.kind === 'template' ? inputsOf(injected, subject, at.found.text) : secretInput(injected, at.found) }
+}
+
+function voicesOf({ evaluator }: InjectedSite, subject: Subject, { path, found }: { readonly path: Pointer; readonly found: Merged }): readonly LayerVoice[] {
+  // An index means another thing in each layer's list: those that lost are shown whole.
+  const index = path.findIndex((key) => typeof key === 'number')
+  const common = index < 0 ? path : path.slice(0, index)
   const voices: LayerVoice[] = []
+  const winner = (): void => {
+    const { document, pointer } = placeOfOrigin(found.origin)
+    voices.push({ layer: found.origin.layer.name, value: rawAt(found.origin.layer, found.origin.pointer) ?? null, range: rangeOf(document, pointer), wins: true })
+  }
   for (const layer of evaluator.stack.layers(subject).toReversed()) {
-    const wins = layer === winner
+    if (layer === found.origin.layer) {
+      winner()
+      continue
+    }
     const said = rawAt(layer, common)
-    if (said === undefined && !wins) continue
-    const place = wins ? placeOfOrigin(found.origin) : { document: layer.document, pointer: layer.at(common) }
-    voices.push({ layer: layer.name, value: said ?? null, range: rangeOf(place.document, place.pointer), wins })
+    if (said !== undefined) voices.push({ layer: layer.name, value: said, range: rangeOf(layer.document, layer.at(common)), wins: false })
   }
-  if (!voices.some((voice) => voice.wins)) {
-    const place = placeOfOrigin(found.origin)
-    voices.push({ layer: winner.name, value: rawAt(winner, common) ?? null, range: rangeOf(place.document, place.pointer), wins: true })
-  }
+  if (!voices.some((voice) => voice.wins)) winner()
   return voices
 }
 
@@ -85,19 +94,20 @@ function rawAt(layer: Layer, path: Pointer): Json | undefined {
   return at
 }
 
-function inputsOf(injected: InjectedSite, { subject }: NodeRole, text: string): readonly ReadInput[] {
+function inputsOf(injected: InjectedSite, subject: Subject, text: string): readonly ReadInput[] {
   const { program } = new AttributeLanguage().compile(text)
   if (program === undefined) return []
   const reads = readsOf(program)
   const scope = scopeOf(injected.evaluator, subject, reads)
-  return reads.map((read) => {
+  return reads.flatMap((read) => {
     let at: Json | undefined = scope
     for (const key of read) {
       if (at === undefined || at === null || typeof at !== 'object' || isDeferred(at)) break
-      at = (at as { readonly [key: string]: Json })[key]
+      at = own(at as { readonly [key: string]: Json }, key)
     }
-    const deferred = at !== undefined && isDeferred(at)
-    return { path: read.join('.'), value: deferred ? null : (at ?? null), deferred }
+    if (at === undefined) return []
+    const deferred = isDeferred(at)
+    return [{ path: read.join('.'), value: deferred ? null : at, deferred }]
   })
 }
 
@@ -107,26 +117,44 @@ function secretInput({ allocated }: InjectedSite, found: Merged): readonly ReadI
   return [{ path: `secret ${found.path}${version === undefined ? '' : ` ${shownVersion(version)}`}`, value: null, deferred: true }]
 }
 
+/** What a want brings was said by whoever provides it; a want that nobody answers, or with a secret, speaks for itself. */
 function wantProvenance(injected: InjectedSite, nodeRole: NodeRole, path: Pointer): Provenance | undefined {
-  const [name] = path
-  const { role } = nodeRole
+  const [name, ...inside] = path
+  const { role, subject } = nodeRole
   const want = own(role.role.declaration.wants, String(name))
   if (want === undefined) return undefined
   const { source } = role.role.barclamp.document
-  const pointer = ['roles', role.role.name, 'wants', String(name)]
-  return { layers: [{ layer: 'want', value: want as unknown as Json, range: rangeOf(source, pointer), wins: true }], inputs: providedBy(injected, nodeRole, want) }
+  const asks = { layer: 'want', value: want as unknown as Json, range: rangeOf(source, ['roles', role.role.name, 'wants', String(name)]) } as const
+  const answer = want.attribute === undefined ? providedProvenance(injected, role, { want, inside }) : wantedAttribute(injected, subject, want.attribute, inside)
+  if (answer === undefined) return { layers: [{ ...asks, wins: true }], inputs: [] }
+  return { layers: [...answer.layers, { ...asks, wins: false }], inputs: answer.inputs }
 }
 
-/** Who provides what a want brings, each with the value; nothing for secrets and attributes, which the want names itself. */
-function providedBy({ allocated, evaluator }: InjectedSite, { role }: NodeRole, want: WantDeclaration): readonly ReadInput[] {
-  const { from, provide } = want
-  if (from === undefined || provide === undefined) return []
-  const [found] = findRole(allocated.bound, { role: from, deployment: role.deployment, only: want.deployment, node: null }).found
-  if (found === undefined) return []
-  const members = want.only === 'founder' ? found.members.filter((member) => member.node === found.founder) : want.many === true ? claimedMembers(allocated, found) : found.members
-  return members.map((member) => {
-    const value = evaluator.provide(found, provide, member)
+function wantedAttribute(injected: InjectedSite, subject: Subject, attribute: string, inside: Pointer): Provenance | undefined {
+  const [name, ...path] = attribute.split('.') as [string, ...string[]]
+  const barclamp = injected.allocated.bound.resolved.barclamps.get(name)
+  if (barclamp === undefined) return undefined
+  return attributeProvenance(injected, subjectsOfAttribute(injected.evaluator, subject, barclamp)[0], [...path, ...inside])
+}
+
+/** The value of the provide, as the barclamp has it, and what each member that is meant gives. */
+function providedProvenance({ allocated, evaluator }: InjectedSite, role: BoundRole, { want, inside }: { readonly want: WantDeclaration; readonly inside: Pointer }): Provenance | undefined {
+  const [provider] = providersOf(evaluator, role, want)
+  const provide = want.provide ?? ''
+  const declared = own(provider?.role.declaration.provides, provide)
+  if (provider === undefined || declared === undefined) return undefined
+  const { source } = provider.role.barclamp.document
+  const pointer = ['roles', provider.role.name, 'provides', provide, ...(declared.value === undefined ? [] : ['value'])]
+  const members = want.only === 'founder' ? provider.members.filter((member) => member.node === provider.founder) : want.many === true ? claimedMembers(allocated, provider) : provider.members
+  const all = provider.external?.map((external) => ({ name: external, from: { external } })) ?? members.map((member) => ({ name: member.node, from: member }))
+  // One member of a list is the only one that its place in it is about.
+  const [index] = inside
+  const meant = want.many !== true ? all.slice(0, 1) : typeof index === 'number' ? all.slice(index, index + 1) : all
+  if (meant.length === 0) return undefined
+  const inputs = meant.map(({ name, from }) => {
+    const value = evaluator.provide(provider, provide, from)
     const deferred = hasDeferred(value)
-    return { path: `${provide} of ${found.key}@${member.node}`, value: deferred ? null : value, deferred }
+    return { path: `${provide} of ${provider.key}@${name}`, value: deferred ? null : value, deferred }
   })
+  return { layers: [{ layer: 'provide', value: declared.value ?? (declared as unknown as Json), range: rangeOf(source, pointer), wins: true }], inputs }
 }

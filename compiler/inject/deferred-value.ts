@@ -14,12 +14,12 @@ export function isPending(input: DeferredInput): boolean {
   return 'provide' in input && (input.provide === FACTS_PROVIDE || input.provide === MEMBER_PROVIDE)
 }
 
-/** Why a value is not even deferred: the compiler itself will know more once a machine has been seen; undefined when it is not so. */
+/** What a value hangs on that the compiler itself will know once it has seen a machine; undefined when there is no such thing. */
 export function pendingOn(value: Json): string | undefined {
   for (const input of inputsOf(value)) {
     if (!('provide' in input)) continue
-    if (input.provide === FACTS_PROVIDE) return 'they hang on facts of a machine that has not been seen yet'
-    if (input.provide === MEMBER_PROVIDE) return `they hang on ${input.step}, which has no member yet`
+    if (input.provide === FACTS_PROVIDE) return 'facts of a machine that has not been seen yet'
+    if (input.provide === MEMBER_PROVIDE) return `${input.step}, which has no member yet`
   }
   return undefined
 }

@@ -5,7 +5,6 @@ import type { Json } from '../../schemas/shape.ts'
 import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundNode, BoundRole } from '../bind/bound-site.ts'
-import { findRole } from '../bind/find-role.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
@@ -16,6 +15,7 @@ import type { InjectedSite, NodeRole } from './injected-site.ts'
 import { withNameServers } from './name-servers.ts'
 import { generatedSecrets } from './secret.ts'
 import { LayerStack } from './stack.ts'
+import { providersOf } from './wants.ts'
 
 /** Gives every role on every node the attributes and the wants that it asked for, and nothing else. */
 export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
@@ -32,7 +32,7 @@ export function inject(allocated: AllocatedSite, report: Report): InjectedSite {
       const owner = bound.owners.get(`${role.role.name}@${member.node}`)
       if (owner === role.deployment) nodeRoles.set(found.id, found)
       else checkShared(nodeRoles.get(`${owner}/${role.role.name}@${member.node}`), found, report)
-      if (found.pending !== undefined) missing.set(found.id, { what: 'attributes', for: `step/${found.id}`, because: found.pending })
+      if (found.pending !== undefined) missing.set(found.id, { what: 'attributes', for: `step/${found.id}`, because: `they hang on ${found.pending}` })
     }
   }
   const nameServers = evaluator.nameServers()
@@ -66,7 +66,7 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
     wants[name] = value
     if (!hasDeferred(value)) continue
     const at = placeOf(rangeOf(barclamp.document.source, ['roles', role.role.name, 'wants', name]))
-    const provider = want.many === true ? findRole(bound, { role: want.from as string, deployment: role.deployment, only: want.deployment, node: null }).found[0] : undefined
+    const provider = want.many === true ? providersOf(evaluator, role, want)[0] : undefined
     if (provider !== undefined && own(provider.role.declaration.provides, want.provide ?? '')?.value === undefined) {
       dataOfAll.push({ role: provider.key, at })
       continue

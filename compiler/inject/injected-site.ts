@@ -14,7 +14,7 @@ export interface NodeRole {
   readonly node: BoundNode
   readonly subject: Subject
   readonly wants: { readonly [name: string]: Json }
-  /** What its document waits for, to complete "…, because"; undefined when it is known. */
+  /** What its document hangs on, in words; undefined when it is known. */
   readonly pending: string | undefined
   /** Part → value; null when it is pending. */
   readonly parts: { readonly [part: string]: Json } | null

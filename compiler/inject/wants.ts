@@ -8,7 +8,7 @@ import { findRole, memberOf } from '../bind/find-role.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { foldNames } from '../print/fold-names.ts'
-import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
+import type { ResolvedBarclamp, ResolvedDeployment } from '../resolve/resolved-site.ts'
 import { deferredInput, FAILED, MEMBER_PROVIDE } from './deferred-value.ts'
 import type { Evaluation } from './evaluation.ts'
 import { claimedMembers } from './scope.ts'
@@ -55,9 +55,8 @@ function answerSecret(evaluation: Evaluation, { want, range, name }: WantQuestio
 
 function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
   const { role, want, range, deployment } = question
-  const { bound } = evaluation.allocated
   const from = want.from as string
-  const { found } = findRole(bound, { role: from, deployment: deployment.name, only: want.deployment, node: null })
+  const found = providersOf(evaluation, role, want)
   const [provider, ...others] = found
   if (provider === undefined) {
     if (want.optional === true) return null
@@ -89,6 +88,11 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
 function whereAll(found: readonly BoundRole[]): string {
   const names = new Set(found.map((each) => each.role.name))
   return names.size === 1 ? `is in ${found.map((each) => each.deployment).join(' and in ')}` : `several act as: ${found.map((each) => each.key).join(' and ')}`
+}
+
+/** The bindings of the role that a want names, where it looks: more than one is ambiguous. */
+export function providersOf({ allocated: { bound } }: Pick<Evaluation, 'allocated'>, { deployment }: BoundRole, want: WantDeclaration): readonly BoundRole[] {
+  return findRole(bound, { role: want.from ?? '', deployment, only: want.deployment, node: null }).found
 }
 
 /** Where the role is bound that provides it, and what brings it into reach. */
@@ -123,24 +127,30 @@ function named(name: string, value: Json): Json {
   return { deferred: { ...deferred, expression: `\${wants.${name}}`, inputs: { [`wants.${name}`]: input } } }
 }
 
+/** Whose attributes a want of another barclamp's attribute reads: those on the node, else those of each deployment that has it, else of none. */
+export function subjectsOfAttribute(evaluation: Evaluation, { node }: Subject, barclamp: ResolvedBarclamp): readonly [Subject, ...Subject[]] {
+  const { bound } = evaluation.allocated
+  const of = (name: string, role: BoundRole | null): Subject => evaluation.subject({ barclamp, node, role, deployment: bound.resolved.deployments.get(name) ?? null })
+  const offered = [...bound.roles.values()].filter((each) => each.role.barclamp === barclamp)
+  const here = node === null ? [] : offered.filter((each) => memberOf(each, node.name) !== undefined).map((each) => of(each.deployment, each))
+  const deployments = [...new Set(offered.filter((each) => each.members.length > 0).map((each) => each.deployment))].map((name) => of(name, null))
+  const [first, ...others] = here.length > 0 ? here : deployments
+  return first === undefined ? [evaluation.subject({ barclamp, node, role: null, deployment: null })] : [first, ...others]
+}
+
 function answerAttribute(evaluation: Evaluation, question: WantQuestion, attribute: string): Json {
   const { subject, role, want } = question
-  const { bound } = evaluation.allocated
   const [name, ...path] = attribute.split('.') as [string, ...string[]]
-  const barclamp = bound.resolved.barclamps.get(name)
+  const barclamp = evaluation.allocated.bound.resolved.barclamps.get(name)
   if (barclamp === undefined) return null
-  const { node } = subject
-  const of = (each: BoundRole): Subject => evaluation.subject({ barclamp, node, role: each, deployment: bound.resolved.deployments.get(each.deployment) ?? null })
-  const offered = [...bound.roles.values()].filter((each) => each.role.barclamp === barclamp)
-  const here = node === null ? [] : offered.filter((each) => memberOf(each, node.name) !== undefined)
-  const deployments = [...new Set(offered.filter((each) => each.members.length > 0).map((each) => each.deployment))]
-  const subjects = here.length > 0 ? here.map(of) : deployments.length > 0 ? deployments.map((each) => evaluation.subject({ barclamp, node, role: null, deployment: bound.resolved.deployments.get(each) ?? null })) : [evaluation.subject({ barclamp, node, role: null, deployment: null })]
+  const subjects = subjectsOfAttribute(evaluation, subject, barclamp)
   const values = new Map<string, Json | undefined>()
   for (const each of subjects) {
     const value = evaluation.attribute(each, path)
     values.set(value === undefined ? '' : canonical(value), value)
   }
-  if (values.size > 1) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${attribute}, which is not the same everywhere it could be read from: ${(here.length > 0 ? here.map((each) => each.key) : deployments).join(', ')}.`, 'Give it one value in the site document.')
+  const places = subjects.map((each) => each.role?.key ?? each.deployment?.name).join(', ')
+  if (values.size > 1) return complain(evaluation, question, 'WANT_AMBIGUOUS', `${role.role.name} wants ${attribute}, which is not the same everywhere it could be read from: ${places}.`, 'Give it one value in the site document.')
   const [value] = values.values()
   if (value !== undefined) return value
   if (want.optional === true) return null

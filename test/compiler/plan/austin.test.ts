@@ -2,24 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { explain } from '../../../compiler/explain/explain.ts'
 import { planText } from '../../../compiler/print/plan-text.ts'
 import { expectGolden } from '../../builders/golden.ts'
-import { compileTree, documentOf, exampleTree, machine, stepOf, success, withFiles } from '../compiling.ts'
-import type { Texts } from '../compiling.ts'
+import { compileTree, documentOf, exampleTree, stepOf, success, withFiles } from '../compiling.ts'
+import { SEEN_MACHINES } from '../seen-machines.ts'
 
 const AUSTIN = exampleTree('austin')
 const GOLDEN = new URL('../../../site-examples/austin/golden/', import.meta.url)
-
-/** So many machines; ids and ports count on from `first`. */
-function machines(count: number, first: number, wish: (i: number) => Parameters<typeof machine>[1]): Texts {
-  return Object.assign({}, ...Array.from({ length: count }, (_, i) => {
-    const number = first + i
-    const octet = number.toString(16).padStart(2, '0')
-    return machine(`m${String(number).padStart(2, '0')}`, { macs: [1, 2, 3].map((port) => `52:54:00:00:0${port}:${octet}`), ...wish(i) })
-  })) as Texts
-}
-
-const CONTROL = machines(3, 1, (i) => ({ serial: `4XK${i + 2}` }))
-const STORAGE = machines(12, 4, (i) => ({ disks: [{ serial: `ssd-${i}` }, ...[1, 2, 3, 4].map((n) => ({ serial: `hdd-${i}-${n}`, rotational: true }))] }))
-const COMPUTE = machines(40, 16, () => ({ product: 'PowerEdge R640' }))
 
 describe('austin', () => {
   test('is written in eighty lines', () => {
@@ -34,7 +21,7 @@ describe('austin', () => {
   })
 
   test('is complete once all its machines have been seen', () => {
-    const { plan, diagnostics, ordered } = success(compileTree(withFiles(AUSTIN, { ...CONTROL, ...STORAGE, ...COMPUTE })))
+    const { plan, diagnostics, ordered } = success(compileTree(withFiles(AUSTIN, SEEN_MACHINES['austin'] ?? {})))
     expect(diagnostics).toEqual([])
     expect([plan.complete, plan.missing]).toEqual([true, []])
     expect(plan.nodes['storage-12']).toMatchObject({ machine: 'm15', os: 'debian-12', tags: ['storage'] })
