@@ -104,8 +104,8 @@ export class AttributeLanguage {
     this.environment = {
       variables: { site: SITE, deployment: DEPLOYMENT, node: NODE, attributes: 'dyn', wants: { map: ['string', 'dyn'] } },
       functions: [
-        { name: 'address', receiver: NODE, params: ['string'], result: 'string', call: (args) => addressOf(args, 'is on no network') },
-        { name: 'address', receiver: DEPLOYMENT, params: ['string'], result: 'string', call: (args) => addressOf(args, 'has no virtual address') },
+        { name: 'address', receiver: NODE, params: ['string'], result: 'string', call: (args) => addressOf(args, 'node', 'has no address on the network') },
+        { name: 'address', receiver: DEPLOYMENT, params: ['string'], result: 'string', call: (args) => addressOf(args, 'deployment', 'has no virtual address') },
         { name: 'role', params: ['string'], result: ROLE, call: lookup('roles', 'role') },
         { name: 'network', params: ['string'], result: NETWORK, call: lookup('networks', 'network') },
       ] satisfies readonly HostFunction[],
@@ -136,13 +136,13 @@ export class AttributeLanguage {
 }
 
 /** What `node.address(n)` and `deployment.address(n)` give: an entry of the receiver's `addresses`. */
-function addressOf([receiver, name]: readonly CelValue[], problem: string): CelValue {
+function addressOf([receiver, name]: readonly CelValue[], what: string, problem: string): CelValue {
   if (receiver === undefined || !isRecord(receiver) || typeof name !== 'string') return new Failure('an address has a name')
   const addresses = receiver['addresses']
   const found = addresses !== undefined && isRecord(addresses) && Object.hasOwn(addresses, name) ? addresses[name] : undefined
   if (found !== undefined) return found
   const owner = receiver['name']
-  return new Failure(`${typeof owner === 'string' ? owner : 'this'} ${problem} ${name}`)
+  return new Failure(`the ${what} ${typeof owner === 'string' ? `${owner} ` : ''}${problem} ${name}`)
 }
 
 const known = new WeakMap<Program, readonly (readonly string[])[]>()

@@ -1,10 +1,11 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
-import { suggest } from '../../schemas/cel/suggest.ts'
 import { own } from '../../schemas/own.ts'
+import { oncePerPlace } from '../bind/once-per-place.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
+import { knownNames } from '../diagnostics/known-names.ts'
 import { rangeOf } from '../parse/document.ts'
-import { contains, formatAddress, parseAddress } from '../resolve/address.ts'
+import { ADDRESS_FORM, contains, formatAddress, parseAddress, rangeText } from '../resolve/address.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
 import type { Address, AddressRange } from '../resolve/address.ts'
 import type { ResolvedNetwork, ResolvedSubnet } from '../resolve/resolved-site.ts'
@@ -51,7 +52,8 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
   const books = new Map([...resolved.networks].map(([name, network]) => [name, new AddressBook(network)]))
   const nodes = new Map<string, Map<string, string[]>>()
   const virtual = new Map<string, Record<string, string>>()
-  const seekers = [...nodeSeekers(bound, nodes, report), ...virtualSeekers(bound, virtual, report)]
+  const adminAddress = checkAdminAddress(bound, report)
+  const seekers = [...nodeSeekers(bound, { found: nodes, adminAddress, report }), ...virtualSeekers(bound, virtual, report)]
   const locked = resolved.site.lock?.value.addresses ?? {}
   const lock: Record<string, string> = {}
   const reserved = new Set([resolved.site.site.value.admin.address])
@@ -59,7 +61,8 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
     lock[seeker.key] = address
     seeker.give(address)
   }
-  checkAdminAddress(bound, report)
+  // One address for all nodes of a document is one mistake.
+  const reportOnce = oncePerPlace(report)
   const rest: Seeker[] = []
   for (const seeker of seekers) {
     const book = books.get(seeker.network.name) as AddressBook
@@ -67,7 +70,7 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
       rest.push(seeker)
       continue
     }
-    const address = checkExplicit(seeker, { book, reserved, report })
+    const address = checkExplicit(seeker, { book, reserved, report: reportOnce })
     if (address !== undefined) settle(seeker, address)
   }
   const newcomers: Seeker[] = []
@@ -100,18 +103,26 @@ export function allocateAddresses(bound: BoundSite, report: Report): Addresses {
   return { nodes, virtual, lock }
 }
 
-function checkAdminAddress({ resolved }: BoundSite, report: Report): void {
+/** The admin address, when it is one that its network can have. */
+function checkAdminAddress({ resolved }: BoundSite, report: Report): string | undefined {
   const { value, source } = resolved.site.site
   const range = rangeOf(source, ['admin', 'address'])
   const address = parseAddress(value.admin.address)
   const network = resolved.networks.get(value.admin.network)
-  if (address === undefined) report(error('ADDRESS_INVALID', range, `${value.admin.address} is not an IP address.`))
+  if (address === undefined) report(error('ADDRESS_INVALID', range, `${value.admin.address} is not an IP address.`, { fix: ADDRESS_FORM }))
   else if (network !== undefined && !network.subnets.some((subnet) => contains(subnet.interval, address))) {
-    report(error('ADDRESS_OUTSIDE_RANGE', range, `${value.admin.address} is not in the network ${network.name}.`, { related: [{ message: 'the network', range: rangeOf(network.document.source, ['name']) }] }))
-  }
+    report(error('ADDRESS_OUTSIDE_RANGE', range, `${value.admin.address} is not in the network ${network.name}.`, { related: [{ message: 'the network', range: rangeOf(network.document.source, ['name']) }], fix: network.subnets.length === 0 ? `Give ${network.name} a subnet.` : `Take an address of ${network.subnets.map(({ cidr }) => cidr).join(' or ')}.` }))
+  } else return value.admin.address
+  return undefined
 }
 
-function* nodeSeekers({ resolved, nodes }: BoundSite, found: Map<string, Map<string, string[]>>, report: Report): Generator<Seeker> {
+interface NodeQuestion {
+  readonly found: Map<string, Map<string, string[]>>
+  readonly adminAddress: string | undefined
+  readonly report: Report
+}
+
+function* nodeSeekers({ resolved, nodes }: BoundSite, { found, adminAddress, report }: NodeQuestion): Generator<Seeker> {
   const { admin } = resolved.site.site.value
   const admins = [...nodes.values()].filter((node) => node.admin).length
   for (const node of [...nodes.values()].toSorted((a, b) => byCodePoint(a.name, b.name))) {
@@ -126,9 +137,9 @@ function* nodeSeekers({ resolved, nodes }: BoundSite, found: Map<string, Map<str
       const field = wish?.address === undefined ? (wish?.range === undefined ? [] : ['networks', name, 'range']) : ['networks', name, 'address']
       const at = field.length === 0 ? node.site.at : rangeOfField(node.site, field)
       const alone = node.admin && admins === 1 && name === admin.network && wish?.range === undefined
-      const explicit = wish?.address ?? (alone ? admin.address : undefined)
+      const explicit = wish?.address ?? (alone ? adminAddress : undefined)
       const rangeName = wish?.range ?? (node.admin ? 'admin' : 'host')
-      if (wish?.range !== undefined) checkRange({ network, range: wish.range, at }, report)
+      if (wish?.range !== undefined && !checkRange({ network, range: wish.range, at }, report)) continue
       yield* versions({ network, explicit, rangeName, at, report }).map((version): Seeker => ({
         name: node.name, key: lockKey(`${name}/${node.name}`, version), network, version, rangeName, at, admin: node.admin,
         explicit: explicit !== undefined && parseAddress(explicit)?.version !== (version === 4 ? 6 : 4) ? explicit : undefined,
@@ -151,7 +162,7 @@ function* virtualSeekers({ resolved }: BoundSite, found: Map<string, Record<stri
       const field = wish.address === undefined ? (wish.range === undefined ? [] : ['range']) : ['address']
       const at = rangeOf(source, ['addresses', name, ...field], field.length === 0 ? 'key' : 'value')
       const rangeName = wish.range ?? 'vip'
-      if (wish.range !== undefined) checkRange({ network, range: wish.range, at }, report)
+      if (wish.range !== undefined && !checkRange({ network, range: wish.range, at }, report)) continue
       yield* versions({ network, explicit: wish.address, rangeName, at, report }).slice(0, 1).map((version): Seeker => ({
         name: `${deployment.name}:${name}`, key: lockKey(`${wish.network}/${deployment.name}:${name}`, version), network, version, rangeName, at, admin: false,
         explicit: wish.address, rangeAsked: wish.range !== undefined, within: wish.range === undefined ? [] : [wish.range], give: (address) => (given[name] = address),
@@ -177,7 +188,7 @@ interface VersionQuestion {
 function versions({ network, explicit, rangeName, at, report }: VersionQuestion): readonly (4 | 6)[] {
   const written = explicit === undefined ? undefined : parseAddress(explicit)
   if (explicit !== undefined && written === undefined) {
-    report(error('ADDRESS_INVALID', at, `${explicit} is not an IP address.`))
+    report(error('ADDRESS_INVALID', at, `${explicit} is not an IP address.`, { fix: ADDRESS_FORM }))
     return []
   }
   const found = ([4, 6] as const).filter((version) => written?.version === version || network.subnets.some((subnet) => subnet.interval.version === version && subnet.ranges.has(rangeName)))
@@ -187,11 +198,14 @@ function versions({ network, explicit, rangeName, at, report }: VersionQuestion)
   return found
 }
 
-function checkRange({ network, range, at }: { readonly network: ResolvedNetwork; readonly range: string; readonly at: Range }, report: Report): void {
+/** Whether a range that somebody asks for is one to take addresses from; reports when it is none. */
+function checkRange({ network, range, at }: { readonly network: ResolvedNetwork; readonly range: string; readonly at: Range }, report: Report): boolean {
   const names = new Set(network.subnets.flatMap((subnet) => [...subnet.ranges.keys()]))
-  if (names.has(range)) return
-  const near = suggest(range, names)
-  report(error('REFERENCE_UNKNOWN', at, `The network ${network.name} has no range ${range}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
+  const others = [...names].filter((name) => name !== 'dhcp')
+  if (range === 'dhcp') report(error('ADDRESS_RESERVED', at, 'The range dhcp is for unknown machines: nobody else gets an address of it.', { fix: `Name another range${others.length === 0 ? '' : ` (${others.join(', ')})`}.` }))
+  else if (names.has(range)) return true
+  else report(error('REFERENCE_UNKNOWN', at, `The network ${network.name} has no range ${range}.`, { fix: knownNames(range, others) }))
+  return false
 }
 
 interface Given {
@@ -206,12 +220,12 @@ function checkExplicit(seeker: Seeker, { book, reserved, report }: Given & { rea
   const subnet = subnetOf(book.network, parsed)
   if (subnet === undefined) {
     const subnets = book.network.subnets.map((other) => other.cidr).join(' and ')
-    report(error('ADDRESS_OUTSIDE_RANGE', seeker.at, `${text} is not in the network ${book.network.name}${subnets === '' ? ', which has no subnet' : `, which is ${subnets}`}.`))
+    report(error('ADDRESS_OUTSIDE_RANGE', seeker.at, `${text} is not in the network ${book.network.name}${subnets === '' ? ', which has no subnet' : `, which is ${subnets}`}.`, { fix: subnets === '' ? `Give ${book.network.name} a subnet, or take the address away.` : `Take an address of ${subnets}, or leave it out so that one is given.` }))
     return undefined
   }
   const why = unusable(subnet, parsed) ?? (reserved.has(text) && !seeker.admin ? 'the address of the admin node' : undefined)
   if (why !== undefined) {
-    report(error('ADDRESS_RESERVED', seeker.at, `${seeker.name} cannot have ${text}: it is ${why}.`))
+    report(error('ADDRESS_RESERVED', seeker.at, `${seeker.name} cannot have ${text}: it is ${why}.`, { fix: 'Take another address, or leave it out so that one is given.' }))
     return undefined
   }
   checkWithin(seeker, { subnet, address: parsed, report })
@@ -231,10 +245,6 @@ function checkWithin({ name, within, rangeAsked, network, at }: Seeker, { subnet
   const ranges = declared.map((range) => `${range} (${rangeText(subnet.ranges.get(range) as AddressRange)})`).join(' or ')
   const fix = `Take an address of ${ranges}${other === undefined ? '' : `, or say \`range: ${other}\``}.`
   report(error('ADDRESS_OUTSIDE_RANGE', at, `${text} is not in the range ${declared.join(' or ')} of the network ${network.name}, ${why}.`, { related: [{ message: 'the network', range: rangeOf(network.document.source, ['subnets']) }], fix }))
-}
-
-function rangeText({ first, last }: AddressRange): string {
-  return `${formatAddress(first)}-${formatAddress(last)}`
 }
 
 /** What becomes of an address that the lock has. `why` completes "it is …". */

@@ -51,11 +51,12 @@ function checkCount(role: BoundRole, { resolved }: CheckRoles, report: Report): 
   const max = Math.min(role.binding.count?.max ?? Infinity, declared?.max ?? Infinity)
   const count = role.members.length
   const several = (n: number): string => (n === 1 ? '1 node' : `${n} nodes`)
-  if (count > max) report(error('ROLE_COUNT', at, `${role.key} is bound to ${several(count)}, and may have ${max}.`, { fix: role.binding.where === undefined ? undefined : `\`crowbar lock --rebind ${role.key}\` lets the last ones leave.` }))
+  const fewer = role.binding.where === undefined ? `Bind it to ${max} at most, or raise \`count.max\`.` : `\`crowbar lock --rebind ${role.key}\` lets the last ones leave.`
+  if (count > max) report(error('ROLE_COUNT', at, `${role.key} is bound to ${several(count)}, and may have ${max}.`, { fix: fewer }))
   const why = count < min ? `${role.key} is bound to ${several(count)}, and needs ${min}` : declared?.odd === true && count % 2 === 0 && count > 0 ? `${role.key} is bound to ${several(count)}, and needs an odd number` : undefined
   if (why === undefined) return []
   if (role.binding.where === undefined) {
-    report(error('ROLE_COUNT', at, `${why}.`))
+    report(error('ROLE_COUNT', at, `${why}.`, { fix: count < min ? `Bind it to ${min - count} more.` : 'Bind it to one more, or to one less.' }))
     return []
   }
   report(warning('ROLE_COUNT', at, `${why}; nodes that match its \`where\` may still come.`))
@@ -77,7 +78,7 @@ function checkSystem(role: BoundRole, { member, node, report }: MemberCheck & { 
   const os = node.os?.value
   if (allowed === undefined || os === undefined || allowed.includes(os.name) || allowed.includes(os.family)) return
   const { source } = role.role.barclamp.document
-  report(error('ROLE_OS', member.at, `${role.role.name} does not run on ${os.name}, which ${node.name} has.`, { related: [{ message: `it runs on ${allowed.join(', ')}`, range: rangeOf(source, ['roles', role.role.name, 'os']) }] }))
+  report(error('ROLE_OS', member.at, `${role.role.name} does not run on ${os.name}, which ${node.name} has.`, { related: [{ message: `it runs on ${allowed.join(', ')}`, range: rangeOf(source, ['roles', role.role.name, 'os']) }], fix: `Bind it to nodes with ${allowed.join(' or ')}.` }))
 }
 
 /** A role that may not be on a node together with another, and where that is said. */
@@ -120,7 +121,7 @@ function checkConflicts(excluded: readonly Exclusion[], { role, member, there, r
   for (const { name, message, range } of excluded) {
     const other = there.get(name)
     if (other === undefined) continue
-    report(error('ROLE_CONFLICT', member.at, `${role.role.name} and ${name} exclude each other, and ${member.node} has both.`, { related: [{ message: `${name} is bound here`, range: other.at }, { message, range }] }))
+    report(error('ROLE_CONFLICT', member.at, `${role.role.name} and ${name} exclude each other, and ${member.node} has both.`, { related: [{ message: `${name} is bound here`, range: other.at }, { message, range }], fix: `Take one of them off ${member.node}.` }))
   }
 }
 

@@ -40,7 +40,7 @@ export interface ClaimQuestion {
  */
 export function claimMachines({ resolved, machines, rebind }: ClaimQuestion, report: Report): Claims {
   const nodes = [...resolved.site.nodes.values()].filter((node) => node.value.admin !== true)
-  checkSelectors(nodes, report)
+  const conflicting = checkSelectors(nodes, report)
   const matcher = selectorMatcher(report)
   const taken = new Map<string, SiteNode>()
   const claims = new Map<string, string>()
@@ -57,7 +57,7 @@ export function claimMachines({ resolved, machines, rebind }: ClaimQuestion, rep
 
   const index = new MachineIndex([...machines.values()].filter((machine) => machine.state !== 'retired'))
   const gone = new MachineIndex([...machines.values()].filter((machine) => machine.state === 'retired'))
-  for (const node of nodes.filter((node) => isPinned(node.value.machine))) {
+  for (const node of nodes.filter((node) => isPinned(node.value.machine) && !conflicting.has(node))) {
     const found = pinnedMachine({ node, machines: index, locked: own(locked, node.name), report })
     if (found !== undefined) claim(node, found)
     else for (const machine of gone.find(node.value.machine ?? {})) report(retired(node, machine, `${node.name} is pinned to machine ${machine.id}, which is retired, so it has none.`))
@@ -153,10 +153,12 @@ function selectorMatcher(report: Report): (node: SiteNode, machine: BoundMachine
   }
 }
 
-function checkSelectors(nodes: readonly SiteNode[], sink: Report): void {
+/** @returns nodes whose pin another node has as well. */
+function checkSelectors(nodes: readonly SiteNode[], sink: Report): ReadonlySet<SiteNode> {
   const report = oncePerPlace(sink)
   const pins = new Map<string, SiteNode>()
   const checked = new Set<SourceDocument>()
+  const conflicting = new Set<SiteNode>()
   for (const node of nodes) {
     if (!isBounded(node.value.machine)) {
       report(error('CLAIM_UNBOUNDED', rangeOfField(node, ['machine']), `${node.name} does not say which machine it may claim.`, { fix: 'Add `machine` with a serial, mac, uuid or asset, or with `tags` or `where`.' }))
@@ -172,10 +174,15 @@ function checkSelectors(nodes: readonly SiteNode[], sink: Report): void {
       if (value === undefined) continue
       const key = `${field} ${field === 'mac' || field === 'uuid' ? value.toLowerCase() : value}`
       const other = pins.get(key)
-      if (other === undefined) pins.set(key, node)
-      else report(error('MAC_CONFLICT', rangeOfField(node, ['machine', field]), `${other.name} and ${node.name} are both pinned to ${key}.`, { related: [{ message: `${other.name} is pinned here`, range: rangeOfField(other, ['machine', field]) }], fix: 'Give each node a machine of its own.' }))
+      if (other === undefined) {
+        pins.set(key, node)
+        continue
+      }
+      conflicting.add(node)
+      report(error('MAC_CONFLICT', rangeOfField(node, ['machine', field]), `${other.name} and ${node.name} are both pinned to ${key}.`, { related: [{ message: `${other.name} is pinned here`, range: rangeOfField(other, ['machine', field]) }], fix: 'Give each node a machine of its own.' }))
     }
   }
+  return conflicting
 }
 
 function retired(node: SiteNode, { stateBy }: BoundMachine, summary: string) {

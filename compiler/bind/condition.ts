@@ -3,6 +3,7 @@ import type { Environment } from '../../schemas/cel/environment.ts'
 import { compile, evaluate } from '../../schemas/cel/evaluate.ts'
 import type { CelValue } from '../../schemas/cel/value.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
+import { expressionInvalid } from '../diagnostics/expression-problem.ts'
 import { rangeInside } from '../parse/document.ts'
 import type { Pointer, SourceDocument } from '../parse/document.ts'
 
@@ -28,13 +29,13 @@ export function compileCondition({ text, document, pointer, environment }: Condi
   const place = (span: { readonly offset: number; readonly length: number }) => rangeInside(document, pointer, span.offset, span.offset + span.length)
   if (compiled.program === undefined) {
     for (const found of compiled.errors) {
-      report(error('EXPRESSION_INVALID', place(found), `${capital(found.message)}.`, { fix: found.suggestion === undefined ? undefined : `Did you mean ${found.suggestion}?` }))
+      report(expressionInvalid(found, place(found)))
     }
     return () => false
   }
   const { program } = compiled
   if (program.type !== 'bool' && program.type !== 'dyn') {
-    report(error('EXPRESSION_INVALID', place({ offset: 0, length: text.length }), 'A condition has to be true or false.'))
+    report(error('EXPRESSION_INVALID', place({ offset: 0, length: text.length }), 'A condition has to be true or false.', { fix: `Compare it with something, such as \`${program.type === 'string' ? "… == 'text'" : '… > 0'}\`.` }))
     return () => false
   }
   return (bindings, subject) => {
@@ -46,8 +47,4 @@ export function compileCondition({ text, document, pointer, environment }: Condi
     report(warning('EXPRESSION_FAILED', place(span), `The condition fails for ${subject}: ${message}.`, { detail: 'It counts as not met there.', fix: 'Ask with has() before reading what not everything has.' }))
     return false
   }
-}
-
-export function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -3,10 +3,10 @@ import type { CelValue } from '../../schemas/cel/value.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { RuleDocument } from '../../schemas/documents/rule.ts'
 import { evaluateJson, MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
-import { error, warning } from '../diagnostics/diagnostic.ts'
+import { warning } from '../diagnostics/diagnostic.ts'
+import { expressionInvalid } from '../diagnostics/expression-problem.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
 import type { Located } from '../validate/site.ts'
-import { capital } from './condition.ts'
 
 export interface LabelSource {
   readonly text: string
@@ -21,12 +21,12 @@ export function evaluateLabel({ text, rule, name, bindings, subject }: LabelSour
   const pointer = ['set', 'labels', name]
   const compiled = compileTemplate(text, MACHINE_ENVIRONMENT)
   for (const found of compiled.errors) {
-    report(error('EXPRESSION_INVALID', rangeInside(rule.source, pointer, found.offset, found.offset + found.length), `${capital(found.message)}.`, { fix: found.suggestion === undefined ? undefined : `Did you mean ${found.suggestion}?` }))
+    report(expressionInvalid(found, rangeInside(rule.source, pointer, found.offset, found.offset + found.length)))
   }
   if (compiled.program === undefined) return undefined
   const result = evaluateJson(compiled.program, bindings)
   if (result.kind === 'value' && (typeof result.value === 'string' || typeof result.value === 'number' || typeof result.value === 'boolean')) return String(result.value)
   const message = result.kind === 'error' ? result.message : 'it gives no text'
-  report(warning('EXPRESSION_FAILED', rangeOf(rule.source, pointer), `The label ${name} has no value for ${subject}: ${message}.`))
+  report(warning('EXPRESSION_FAILED', rangeOf(rule.source, pointer), `The label ${name} has no value for ${subject}: ${message}.`, { fix: 'Ask with has() before reading what not everything has.' }))
   return undefined
 }

@@ -1,10 +1,10 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
-import { suggest } from '../../schemas/cel/suggest.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { NODE_ENVIRONMENT } from '../../schemas/expression.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import { own } from '../../schemas/own.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
+import { knownNames } from '../diagnostics/known-names.ts'
 import { rangeOf } from '../parse/document.ts'
 import { foldNames } from '../print/fold-names.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
@@ -90,13 +90,14 @@ function askedMembers({ deployment, role, binding }: Question, context: Context)
     const range = rangeOf(source, [...at, 'nodes', i])
     const strangers: string[] = []
     for (const name of expandNames(text) ?? [text]) {
+      const before = asked.get(name)
       if (!nodes.has(name)) strangers.push(name)
-      else if (!asked.has(name)) asked.set(name, range)
+      else if (before === undefined) asked.set(name, range)
+      else report(error('VALUE_INVALID', range, `${role.name} is bound to ${name} twice.`, { related: before === range ? [] : [{ message: 'the first time', range: before }], fix: `Name ${name} once, or the node that was meant.` }))
     }
     const [first] = strangers
     if (first === undefined) continue
-    const near = strangers.length === 1 ? suggest(first, nodes.keys()) : undefined
-    report(error('REFERENCE_UNKNOWN', range, strangers.length === 1 ? `There is no node ${first}.` : `There are no nodes ${foldNames(strangers)}.`, { fix: near === undefined ? undefined : `Did you mean ${near}?` }))
+    report(error('REFERENCE_UNKNOWN', range, strangers.length === 1 ? `There is no node ${first}.` : `There are no nodes ${foldNames(strangers)}.`, { fix: strangers.length === 1 ? knownNames(first, nodes.keys()) : 'Name nodes that are there, or add these.' }))
   }
   if (binding.where !== undefined) askWhere({ deployment, role, binding }, asked, context)
   if (binding.nodes === undefined && binding.where === undefined) {
@@ -139,11 +140,10 @@ interface Implicit {
 
 /** A required role that is implicit comes along to the same node, unless it or one that acts as it is there already. */
 function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Context): void {
-  const reach = deployment.reach.flat()
-  const isThere = ({ name }: ResolvedRole, node: string): boolean => asked.get(name)?.has(node) === true || reach.some((other) => {
+  const isThere = ({ name }: ResolvedRole, node: string): boolean => asked.get(name)?.has(node) === true || deployment.reach.some((level) => level.some((other) => {
     const there = roles.get(`${other}/${name}`)
     return there !== undefined && memberOf(there, node) !== undefined
-  })
+  }))
   const known = new Map<string, string | undefined>()
   const comesAlong = (required: string): string | undefined => {
     if (!known.has(required)) known.set(required, isClusterWide(resolved, required) ? undefined : implicitAmong(resolved.answering.get(required) ?? [], required))

@@ -112,9 +112,12 @@ function inputsOf(injected: InjectedSite, subject: Subject, text: string): reado
 }
 
 function secretInput({ allocated }: InjectedSite, found: Merged): readonly ReadInput[] {
-  if (found.kind !== 'secret') return []
-  const version = allocated.bound.resolved.secrets.get(found.path)?.version
-  return [{ path: `secret ${found.path}${version === undefined ? '' : ` ${shownVersion(version)}`}`, value: null, deferred: true }]
+  return found.kind === 'secret' ? secretRead(allocated, found.path) : []
+}
+
+function secretRead({ bound }: InjectedSite['allocated'], secret: string): readonly ReadInput[] {
+  const version = bound.resolved.secrets.get(secret)?.version
+  return [{ path: `secret ${secret}${version === undefined ? '' : ` ${shownVersion(version)}`}`, value: null, deferred: true }]
 }
 
 /** What a want brings was said by whoever provides it; a want that nobody answers, or with a secret, speaks for itself. */
@@ -126,7 +129,7 @@ function wantProvenance(injected: InjectedSite, nodeRole: NodeRole, path: Pointe
   const { source } = role.role.barclamp.document
   const asks = { layer: 'want', value: want as unknown as Json, range: rangeOf(source, ['roles', role.role.name, 'wants', String(name)]) } as const
   const answer = want.attribute === undefined ? providedProvenance(injected, role, { want, inside }) : wantedAttribute(injected, subject, want.attribute, inside)
-  if (answer === undefined) return { layers: [{ ...asks, wins: true }], inputs: [] }
+  if (answer === undefined) return { layers: [{ ...asks, wins: true }], inputs: want.secret === undefined ? [] : secretRead(injected.allocated, want.secret) }
   return { layers: [...answer.layers, { ...asks, wins: false }], inputs: answer.inputs }
 }
 

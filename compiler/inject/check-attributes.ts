@@ -6,9 +6,11 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { Pointer } from '../parse/document.ts'
 import { hasDeferred } from './deferred-value.ts'
+import { describeProblem } from './attribute-problem.ts'
 import type { Evaluator } from './evaluator.ts'
 import { placeOfOrigin } from './layer.ts'
 import { mergedAt } from './merge.ts'
+import { pointerOf } from './pointer-of.ts'
 import type { AttributeSchema } from './schema.ts'
 import type { Subject } from './subject.ts'
 
@@ -29,7 +31,7 @@ export function checkAttributes(evaluator: Evaluator, subject: Subject, document
   for (const { pointer, type } of deferred) {
     const declared = schema.typeAt(pointer)
     if (type === 'any' || declared === undefined || declared === type || (declared === 'number' && type === 'integer')) continue
-    evaluator.report(error('ATTRIBUTE_INVALID', rangeAt(subject, pointer, 'value'), `${nameOf(subject, pointer)} has to be of type ${declared}, and what it hangs on is of type ${type}.`))
+    evaluator.report(error('ATTRIBUTE_INVALID', rangeAt(subject, pointer, 'value'), `${nameOf(subject, pointer)} has to be of type ${declared}, and what it hangs on is of type ${type}.`, { fix: `Let it hang on something of type ${declared}, or convert it in the expression.` }))
   }
   for (const problem of schema.check(sample)) {
     const at = pointerOf(problem.instancePath, document)
@@ -38,11 +40,11 @@ export function checkAttributes(evaluator: Evaluator, subject: Subject, document
     const extra = (problem.params as { readonly additionalProperty?: string }).additionalProperty
     const pointer = extra === undefined ? at : [...at, extra]
     const near = extra === undefined ? undefined : suggest(extra, Object.keys((problem.parentSchema as { readonly properties?: object } | undefined)?.properties ?? subject.barclamp.document.value.attributes?.['properties'] ?? {}))
-    const what = extra === undefined ? `${nameOf(subject, pointer)} ${problem.message ?? 'is wrong'}` : `${nameOf(subject, at)} has no attribute ${extra}`
-    const allowed = (problem.params as { readonly allowedValues?: readonly Json[] }).allowedValues
-    const fix = near !== undefined ? `Did you mean ${near}?` : allowed === undefined ? undefined : `One of ${allowed.map((each) => JSON.stringify(each)).join(', ')}.`
+    const { summary, fix } = extra === undefined
+      ? describeProblem(problem, valueAt(document, at))
+      : { summary: `has no attribute ${extra}`, fix: near === undefined ? `Take it away, or describe it in the schema of ${subject.barclamp.name}.` : `Did you mean ${near}?` }
     const related = [{ message: 'the schema of its barclamp', range: rangeOf(subject.barclamp.document.source, ['attributes'], 'key') }]
-    evaluator.report(error('ATTRIBUTE_INVALID', rangeAt(subject, pointer, extra === undefined ? 'value' : 'key'), `${what}.`, { fix, related }))
+    evaluator.report(error('ATTRIBUTE_INVALID', rangeAt(subject, pointer, extra === undefined ? 'value' : 'key'), `${nameOf(subject, at)} ${summary}.`, { fix, related }))
   }
 }
 
@@ -64,16 +66,8 @@ function withSamples(value: Json, pointer: Pointer, found: DeferredPlace[]): Jso
   return Object.fromEntries(Object.entries(value as { readonly [key: string]: Json }).map(([key, item]) => [key, withSamples(item, [...pointer, key], found)]))
 }
 
-/** RFC 6901, with list indexes told from keys by looking at the document. */
-function pointerOf(path: string, document: Json): Pointer {
-  const pointer: (string | number)[] = []
-  let at: Json | undefined = document
-  for (const token of path.split('/').slice(1)) {
-    const key = token.replaceAll('~1', '/').replaceAll('~0', '~')
-    pointer.push(Array.isArray(at) ? Number(key) : key)
-    at = (at as { readonly [key: string]: Json } | null | undefined)?.[key]
-  }
-  return pointer
+function valueAt(document: Json, pointer: Pointer): Json {
+  return pointer.reduce<Json>((at, key) => (at as { readonly [key: string | number]: Json })[key] as Json, document)
 }
 
 function startsWith(pointer: Pointer, prefix: Pointer): boolean {

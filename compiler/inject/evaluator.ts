@@ -7,11 +7,15 @@ import type { Json } from '../../schemas/shape.ts'
 import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
-import { capital } from '../bind/condition.ts'
+import { memberOf } from '../bind/find-role.ts'
 import { oncePerPlace } from '../bind/once-per-place.ts'
 import { error } from '../diagnostics/diagnostic.ts'
+import { expressionInvalid, sentence } from '../diagnostics/expression-problem.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
+import { adviceFor, adviceForRead } from './advice.ts'
+import { cycleOf } from './cycle.ts'
+import type { Link } from './cycle.ts'
 import { defer } from './defer.ts'
 import { asBinding, deferredInput, FAILED, hasDeferred } from './deferred-value.ts'
 import type { Evaluation } from './evaluation.ts'
@@ -30,18 +34,6 @@ const RUNNING = Symbol('running')
 /** Values that hang on each other one behind the other, and lists and maps around them, at most. */
 const MAX_DEPTH = 300
 
-interface Link {
-  readonly what: Merged | string
-  readonly subject: Subject
-  /** undefined: a list or a map around values. */
-  readonly at: () => { readonly message: string; readonly range: Range } | undefined
-}
-
-function rangeOfOrigin({ origin }: Merged): Range {
-  const { document, pointer } = placeOfOrigin(origin)
-  return rangeOf(document, pointer)
-}
-
 /** Works out attributes, wants and provides when they are asked for, each once. Owned by one run of inject. */
 export class Evaluator implements Evaluation {
   readonly allocated: AllocatedSite
@@ -57,9 +49,8 @@ export class Evaluator implements Evaluation {
   readonly #reportOnce: Report
   #nameServers: readonly string[] | undefined
   #generated: ReadonlyMap<string, GeneratedSecret> | undefined
-  /** Values and wants that are being worked out, each for the one before it. */
-  readonly #chain: Link[] = []
-  #depth = 0
+  /** Values and wants that are being worked out, the outermost first. */
+  readonly #running: Link[] = []
 
   constructor(allocated: AllocatedSite, stack: LayerStack, report: Report) {
     this.allocated = allocated
@@ -102,14 +93,12 @@ export class Evaluator implements Evaluation {
     let known = this.#values.get(subject)
     if (known === undefined) this.#values.set(subject, (known = new Map()))
     const value = known.get(merged)
-    if (value === RUNNING) return this.#cycle(subject, merged)
+    if (value === RUNNING) return this.#cycle((link) => link.subject === subject && link.merged === merged)
     if (value !== undefined) return value
     known.set(merged, RUNNING)
-    this.#chain.push({ what: merged, subject, at: () => (merged.kind === 'template' ? { message: `then ${merged.text}`, range: rangeOfOrigin(merged) } : undefined) })
-    this.#depth++
-    const worked = this.#depth > MAX_DEPTH ? this.#tooDeep(subject, merged) : this.#work(subject, merged)
-    this.#depth--
-    this.#chain.pop()
+    this.#running.push({ subject, merged })
+    const worked = this.#running.length > MAX_DEPTH ? this.#tooDeep(subject, merged) : this.#work(subject, merged)
+    this.#running.pop()
     known.set(merged, worked)
     return worked
   }
@@ -121,17 +110,13 @@ export class Evaluator implements Evaluation {
     let known = this.#wants.get(subject)
     if (known === undefined) this.#wants.set(subject, (known = new Map()))
     const value = known.get(name)
-    const range = rangeOf(role.role.barclamp.document.source, ['roles', role.role.name, 'wants', name])
-    if (value === RUNNING) {
-      this.#fail(subject)
-      this.report(error('ATTRIBUTE_CYCLE', range, `The want ${name} of ${role.role.name} hangs on itself.`, { related: this.#chainOf(subject, name) }))
-      return FAILED
-    }
+    if (value === RUNNING) return this.#cycle((link) => link.subject === subject && link.want === name)
     if (value !== undefined) return value
     known.set(name, RUNNING)
-    this.#chain.push({ what: name, subject, at: () => ({ message: `then the want ${name} of ${role.key}`, range }) })
+    const range = rangeOf(role.role.barclamp.document.source, ['roles', role.role.name, 'wants', name])
+    this.#running.push({ subject, want: name })
     const answer = answerWant(this, { subject, role, deployment, name, want, range })
-    this.#chain.pop()
+    this.#running.pop()
     known.set(name, answer)
     return answer
   }
@@ -169,7 +154,7 @@ export class Evaluator implements Evaluation {
     const fits = isDeferred(value) ? value.deferred.type === 'any' || declaration.type === 'any' || value.deferred.type === declaration.type || (declaration.type === 'number' && value.deferred.type === 'integer') : hasDeferred(value) || isOfType(value, declaration.type)
     if (!fits && !this.isFailed(subject)) {
       const is = isDeferred(value) ? `is of type ${value.deferred.type}` : `is ${JSON.stringify(value)}`
-      this.report(error('WANT_TYPE', rangeOf(source, [...pointer, 'value']), `${name} of ${role.role.name} is declared as ${declaration.type}, and its value ${is}.`))
+      this.report(error('WANT_TYPE', rangeOf(source, [...pointer, 'value']), `${name} of ${role.role.name} is declared as ${declaration.type}, and its value ${is}.`, { fix: `Declare another \`type\`, or give it a value that is of type ${declaration.type}.` }))
     }
     return value
   }
@@ -223,7 +208,7 @@ export class Evaluator implements Evaluation {
   #template(subject: Subject, merged: Extract<Merged, { readonly kind: 'template' }>): Json {
     const { program, errors } = this.#language.compile(merged.text)
     if (program === undefined) {
-      for (const found of errors) this.#complain(subject, merged, found, 'EXPRESSION_INVALID')
+      for (const found of errors) this.#invalid(subject, merged, found, adviceForRead(this, merged.text.slice(found.offset)))
       return FAILED
     }
     const scope = scopeOf(this, subject, readsOf(program))
@@ -232,30 +217,31 @@ export class Evaluator implements Evaluation {
     if (result.kind === 'value') return result.value
     if (result.kind === 'unknown') return defer(program, scope)
     const stranger = strangeWant(subject, merged.text, program.reads)
-    if (stranger === undefined) this.#complain(subject, merged, result, 'EXPRESSION_FAILED')
-    else this.#complain(subject, merged, stranger, 'EXPRESSION_INVALID')
+    if (stranger === undefined) this.#unevaluable(subject, merged, result, adviceFor(this, subject, program))
+    else this.#invalid(subject, merged, stranger, `Add it to \`wants\` of ${subject.role?.role.name ?? 'a role'}.`)
     return FAILED
   }
 
-  #complain(subject: Subject, merged: Merged, found: { readonly message: string; readonly offset: number; readonly length: number; readonly suggestion?: string }, code: 'EXPRESSION_INVALID' | 'EXPRESSION_FAILED'): void {
+  #invalid(subject: Subject, merged: Merged, found: Mistake, fix: string | undefined): void {
     this.#fail(subject)
-    const { document, pointer } = placeOfOrigin(merged.origin)
-    const range = rangeInside(document, pointer, found.offset, found.offset + found.length)
-    const who = subject.role === null ? '' : ` (for ${subject.role.key}${subject.node === null ? '' : ` on ${subject.node.name}`})`
-    const summary = code === 'EXPRESSION_INVALID' ? `${capital(found.message)}.` : `${capital(found.message)}${who}.`
-    this.#reportOnce(error(code, range, summary, { fix: found.suggestion === undefined ? undefined : `Did you mean ${found.suggestion}?` }))
+    this.#reportOnce(expressionInvalid(found, rangeOfMistake(merged, found), { fix }))
   }
 
-  #cycle(subject: Subject, merged: Merged): Json {
+  #unevaluable(subject: Subject, merged: Merged, found: Mistake, advice: string | undefined): void {
     this.#fail(subject)
-    this.report(error('ATTRIBUTE_CYCLE', rangeOfOrigin(merged), 'This value hangs on itself.', { related: this.#chainOf(subject, merged) }))
+    const { role, node } = subject
+    const who = role === null ? '' : ` (for ${role.key}${node === null ? '' : ` on ${node.name}`})`
+    const member = role === null || node === null ? undefined : memberOf(role, node.name)
+    const related = member === undefined ? [] : [{ message: `${role?.role.name} is bound here`, range: member.at }]
+    const fix = found.suggestion === undefined ? (advice ?? 'Ask with has() before reading what may not be there.') : `Did you mean ${found.suggestion}?`
+    this.#reportOnce(error('EXPRESSION_FAILED', rangeOfMistake(merged, found), `${sentence(found.message)}${who}.`, { related, fix }))
+  }
+
+  #cycle(begins: (link: Link) => boolean): Json {
+    const links = this.#running.slice(this.#running.findLastIndex(begins))
+    for (const { subject } of links) this.#fail(subject)
+    this.#reportOnce(cycleOf(links))
     return FAILED
-  }
-
-  /** What leads from a value or a want back to itself, with its places; itself left out. */
-  #chainOf(subject: Subject, what: Merged | string): readonly { readonly message: string; readonly range: Range }[] {
-    const start = this.#chain.findIndex((link) => link.what === what && link.subject === subject)
-    return this.#chain.slice(start + 1).flatMap((link) => link.at() ?? [])
   }
 
   #tooDeep(subject: Subject, merged: Merged): Json {
@@ -263,7 +249,7 @@ export class Evaluator implements Evaluation {
     if (this.isFailed(subject)) return FAILED
     this.#fail(subject)
     const { document, pointer } = placeOfOrigin(merged.origin)
-    this.#reportOnce(error('EXPRESSION_FAILED', rangeOf(document, pointer), `More than ${MAX_DEPTH} values hang on this one, one behind the other.`))
+    this.#reportOnce(error('EXPRESSION_FAILED', rangeOf(document, pointer), `More than ${MAX_DEPTH} values hang on this one, one behind the other.`, { fix: 'Let some of them read what the others are made from.' }))
     return FAILED
   }
 
@@ -272,10 +258,22 @@ export class Evaluator implements Evaluation {
   }
 }
 
+interface Mistake {
+  readonly message: string
+  readonly offset: number
+  readonly length: number
+  readonly suggestion?: string
+}
+
+function rangeOfMistake({ origin }: Merged, { offset, length }: Mistake): Range {
+  const { document, pointer } = placeOfOrigin(origin)
+  return rangeInside(document, pointer, offset, offset + length)
+}
+
 /** The want that an expression reads and the role does not have: what was probably the mistake when the expression fails. */
 function strangeWant({ role }: Subject, text: string, reads: readonly (readonly string[])[]) {
   const wants = role?.role.declaration.wants ?? {}
-  const name = reads.find(([variable, want]) => variable === 'wants' && want !== undefined && wants[want] === undefined)?.[1]
+  const name = reads.find(([variable, want]) => variable === 'wants' && want !== undefined && own(wants, want) === undefined)?.[1]
   if (name === undefined) return undefined
   const suggestion = suggest(name, Object.keys(wants))
   const message = `${role === null ? 'what belongs to no role' : `the role ${role.role.name}`} wants nothing called ${name}`

@@ -2,6 +2,7 @@ import type { Report } from '../../schemas/diagnostic.ts'
 import { isTemplate } from '../../schemas/expression.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
+import { knownNames } from '../diagnostics/known-names.ts'
 import { rangeOf } from '../parse/document.ts'
 import { placeOfOrigin } from './layer.ts'
 import type { Layer, Origin } from './layer.ts'
@@ -59,20 +60,21 @@ function mergeValue(below: Merged | undefined, { value, origin }: Above, report:
 const OPERATORS = ['$append', '$remove', '$unset']
 
 function operate(below: Merged | undefined, { object, origin }: { readonly object: { readonly [key: string]: Json }; readonly origin: Origin }, report: Report): Merged | undefined {
-  const complain = (key: string, summary: string): void => report(error('ATTRIBUTE_OPERATOR', rangeOfOrigin({ layer: origin.layer, pointer: [...origin.pointer, key] }, 'key'), summary))
+  const complain = (key: string, summary: string, fix: string): void => report(error('ATTRIBUTE_OPERATOR', rangeOfOrigin({ layer: origin.layer, pointer: [...origin.pointer, key] }, 'key'), summary, { fix }))
   const keys = Object.keys(object)
   const stranger = keys.find((key) => !OPERATORS.includes(key))
   if (stranger !== undefined) {
-    complain(stranger, stranger.startsWith('$') ? `${stranger} is none of ${OPERATORS.join(', ')}.` : `${keys.filter((key) => key.startsWith('$')).join(' and ')} cannot stand beside other keys.`)
+    if (stranger.startsWith('$')) complain(stranger, `${stranger} is none of ${OPERATORS.join(', ')}.`, knownNames(stranger, OPERATORS))
+    else complain(stranger, `${keys.filter((key) => key.startsWith('$')).join(' and ')} cannot stand beside other keys.`, 'Take one of them away.')
     return below
   }
   if ('$unset' in object) {
     if (object['$unset'] === true && keys.length === 1) return undefined
-    complain('$unset', 'Write { $unset: true }, and nothing beside it.')
+    complain('$unset', '$unset takes `true`, and stands alone.', 'Write { $unset: true }.')
     return below
   }
   if (below !== undefined && below.kind !== 'list') {
-    complain(keys[0] as string, `${keys.join(' and ')} need a list below, and there is none.`)
+    complain(keys[0] as string, `${keys.join(' and ')} ${keys.length === 1 ? 'needs' : 'need'} a list in the layers below, and what they have is none.`, 'Write the value itself.')
     return below
   }
   let items = below?.items ?? []
@@ -80,7 +82,7 @@ function operate(below: Merged | undefined, { object, origin }: { readonly objec
     const value = object[key]
     if (value === undefined) continue
     if (!Array.isArray(value)) {
-      complain(key, `${key} takes a list.`)
+      complain(key, `${key} takes a list.`, `Write { ${key}: [ … ] }.`)
       continue
     }
     if (key === '$remove') {

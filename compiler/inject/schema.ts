@@ -6,10 +6,12 @@ import type { ValueType } from '../../schemas/documents/barclamp.ts'
 import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
+import { knownNames } from '../diagnostics/known-names.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { Pointer } from '../parse/document.ts'
 import type { ResolvedBarclamp } from '../resolve/resolved-site.ts'
 import type { Layer } from './layer.ts'
+import { pointerOf } from './pointer-of.ts'
 
 type Schema = { readonly [key: string]: Json }
 
@@ -27,9 +29,11 @@ export interface AttributeSchema {
 export function compileSchema(barclamp: ResolvedBarclamp, report: Report): AttributeSchema {
   const { value, source } = barclamp.document
   const schema = (value.attributes ?? { type: 'object', additionalProperties: false }) as Schema
-  const validate = compile(schema)
+  const wrong = findWrong(schema)
+  const validate = wrong === undefined ? compile(schema) : wrong.summary
   if (typeof validate === 'string') {
-    report(error('BARCLAMP_SCHEMA', rangeOf(source, ['attributes']), `The attributes of ${barclamp.name} are not described by a usable JSON Schema: ${validate}.`))
+    const at = ['attributes', ...(wrong?.pointer ?? [])]
+    report(error('BARCLAMP_SCHEMA', rangeOf(source, at), `The attributes of ${value.name} are not described by a usable JSON Schema: ${validate}.`, { fix: wrong?.fix ?? 'Write JSON Schema 2020-12, with everything in this one document.' }))
   }
   const places = new Map<string, Pointer>()
   const defaults = defaultsOf(schema, { root: schema, at: ['attributes'], pointer: [], places, depth: 0 })
@@ -42,6 +46,53 @@ export function compileSchema(barclamp: ResolvedBarclamp, report: Report): Attri
     },
     typeAt: (pointer) => typeAt(schema, schema, pointer),
   }
+}
+
+interface Wrong {
+  /** Into the schema. */
+  readonly pointer: Pointer
+  readonly summary: string
+  readonly fix: string | undefined
+}
+
+/** What people get wrong about a schema, before a validator says it in its own words. */
+function findWrong(schema: Schema): Wrong | undefined {
+  if (schema['type'] !== undefined && schema['type'] !== 'object') return { pointer: ['type'], summary: 'attributes are a mapping', fix: 'Write `type: object`.' }
+  return danglingReference(schema, schema, []) ?? notSchema(schema)
+}
+
+function danglingReference(value: Json, root: Schema, pointer: Pointer): Wrong | undefined {
+  if (value === null || typeof value !== 'object' || pointer.length > 100) return undefined
+  for (const [key, inner] of Object.entries(value)) {
+    const at = [...pointer, Array.isArray(value) ? Number(key) : key]
+    if (key === '$ref' && typeof inner === 'string') {
+      if (!inner.startsWith('#')) return { pointer: at, summary: `${inner} is another document, which is not read`, fix: 'Copy what it says to `$defs`, and refer to it as #/$defs/NAME.' }
+      if (inner.startsWith('#/') && referred(root, inner) === undefined) {
+        const names = Object.keys(asSchema(root['$defs']) ?? {}).map((name) => `#/$defs/${name}`)
+        return { pointer: at, summary: `nothing stands at ${inner}`, fix: names.length === 0 ? 'Describe it below `$defs`, and refer to it as #/$defs/NAME.' : knownNames(inner, names) }
+      }
+      continue
+    }
+    // What an author gives as a value is no schema.
+    if (VALUES.has(key)) continue
+    const found = danglingReference(inner as Json, root, at)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const VALUES: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples'])
+
+function notSchema(schema: Schema): Wrong | undefined {
+  if (ajv.validateSchema(schema) === true) return undefined
+  // The first is the outermost alternative; the deepest place is what was written wrong.
+  const [problem] = (ajv.errors ?? []).toSorted((a, b) => b.instancePath.length - a.instancePath.length)
+  if (problem === undefined) return undefined
+  const pointer = pointerOf(problem.instancePath, schema)
+  const allowed = (problem.params as { readonly allowedValues?: readonly Json[] }).allowedValues
+  const said = pointer.reduce<Json | undefined>((at, key) => (at as Readonly<Record<string | number, Json>> | null | undefined)?.[key], schema)
+  const fix = allowed === undefined ? undefined : typeof said === 'string' ? knownNames(said, allowed.map(String)) : `One of ${allowed.map(String).join(', ')}.`
+  return { pointer, summary: `\`${pointer.join('.')}\` ${problem.message ?? 'is wrong'}`, fix }
 }
 
 // Patterns run in an automaton that never backtracks, because a schema may come from anybody. What was compiled is not
@@ -106,15 +157,21 @@ function follow(schema: Schema, root: Schema, at: Pointer): { readonly target: S
   for (let hops = 0; hops < 16; hops++) {
     const reference = target['$ref']
     if (typeof reference !== 'string' || !reference.startsWith('#/')) break
-    const keys = reference.slice(2).split('/').map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-    let next: Json | undefined = root
-    for (const key of keys) next = own(asSchema(next), key)
-    const found = asSchema(next)
+    const found = referred(root, reference)
     if (found === undefined) break
-    target = found
-    place = ['attributes', ...keys]
+    target = found.schema
+    place = ['attributes', ...found.keys]
   }
   return { target, place }
+}
+
+/** What a reference into the document itself leads to (RFC 6901). */
+function referred(root: Schema, reference: string): { readonly schema: Schema; readonly keys: readonly string[] } | undefined {
+  const keys = reference.slice(2).split('/').map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+  let next: Json | undefined = root
+  for (const key of keys) next = own(asSchema(next), key)
+  const schema = asSchema(next)
+  return schema === undefined ? undefined : { schema, keys }
 }
 
 const TYPES: Readonly<Record<string, ValueType>> = { string: 'string', integer: 'integer', number: 'number', boolean: 'boolean', array: 'list', object: 'map' }

@@ -1,3 +1,4 @@
+import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundNode, BoundRole } from '../bind/bound-site.ts'
@@ -90,7 +91,7 @@ function nodeValue(allocated: AllocatedSite, subject: Subject): Json {
   const addresses: Record<string, string> = { ...addressesOf(allocated, node.name) }
   const real = { ...addresses }
   for (const [logical, network] of Object.entries(logicalNetworks(subject))) {
-    const address = real[network]
+    const address = own(real, network)
     if (address !== undefined) addresses[logical] = address
     else delete addresses[logical]
   }
@@ -137,8 +138,8 @@ function roleValue(allocated: AllocatedSite, role: BoundRole, node: BoundNode | 
     lists = { members, addresses: role.external ?? members.flatMap((member) => member.addresses[admin.network] ?? []) }
     memberLists.set(role, lists)
   }
-  const own = node === null ? undefined : memberOf(role, node.name)
-  return { name: role.role.name, ...lists, ...(own === undefined ? {} : { index: own.index }) }
+  const member = node === null ? undefined : memberOf(role, node.name)
+  return { name: role.role.name, ...lists, ...(member === undefined ? {} : { index: member.index }) }
 }
 
 function networksNamed(evaluation: Evaluation, subject: Subject, name: string | undefined): Scope {
@@ -147,7 +148,7 @@ function networksNamed(evaluation: Evaluation, subject: Subject, name: string | 
   const names = name === undefined ? [...networks.keys(), ...Object.keys(logical)] : [name]
   const entries: [string, Json][] = []
   for (const asked of names) {
-    const network = networks.get(logical[asked] ?? asked)
+    const network = networks.get(own(logical, asked) ?? asked)
     if (network !== undefined) entries.push([asked, networkValue(network, evaluation)])
   }
   return Object.fromEntries(entries)
@@ -167,5 +168,5 @@ export function insert(into: Json, path: readonly string[], value: Json): Json {
   const [key, ...rest] = path
   if (key === undefined) return value
   const object = into !== null && typeof into === 'object' && !Array.isArray(into) ? (into as Scope) : {}
-  return { ...object, [key]: insert(object[key] ?? {}, rest, value) }
+  return { ...object, [key]: insert(own(object, key) ?? {}, rest, value) }
 }

@@ -39,6 +39,9 @@ export function explainSyntax(source: SourceText, reason: string, position: numb
   if (/bad indentation/.test(reason) && '@`%'.includes(character) && character !== '') {
     return error('YAML_SYNTAX', range, `A value cannot begin with \`${character}\`.`, { fix: 'Put the value in quotes.' })
   }
+  if (/flow collection/.test(reason) && text[at - 1] === '$') {
+    return error('YAML_SYNTAX', rangeBetween(source, at - 1, at + 1), 'Text that holds `${` is not quoted here.', { fix: 'Put it in double quotes.' })
+  }
   const lineStart = text.lastIndexOf('\n', at - 1) + 1
   const before = text.slice(lineStart, at)
   if (/bad indentation of a mapping/.test(reason) && character === ':' && /:\s/.test(before)) {

@@ -144,7 +144,7 @@ class DocumentBuilder {
       if (first !== undefined && key !== '') {
         const related = [{ message: 'first given here', range: rangeBetween(this.#source, first, first + (end - start)) }]
         this.failed = true
-        this.#report(error('DUPLICATE_KEY', rangeBetween(this.#source, start, end), `The key \`${shorten(key)}\` is given twice.`, { related }))
+        this.#report(error('DUPLICATE_KEY', rangeBetween(this.#source, start, end), `The key \`${shorten(key)}\` is given twice.`, { related, fix: 'Keep one of them.' }))
       }
       seen.set(key, start)
       const value = this.#value(key, start, end)

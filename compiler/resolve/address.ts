@@ -18,6 +18,9 @@ export interface Cidr extends AddressRange {
   readonly prefix: number
 }
 
+/** What to write instead of something that is no address. */
+export const ADDRESS_FORM = 'Write four numbers from 0 to 255 such as 192.168.124.10, or an IPv6 address.'
+
 /** Reads an address; four decimal parts (RFC 6943 §3.1.1) or IPv6 (RFC 4291 §2.2) without a zone; undefined for all else. */
 export function parseAddress(text: string): Address | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return { version: 4, value: fromBytes(ipaddr.IPv4.parse(text).toByteArray()) }
@@ -62,6 +65,11 @@ export function contains(range: AddressRange, address: Address): boolean {
 
 export function overlaps(a: AddressRange, b: AddressRange): boolean {
   return a.first.version === b.first.version && a.first.value <= b.last.value && b.first.value <= a.last.value
+}
+
+/** `first-last`, as documents write it. */
+export function rangeText({ first, last }: AddressRange): string {
+  return `${formatAddress(first)}-${formatAddress(last)}`
 }
 
 function fromBytes(bytes: readonly number[]): bigint {

@@ -26,10 +26,31 @@ export function resolveDeployments(documents: Documents, report: Report): Readon
     path.push(name)
     for (const other of known(name)) visit(other)
     path.pop()
-    if (!cyclic) done.set(name, { name, document: documents.get(name) as Located<DeploymentDocument>, after: known(name), reach: reachOf(name, known) })
+    if (!cyclic) done.set(name, new Reaching(documents.get(name) as Located<DeploymentDocument>, known))
   }
   for (const name of documents.keys()) visit(name)
   return done
+}
+
+/** Works out how far a deployment reaches when somebody asks: hardly anybody does, and long chains reach far. */
+class Reaching implements ResolvedDeployment {
+  readonly name: string
+  readonly document: Located<DeploymentDocument>
+  readonly after: readonly string[]
+  readonly #known: (name: string) => readonly string[]
+  #reach: ResolvedDeployment['reach'] | undefined
+
+  constructor(document: Located<DeploymentDocument>, known: (name: string) => readonly string[]) {
+    this.name = document.value.name
+    this.document = document
+    this.after = known(this.name)
+    this.#known = known
+  }
+
+  get reach(): ResolvedDeployment['reach'] {
+    this.#reach ??= reachOf(this.name, this.#known)
+    return this.#reach
+  }
 }
 
 function reachOf(name: string, after: (name: string) => readonly string[]): readonly (readonly string[])[] {

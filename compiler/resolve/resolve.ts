@@ -16,7 +16,7 @@ import type { BarclampTree } from './load-barclamps.ts'
 import { gitBarclamps } from './git-barclamps.ts'
 import type { GitTrees } from './git-source.ts'
 import { loadDocuments } from './load-documents.ts'
-import { resolveNetwork } from './networks.ts'
+import { checkSubnets, resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
 import { reportUnsupported } from './unsupported.ts'
 import type { ResolvedSite } from './resolved-site.ts'
@@ -55,6 +55,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
     secrets,
     pins,
   }
+  checkSubnets(resolved.networks, report)
   checkReferences(resolved, { barclampsMissed, report })
   reportUnsupported(site, report)
   for (const { value, source } of site.policies.values()) compileCondition({ text: value.check, document: source, pointer: ['check'], environment: POLICY_ENVIRONMENT }, report)
@@ -78,7 +79,7 @@ function barclampTrees({ site, tree, builtin, gitTrees }: ResolveInput, report: 
     } else {
       const folder = entry.path.replace(/^(?:\.\/)+/, '').replace(/\/*$/, '/')
       const found = [...site.barclamps].filter(([path]) => folder === './' || folder === '/' || path.startsWith(folder))
-      if (found.length === 0) report(error('REFERENCE_UNKNOWN', rangeOf(source, ['barclamps', i, 'path']), `There is no barclamp.yaml in or below ${entry.path}.`))
+      if (found.length === 0) report(error('REFERENCE_UNKNOWN', rangeOf(source, ['barclamps', i, 'path']), `There is no barclamp.yaml in or below ${entry.path}.`, { fix: 'Name a folder of this repository that has one, or take the line away.' }))
       for (const [path, document] of found) own.set(path, document)
     }
   }

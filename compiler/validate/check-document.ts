@@ -3,6 +3,7 @@ import { DOCUMENT_SHAPES } from '../../schemas/documents/kinds.ts'
 import type { DocumentKind, DocumentOf } from '../../schemas/documents/kinds.ts'
 import type { Json, Shape } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
+import { LOCK_PATH } from '../parse/choose.ts'
 import { rangeBetween, rangeOf } from '../parse/document.ts'
 import type { SourceDocument } from '../parse/document.ts'
 import { checkValue } from './check-value.ts'
@@ -51,6 +52,10 @@ function kindOf(document: SourceDocument, report: Report): DocumentKind | undefi
     return undefined
   }
   if (typeof kind === 'string' && kinds.includes(kind)) return kind as DocumentKind
+  if (kind === 'lock') {
+    report(error('KIND_UNKNOWN', rangeOf(document, ['kind']), `The lock of a site is ${LOCK_PATH}, and nothing else is one.`, { fix: `Move it there, or take it out; a copy is left alone when .crowbarignore names ${document.path}.` }))
+    return undefined
+  }
   const guess = typeof kind === 'string' ? suggest(kind, kinds) : undefined
   const fix = guess === undefined ? `Known kinds: ${kinds.join(', ')}. A file that is for another program is left alone when .crowbarignore names it.` : `Did you mean \`${guess}\`?`
   report(error('KIND_UNKNOWN', rangeOf(document, ['kind']), `There is no kind ${describeValue(kind)} of document.`, { fix }))

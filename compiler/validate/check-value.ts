@@ -81,7 +81,7 @@ function checkMapping(schema: JsonSchema, value: Fields, pointer: Pointer, conte
     const inside = [...pointer, key]
     if (names !== undefined && !expression(names).test(key)) {
       const summary = `\`${key}\` is no key for ${owner}: it has to be ${describeSchema({ type: 'string', pattern: names })}.`
-      complain({ code: 'VALUE_INVALID', pointer: inside, at: 'key', summary, fix: undefined }, context)
+      complain({ code: 'VALUE_INVALID', pointer: inside, at: 'key', summary, fix: 'Give it another name.' }, context)
     }
     if (Object.hasOwn(properties, key)) check(properties[key] as JsonSchema, item, inside, context)
     else if (others === false) {
@@ -127,9 +127,14 @@ function wrong(schema: JsonSchema, value: Json, pointer: Pointer, words: readonl
   let fix = guess === undefined ? undefined : `Did you mean \`${guess}\`?`
   if (isSecret(value)) return { code: 'SECRET_MISPLACED', pointer, at: 'value', summary: `${name} cannot be a secret: what stands here is printed, or shapes the plan.`, fix: 'A secret can stand in attributes, in what roles want and provide, and as `bmc.password`.' }
   if (value === null) return { code: 'VALUE_INVALID', pointer, at: 'key', summary: `${name} has no value; it has to be ${wanted}.`, fix: 'Write a value, or remove the key.' }
+  const tidied = typeof value === 'string' ? value.trim().toLowerCase().replaceAll(/[_. ]+/g, '-') : ''
+  if (fix === undefined && schema['pattern'] !== undefined && tidied !== value && acceptsText(schema, tidied)) fix = `Write ${tidied}.`
   const scalar = typeof value === 'number' || typeof value === 'boolean'
+  const keys = Object.keys((schema['properties'] ?? {}) as object)
+  if (schema['type'] === 'object' && keys.length > 0) fix = `Write a mapping with ${keys.join(', ')}.`
+  if (schema['type'] === 'array' && value !== null && typeof value !== 'object') fix = `Write a list: [${String(value)}].`
   if (scalar && acceptsText(schema, String(value))) fix = `Put it in quotes: "${String(value)}".`
-  return { code: 'VALUE_INVALID', pointer, at: 'value', summary: `${name} has to be ${wanted}, not ${describeValue(value)}.`, fix }
+  return { code: 'VALUE_INVALID', pointer, at: 'value', summary: `${name} has to be ${wanted}, not ${describeValue(value)}.`, fix: fix ?? `Write ${wanted}.` }
 }
 
 /** `{ secret: path }`. */

@@ -3,6 +3,7 @@ import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import type { DocumentOf } from '../../schemas/documents/kinds.ts'
 import { NAME } from '../../schemas/documents/words.ts'
+import { isTemplate } from '../../schemas/expression.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { readText } from '../parse/parse.ts'
@@ -53,7 +54,9 @@ export function collectNodes(
     }
     seen.set(name, at)
     const below = found.get(name)
-    nodes.set(name, nodeOf(name, [...(below?.below ?? []), layerOf('node', document)], below?.at ?? at))
+    const layer = layerOf('node', document)
+    checkLabels(layer, report)
+    nodes.set(name, nodeOf(name, [...(below?.below ?? []), layer], below?.at ?? at))
   }
   return new Map([...nodes].toSorted(([a], [b]) => byCodePoint(a, b)))
 }
@@ -62,6 +65,7 @@ function expand(document: Located<DocumentOf<'nodes'>>, tree: Tree, report: Repo
   const { name: range, table } = document.value
   const nodes = new Map<string, Building>()
   const layer = layerOf('nodes', document)
+  checkLabels(layer, report)
   if (range === undefined && table === undefined) {
     report(error('FIELD_MISSING', rangeOf(document.source, ['kind']), 'A document of kind nodes needs a `name` with a range, or a `table`.', { fix: 'Add `name: web-[01-12]`, or use kind node for a single one.' }))
   }
@@ -81,7 +85,11 @@ function expand(document: Located<DocumentOf<'nodes'>>, tree: Tree, report: Repo
     else if (range !== undefined && !nodes.has(row.name)) {
       const related = [{ message: 'the range', range: rangeOf(document.source, ['name']) }]
       report(error('REFERENCE_UNKNOWN', at, `${row.name} is none of ${range}.`, { related, fix: 'Widen the range, or leave `name` out so that the table names the nodes.' }))
-    } else nodes.set(row.name, { below: [layer, rowLayer(row)], at: range === undefined ? at : rangeOf(document.source, ['name']) })
+    } else {
+      const above = rowLayer(row)
+      checkLabels(above, report)
+      nodes.set(row.name, { below: [layer, above], at: range === undefined ? at : rangeOf(document.source, ['name']) })
+    }
     seen.set(row.name, at)
   }
   return nodes
@@ -101,6 +109,14 @@ function rowsOf(document: Located<DocumentOf<'nodes'>>, table: string, { tree, r
   }
   const source = readText(tree, path, report)
   return source === undefined ? [] : readTable(source, report)
+}
+
+/** Labels are plain text; only a rule has a machine to read them from. */
+function checkLabels({ value, source }: NodeLayer, report: Report): void {
+  for (const [name, text] of Object.entries(value.labels ?? {})) {
+    if (!isTemplate(text)) continue
+    report(error('VALUE_INVALID', rangeOf(source, ['labels', name]), `The label ${name} of a node is plain text, and \`\${}\` in it would stay as it is.`, { fix: 'Write its value, or set the label in a rule, where `${machine…}` counts.' }))
+  }
 }
 
 function layerOf(layer: NodeLayer['layer'], { value, source }: Located<DocumentOf<'node'>> | Located<DocumentOf<'nodes'>>): NodeLayer {

@@ -55,7 +55,7 @@ function columnOf(header: Cell, before: readonly Cell[], { source, report }: { r
   const twin = before.find((other) => other.text.trim() === text)
   if (twin !== undefined) {
     const related = [{ message: 'first given here', range: rangeBetween(source, twin.start, twin.end) }]
-    report(error('DUPLICATE_KEY', range, `The column \`${text}\` is given twice.`, { related }))
+    report(error('DUPLICATE_KEY', range, `The column \`${text}\` is given twice.`, { related, fix: 'Keep one of them.' }))
     return undefined
   }
   const found = schemaAt(ROW, text.split('.'))

@@ -1,6 +1,6 @@
 import type { Json, JsonSchema } from '../../schemas/shape.ts'
 import type { Pointer } from '../parse/document.ts'
-import { DURATION, MAC, NAME, SHARE } from '../../schemas/documents/words.ts'
+import { DURATION, MAC, NAME, PAUSE, SHARE } from '../../schemas/documents/words.ts'
 
 type Word = string | number | boolean | null
 
@@ -10,7 +10,8 @@ const FORMS: Readonly<Record<string, string>> = {
   '^[a-z][a-z0-9-]{0,62}$': 'a name: a lower-case letter, then letters, digits and hyphens, at most 63',
   '^[a-z][a-z0-9_-]{0,62}$': 'a name: a lower-case letter, then letters, digits, hyphens and underscores, at most 63',
   [MAC]: 'a MAC address such as 52:54:00:12:4d:01',
-  [DURATION]: 'a duration such as 30s, 20m, 2h or 1d',
+  [DURATION]: 'a duration such as 30s, 20m, 2h or 1d, longer than nothing',
+  [PAUSE]: 'a duration such as 0s, 30s, 20m, 2h or 1d',
   [SHARE]: 'a count or a share such as 3 or 10%',
   '^[0-9a-fA-F:.]+/[0-9]{1,3}$': 'a subnet such as 192.168.124.0/24',
   '^[0-9a-fA-F:.]+-[0-9a-fA-F:.]+$': 'a range of addresses such as 192.168.124.81-192.168.124.160',
@@ -58,7 +59,7 @@ export function describeSchema(schema: JsonSchema): string {
 /** What somebody wrote, short enough for a sentence. */
 export function describeValue(value: Json): string {
   if (value === null) return 'null'
-  if (Array.isArray(value)) return 'a list'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a mapping'
   const text = JSON.stringify(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text

@@ -136,7 +136,7 @@ class Checker {
               ? `; it has ${names.sort().join(', ')}`
               : ''
             : `; did you mean ${found}?`
-        return this.context.error(node.fieldSpan, `${holder.object} has no field ${node.field}${hint}`, found)
+        return this.context.error(node.fieldSpan, `there is no field ${node.field} in ${holder.object}${hint}`, found)
       }
     }
     return this.context.error(node.fieldSpan, `${this.context.show(holder)} has no fields, so no ${node.field}`)

@@ -1,6 +1,6 @@
 import { anyObject, anything, boolean, either, integer, list, literal, map, object, oneOf, optional, string } from '../shape.ts'
 import type { TypeOf } from '../shape.ts'
-import { CONSEQUENCES, duration, name } from './words.ts'
+import { CONSEQUENCES, duration, name, PAUSE } from './words.ts'
 
 /** Adapters to configuration tools. */
 export const JIGS = ['script', 'ansible', 'puppet', 'cfengine', 'chef', 'salt', 'exec', 'noop', 'test'] as const
@@ -61,7 +61,7 @@ const role = object({
   os: optional(list(string({ min: 1 }), {}, 'Names or families of operating systems it runs on.')),
   packages: optional(map(list(string({ min: 1 })), undefined, 'By os name or family; the name wins.')),
   timeout: optional(duration()),
-  retries: optional(object({ max: integer({ min: 0, max: 100 }), backoff: optional(duration()) })),
+  retries: optional(object({ max: integer({ min: 0, max: 100 }), backoff: optional(string({ pattern: PAUSE })) })),
 })
 export type RoleDeclaration = TypeOf<typeof role>
 export type WantDeclaration = TypeOf<typeof want>

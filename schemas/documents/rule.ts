@@ -19,7 +19,7 @@ export const ruleShape = object({
 export type RuleDocument = TypeOf<typeof ruleShape>
 
 const diskSelector = object({
-  bus: optional(string({ min: 1 }, 'nvme, sata, sas, scsi, virtio, usb')),
+  bus: optional(oneOf(['nvme', 'sata', 'sas', 'scsi', 'virtio', 'usb', 'loop', 'other'])),
   rotational: optional(boolean()),
   model: optional(string({ min: 1 })),
   serial: optional(string({ min: 1 })),

@@ -5,8 +5,10 @@ import type { Shape, TypeOf } from '../shape.ts'
 export const NAME = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
 /** Six octets, lower or upper case, colons. Normalised to lower case when read. */
 export const MAC = '^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$'
-/** `10s`, `20m`, `2h`, `1d`. */
-export const DURATION = '^[0-9]{1,9}(s|m|h|d)$'
+/** `10s`, `20m`, `2h`, `1d`; never nothing. */
+export const DURATION = '^0*[1-9][0-9]{0,8}(s|m|h|d)$'
+/** The same, or `0s`. */
+export const PAUSE = '^[0-9]{1,9}(s|m|h|d)$'
 /** A count or a share of the whole, at most all of it: `3`, `10%`. */
 export const SHARE = '^([0-9]{1,9}|(100|[0-9]{1,2})%)$'
 /** The same, and not nothing. */

@@ -20,7 +20,7 @@ describe('bindings', () => {
   test('a range with many nodes that are not there is one mistake', () => {
     const result = compileTexts({ ...barclamp('  r: {}\n'), 'n.yaml': NODES, 'd.yaml': deployment('  r: { nodes: ["n[1-2000]", m1] }\n') })
     expect(codes(result)).toEqual(['REFERENCE_UNKNOWN d.yaml:4:16', 'REFERENCE_UNKNOWN d.yaml:4:29'])
-    expect(result.diagnostics.map(({ summary, fix }) => [summary, fix])).toEqual([['There are no nodes n[5-2000].', undefined], ['There is no node m1.', 'Did you mean n1?']])
+    expect(result.diagnostics.map(({ summary, fix }) => [summary, fix])).toEqual([['There are no nodes n[5-2000].', 'Name nodes that are there, or add these.'], ['There is no node m1.', 'Did you mean n1?']])
   })
 
   test('a role that goes and comes back starts behind the indexes that it had', () => {

@@ -73,7 +73,7 @@ roles:
   })
 
   test('a schema that is none is an error in the barclamp', () => {
-    expect(codes(compileTexts({ ...base, ...barclamp('attributes: { type: objekt }\nroles: { r: {} }\n') }))).toEqual(['BARCLAMP_SCHEMA barclamps/b/barclamp.yaml:4:13'])
+    expect(codes(compileTexts({ ...base, ...barclamp('attributes: { type: objekt }\nroles: { r: {} }\n') }))).toEqual(['BARCLAMP_SCHEMA barclamps/b/barclamp.yaml:4:21'])
   })
 })
 

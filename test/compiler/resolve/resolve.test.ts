@@ -22,7 +22,7 @@ describe('references', () => {
       'o.yaml': 'kind: os\nname: o\nfamily: f\nversion: "1"\narchitecture: amd64\ninstall: image\nsource: s\n',
     })
     expect(codes(result)).toEqual(['REFERENCE_UNKNOWN a.yaml:3:5', 'REFERENCE_UNKNOWN a.yaml:4:11', 'REFERENCE_UNKNOWN a.yaml:6:13', 'REFERENCE_UNKNOWN n.yaml:3:10', 'REFERENCE_UNKNOWN n.yaml:6:7', 'REFERENCE_UNKNOWN o.yaml:7:9'])
-    expect(result.diagnostics.map((found) => found.fix)).toEqual(['Did you mean debian-11?', undefined, 'Did you mean admin?', undefined, 'Did you mean adm?', undefined])
+    expect(result.diagnostics.map((found) => found.fix)).toEqual(['Did you mean debian-11?', 'There is none to name: add one.', 'Did you mean admin?', 'There is none to name: add one.', 'Did you mean adm?', 'Known: debian-bookworm, debian-bullseye, debian-trixie.'])
   })
 
   test('an entry that the barclamp does not have is an error in the barclamp', () => {

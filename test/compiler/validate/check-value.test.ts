@@ -89,16 +89,16 @@ describe('what it says', () => {
     ['a key that is like none', { kind: 'thing', nested: { network: 'a', address: 'b', zzz: 1 } }, ['FIELD_UNKNOWN key nested.zzz: `nested` has no field `zzz`. Known fields: network, address.']],
     ['a field that is missing', { kind: 'thing', nested: { network: 'a' } }, ['FIELD_MISSING key nested: `nested` needs a field `address`. Add `address`: text.']],
     ['a number where text belongs', { kind: 'thing', label: 12 }, ['VALUE_INVALID value label: `label` has to be text that is not empty, not 12. Put it in quotes: "12".']],
-    ['text where a number belongs', { kind: 'thing', size: 'big' }, ['VALUE_INVALID value size: `size` has to be a whole number from 1 to 9, not "big".']],
-    ['a number out of bounds', { kind: 'thing', size: 10 }, ['VALUE_INVALID value size: `size` has to be a whole number from 1 to 9, not 10.']],
+    ['text where a number belongs', { kind: 'thing', size: 'big' }, ['VALUE_INVALID value size: `size` has to be a whole number from 1 to 9, not "big". Write a whole number from 1 to 9.']],
+    ['a number out of bounds', { kind: 'thing', size: 10 }, ['VALUE_INVALID value size: `size` has to be a whole number from 1 to 9, not 10. Write a whole number from 1 to 9.']],
     ['a misspelt word', { kind: 'thing', mode: 'sever' }, ['VALUE_INVALID value mode: `mode` has to be one of server, proxy, off, not "sever". Did you mean `server`?']],
     ['no value', { kind: 'thing', mode: null }, ['VALUE_INVALID key mode: `mode` has no value; it has to be one of server, proxy, off. Write a value, or remove the key.']],
-    ['an item of a list', { kind: 'thing', tags: ['a', 'B'] }, ['VALUE_INVALID value tags.1: `tags[1]` has to be text that matches ^[a-z]+$, not "B".']],
-    ['an empty list', { kind: 'thing', tags: [] }, ['VALUE_INVALID value tags: `tags` has to be a list that is not empty, not a list.']],
+    ['an item of a list', { kind: 'thing', tags: ['a', 'B'] }, ['VALUE_INVALID value tags.1: `tags[1]` has to be text that matches ^[a-z]+$, not "B". Write b.']],
+    ['an empty list', { kind: 'thing', tags: [] }, ['VALUE_INVALID value tags: `tags` has to be a list that is not empty, not an empty list. Write a list that is not empty.']],
     ['of alternatives, the one that was begun', { kind: 'thing', choice: { git: 'x' } }, ['FIELD_MISSING key choice: `choice` needs a field `ref`. Add `ref`: text.']],
     ['of alternatives, the one that is nearest', { kind: 'thing', choice: { pth: 'x' } }, ['FIELD_UNKNOWN key choice.pth: `choice` has no field `pth`. Did you mean `path`?']],
-    ['of alternatives, all when none is near', { kind: 'thing', choice: 3 }, ['VALUE_INVALID value choice: `choice` has to be `builtin`, or a mapping, not 3.']],
-    ['a name that is none', { kind: 'thing', names: { 'A b': 1 } }, ['VALUE_INVALID key names.A b: `A b` is no key for `names`: it has to be text that matches ^[a-z]+$.']],
+    ['of alternatives, all when none is near', { kind: 'thing', choice: 3 }, ['VALUE_INVALID value choice: `choice` has to be `builtin`, or a mapping, not 3. Write `builtin`, or a mapping.']],
+    ['a name that is none', { kind: 'thing', names: { 'A b': 1 } }, ['VALUE_INVALID key names.A b: `A b` is no key for `names`: it has to be text that matches ^[a-z]+$. Give it another name.']],
   ])('%s', (_, value, expected) => {
     expect(say(value)).toEqual(expected)
   })

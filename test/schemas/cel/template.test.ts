@@ -77,7 +77,7 @@ describe('a template', () => {
     expect(evaluated('${nam}-${node.rak}')).toEqual({
       errors: [
         { message: 'there is no variable nam; did you mean name?', offset: 2, length: 3, suggestion: 'name' },
-        { message: 'node has no field rak; did you mean rack?', offset: 14, length: 3, suggestion: 'rack' },
+        { message: 'there is no field rak in node; did you mean rack?', offset: 14, length: 3, suggestion: 'rack' },
       ],
     })
     expect(evaluated('${}')).toEqual({ errors: [{ message: 'the expression is empty', offset: 2, length: 0 }] })
