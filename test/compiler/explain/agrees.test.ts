@@ -24,10 +24,12 @@ interface Case {
   readonly planned: Json | undefined
 }
 
-function sourcesOf(tree: Tree): (path: string) => string {
+/** Files as they lie in the site, in this installation, or in the repository that a barclamp came from. */
+function sourcesOf(tree: Tree, result: Compiled): (path: string) => string {
+  const barclamps = new Map([...success(result).ordered.injected.allocated.bound.resolved.barclamps.values()].map(({ document, files }) => [document.source.path, files.get('barclamp.yaml')?.content]))
   const texts = new Map<string, string>()
   return (path) => {
-    const text = texts.get(path) ?? new TextDecoder().decode((tree.files.get(path) ?? BUILTIN.files.get(path))?.bytes())
+    const text = texts.get(path) ?? new TextDecoder().decode((tree.files.get(path) ?? BUILTIN.files.get(path))?.bytes() ?? barclamps.get(path))
     texts.set(path, text)
     return text
   }
@@ -64,7 +66,7 @@ function leavesInPlan(result: Compiled): number {
 }
 
 function problems(result: Compiled, tree: Tree): readonly string[] {
-  const source = sourcesOf(tree)
+  const source = sourcesOf(tree, result)
   let leaves = 0
   const found: string[] = []
   for (const { id, explained, planned } of casesOf(result)) {
@@ -95,9 +97,10 @@ describe('explain says of every leaf what the plan has and where the source says
 
 test('a wrong provenance is noticed, whatever is wrong with it', () => {
   const tree = treeOf(EVERY_LAYER)
-  const source = sourcesOf(tree)
+  const result = compileTree(tree)
+  const source = sourcesOf(tree, result)
   let tried = 0
-  for (const { explained, planned } of casesOf(compileTree(tree))) {
+  for (const { explained, planned } of casesOf(result)) {
     const index = explained.layers.findIndex(({ wins }) => wins)
     const above = explained.layers.slice(0, index)
     const [winner, loser, ...below] = explained.layers.slice(index)

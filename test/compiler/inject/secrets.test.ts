@@ -48,7 +48,7 @@ describe('a secret that is wanted', () => {
   })
 
   test('is asked of nobody whose role somebody else runs', () => {
-    expect(codes(compileTexts(site('  c: { wants: { p: { secret: db/none } } }\n', '  c: { external: { addresses: [a] } }\n')))).toEqual([])
+    expect(codes(compileTexts(site('  c: { wants: { p: { secret: db/none } } }\n', '  c: { external: { addresses: [10.1.1.1] } }\n')))).toEqual([])
   })
 
   test('cannot be generated in two ways', () => {
