@@ -2,8 +2,8 @@ import type { Report } from '../../schemas/diagnostic.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import { AttributeLanguage, readsOf } from '../../schemas/expression.ts'
 import type { Json } from '../../schemas/shape.ts'
-import { capital } from '../bind/condition.ts'
 import { error } from '../diagnostics/diagnostic.ts'
+import { expressionInvalid } from '../diagnostics/expression-problem.ts'
 import { compileSchema } from '../inject/schema.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
 import type { Pointer } from '../parse/document.ts'
@@ -17,9 +17,7 @@ export function lintExpressions(barclamp: ResolvedBarclamp, report: Report): voi
   const attributes = schema === undefined || schema.additionalProperties === false ? Object.keys(schema?.properties ?? {}) : undefined
   const check = (text: string, pointer: Pointer, wants: readonly string[]): void => {
     const { program, errors } = language.compile(text)
-    for (const { message, offset, length, suggestion } of errors) {
-      report(error('EXPRESSION_INVALID', rangeInside(source, pointer, offset, offset + length), `${capital(message)}.`, { fix: suggestion === undefined ? undefined : `Did you mean ${suggestion}?` }))
-    }
+    for (const found of errors) report(expressionInvalid(found, rangeInside(source, pointer, found.offset, found.offset + found.length)))
     if (program === undefined) return
     for (const [first, name] of readsOf(program)) {
       const known = first === 'wants' ? wants : first === 'attributes' ? attributes : undefined

@@ -7,7 +7,6 @@ import type { Json } from '../../schemas/shape.ts'
 import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
-import { memberOf } from '../bind/find-role.ts'
 import { oncePerPlace } from '../bind/once-per-place.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { expressionInvalid, sentence } from '../diagnostics/expression-problem.ts'
@@ -231,10 +230,8 @@ export class Evaluator implements Evaluation {
     this.#fail(subject)
     const { role, node } = subject
     const who = role === null ? '' : ` (for ${role.key}${node === null ? '' : ` on ${node.name}`})`
-    const member = role === null || node === null ? undefined : memberOf(role, node.name)
-    const related = member === undefined ? [] : [{ message: `${role?.role.name} is bound here`, range: member.at }]
     const fix = found.suggestion === undefined ? (advice ?? 'Ask with has() before reading what may not be there.') : `Did you mean ${found.suggestion}?`
-    this.#reportOnce(error('EXPRESSION_FAILED', rangeOfMistake(merged, found), `${sentence(found.message)}${who}.`, { related, fix }))
+    this.#reportOnce(error('EXPRESSION_FAILED', rangeOfMistake(merged, found), `${sentence(found.message)}${who}.`, { fix }))
   }
 
   #cycle(begins: (link: Link) => boolean): Json {
