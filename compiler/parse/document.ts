@@ -1,5 +1,6 @@
 import type { Range } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { alignText } from './aligned-text.ts'
 
 /** The way from a document's root to a value: keys and list indexes. */
 export type Pointer = readonly (string | number)[]
@@ -77,8 +78,8 @@ export function hasPosition(document: SourceDocument, pointer: Pointer): boolean
 }
 
 /**
- * The place of a part of a string value: characters `start` to `end` of it. Exact where the text is written as it reads
- * (also over the lines of a block), else the whole value.
+ * The place of a part of a string value: UTF-16 units `start` to `end` of it, in whatever style the value is written; the
+ * whole value when it is not a string, or says something else than its text.
  */
 export function rangeInside(document: SourceDocument, pointer: Pointer, start: number, end: number): Range {
   const { positions, source } = document
@@ -88,11 +89,12 @@ export function rangeInside(document: SourceDocument, pointer: Pointer, start: n
   if (typeof value !== 'string' || found.depth !== pointer.length) return whole
   const from = positions.start[found.entry] as number
   const to = positions.end[found.entry] as number
-  const offsets = alignedOffsets(value, source.text.slice(from, to))
-  const first = offsets?.[start]
-  const last = offsets?.[Math.max(start, end - 1)]
-  if (first === undefined || last === undefined) return whole
-  return rangeBetween(source, from + first, from + last + (end > start ? 1 : 0))
+  const aligned = alignText(value, source.text.slice(from, to))
+  if (aligned === undefined) return whole
+  // An expression may lack what comes after its end.
+  const last = aligned.end.at(-1) ?? 0
+  const first = aligned.start[start] ?? last
+  return rangeBetween(source, from + first, from + (end > start ? (aligned.end[end - 1] ?? last) : first))
 }
 
 /** `path:line:column`, as people and editors write a place. */
@@ -123,17 +125,4 @@ function entryAt(positions: Positions, pointer: Pointer): { entry: number; depth
     entry = child
   }
   return { entry, depth: pointer.length }
-}
-
-/** For each character of a value its offset in the source, when line after line is written verbatim there. */
-function alignedOffsets(value: string, raw: string): readonly number[] | undefined {
-  const offsets: number[] = []
-  let at = 0
-  for (const line of value.split('\n')) {
-    const found = line === '' ? at : raw.indexOf(line, at)
-    if (found < 0) return undefined
-    for (let i = 0; i <= line.length; i++) offsets.push(found + i)
-    at = found + line.length
-  }
-  return offsets
 }

@@ -123,7 +123,7 @@ describe('places', () => {
     expect(placeOf(rangeInside(document, ['block'], 17, 21))).toBe('a.yaml:8:9')
     expect(placeOf(rangeInside(document, ['quoted key'], 1, 2))).toBe('a.yaml:2:17')
     const [escaped] = read('a: "\\u0041BC"\n').documents as [SourceDocument]
-    expect(placeOf(rangeInside(escaped, ['a'], 1, 2))).toBe('a.yaml:1:4')
+    expect(placeOf(rangeInside(escaped, ['a'], 1, 2))).toBe('a.yaml:1:11')
   })
 
   test('count UTF-16 units, whatever ends a line', () => {
