@@ -1,5 +1,6 @@
-import { integer, list, nullable, object, oneOf, string } from './shape.ts'
+import { integer, list, map, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
+import { RAID_LEVELS } from './documents/rule.ts'
 import { INSTALL_METHODS } from './documents/rule.ts'
 import { planShape } from './plan.ts'
 
@@ -10,7 +11,7 @@ export const installTargetShape = object({ entry: string({}, 'Key of `disks` in 
 
 /**
  * The `install` part of an install step's document: all that is needed to put a node onto a machine's disks.
- * The once-key of the step is a digest over machine, os, targets, layout and generation, and over nothing else.
+ * The once-key of the step is a digest over machine, os, targets, RAID levels, layout and generation, and over nothing else.
  */
 export const installShape = object({
   method: oneOf(INSTALL_METHODS),
@@ -21,7 +22,12 @@ export const installShape = object({
   architecture: string(),
   firmware: oneOf(['bios', 'uefi', 'container']),
   rootfs: nullable(string({}, 'Artifact set; null when no root filesystem is unpacked.')),
+<<<<<<< HEAD
   targets: list(installTargetShape),
+=======
+  targets: list(target),
+  raid: optional(map(oneOf(RAID_LEVELS), undefined, 'Entry → level of the array that its targets form. Absent when there is none.')),
+>>>>>>> 65d449d (install: carry every disk of an entry, and the level of an array)
   layout: list(object({ on: string(), mount: string(), fs: string(), size: string() })),
   attachments: { json: attachments as Readonly<Record<string, unknown>> } as { json: Readonly<Record<string, unknown>>; type?: TypeOf<typeof planShape>['nodes'][string]['attachments'] },
   generation: integer({ min: 0 }),

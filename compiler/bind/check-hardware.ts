@@ -1,5 +1,5 @@
 import type { Report } from '../../schemas/diagnostic.ts'
-import type { HardwareDocument } from '../../schemas/documents/rule.ts'
+import type { HardwareDocument, RAID_LEVELS } from '../../schemas/documents/rule.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { layerOfField, rangeOfField } from '../validate/site.ts'
@@ -10,7 +10,10 @@ import { oncePerPlace } from './once-per-place.ts'
 /** Finds what no install could do: layouts without a place for the system, ports that nothing joins, foreign architectures. */
 export function checkHardware(site: Site, nodes: ReadonlyMap<string, BoundNode>, sink: Report): void {
   const report = oncePerPlace(sink)
-  for (const hardware of site.hardware.values()) checkLayout(hardware, report)
+  for (const hardware of site.hardware.values()) {
+    checkDisks(hardware, report)
+    checkLayout(hardware, report)
+  }
   for (const { value, source } of site.conduits.values()) {
     for (const [i, { use, bond }] of value.ports.entries()) {
       if (use.length > 1 && bond === undefined) report(error('VALUE_INVALID', rangeOf(source, ['ports', i, 'use', 1]), `The conduit ${value.name} has ${use.length} ports here, and nothing joins them.`, { fix: 'Add a `bond`, or leave one port.' }))
@@ -26,6 +29,20 @@ function checkArchitecture(node: BoundNode, report: Report): void {
   const at = rule === undefined ? rangeOfField(node.site, ['os']) : rangeOf(rule.source, ['set', 'os'])
   const related = [{ message: `${os.value.name} is for ${os.value.architecture}`, range: rangeOf(os.source, ['architecture']) }]
   report(error('OS_ARCHITECTURE', at, `${node.name} gets ${os.value.name}, which is for ${os.value.architecture}, and its machine ${machine.id} is ${machine.facts.architecture}.`, { related, fix: 'Give it an operating system of its architecture, or another machine.' }))
+}
+
+/** Fewest disks of a level. */
+const FEWEST: Readonly<Record<(typeof RAID_LEVELS)[number], number>> = { 0: 2, 1: 2, 5: 3, 6: 4, 10: 4 }
+
+/** An array has disks enough for its level, and what has a filesystem is one disk or one array. */
+function checkDisks({ value, source }: Located<HardwareDocument>, report: Report): void {
+  const filled = new Set(['system', ...(value.layout ?? []).map(({ on }) => on)])
+  for (const [entry, { raid, choose, onInstall }] of Object.entries(value.disks ?? {})) {
+    const { count = 1, minBytes = 0, maxBytes = Infinity } = choose
+    if (minBytes > maxBytes) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry, 'choose', 'minBytes']), `No disk has ${minBytes} bytes or more, and ${maxBytes} at most.`, { fix: 'Let `minBytes` be `maxBytes` at most.' }))
+    if (raid !== undefined && count < FEWEST[raid]) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry, 'raid']), `RAID ${raid} needs ${FEWEST[raid]} disks or more, and ${entry} chooses ${count}.`, { fix: `Say \`count: ${FEWEST[raid]}\` or more in \`choose\`.` }))
+    if (raid === undefined && count > 1 && onInstall === 'wipe' && filled.has(entry)) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry, 'choose', 'count']), `${entry} is ${count} disks, and a filesystem is made on one.`, { fix: 'Choose one disk, or join them by `raid`.' }))
+  }
 }
 
 function checkLayout({ value, source }: Located<HardwareDocument>, report: Report): void {

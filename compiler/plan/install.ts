@@ -13,6 +13,7 @@ export function installOf(allocated: AllocatedSite, node: BoundNode): { readonly
   const targets = allocated.targets.get(node.name) ?? null
   if (machine === null || os === null || (written && targets === null)) return null
   const layout = written ? layoutOf(node) : []
+  const raid = written ? raidOf(node) : {}
   const document: InstallDocument = {
     method: os.value.install,
     machine: machine.id,
@@ -23,11 +24,18 @@ export function installOf(allocated: AllocatedSite, node: BoundNode): { readonly
     firmware: machine.facts.firmware.kind,
     rootfs: isImaged(node) ? rootfsOf(os.value) : null,
     targets: targets ?? [],
+    ...raid,
     layout,
     attachments: allocated.attachments.get(node.name) ?? [],
     generation: node.generation,
   }
-  return { document, once: digest({ machine: document.machine, os: document.os, targets: document.targets, layout, generation: node.generation } as unknown as Json) }
+  return { document, once: digest({ machine: document.machine, os: document.os, targets: document.targets, ...raid, layout, generation: node.generation } as unknown as Json) }
+}
+
+/** Levels of the entries that an install writes; nothing where there is none, so that the once-key of all other installs stays. */
+function raidOf({ hardware }: BoundNode): Pick<InstallDocument, 'raid'> {
+  const levels = Object.entries(hardware?.value.disks ?? {}).flatMap(([entry, { raid, onInstall }]) => (raid === undefined || onInstall === 'keep' ? [] : [[entry, raid] as const]))
+  return levels.length === 0 ? {} : { raid: Object.fromEntries(levels) }
 }
 
 /** What a hardware document does not say: one root filesystem that fills the system disk. */

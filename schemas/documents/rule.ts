@@ -29,6 +29,9 @@ const diskSelector = object({
   count: optional(integer({ min: 1, max: 1000 }, 'Default 1. Too few that match: an error.')),
 })
 
+/** Levels of an array of disks. */
+export const RAID_LEVELS = [0, 1, 5, 6, 10] as const
+
 /** `kind: hardware`: which disks are for what. A disk that no entry chooses is kept. */
 export const hardwareShape = object({
   kind: literal('hardware'),
@@ -37,7 +40,7 @@ export const hardwareShape = object({
     map(
       object({
         choose: diskSelector,
-        raid: optional(oneOf([0, 1, 5, 6, 10])),
+        raid: optional(oneOf(RAID_LEVELS, 'The chosen disks are one array.')),
         onInstall: oneOf(['wipe', 'keep']),
       }),
       '^[a-z][a-z0-9-]{0,62}$',
