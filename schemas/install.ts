@@ -22,12 +22,8 @@ export const installShape = object({
   architecture: string(),
   firmware: oneOf(['bios', 'uefi', 'container']),
   rootfs: nullable(string({}, 'Artifact set; null when no root filesystem is unpacked.')),
-<<<<<<< HEAD
   targets: list(installTargetShape),
-=======
-  targets: list(target),
   raid: optional(map(oneOf(RAID_LEVELS), undefined, 'Entry → level of the array that its targets form. Absent when there is none.')),
->>>>>>> 65d449d (install: carry every disk of an entry, and the level of an array)
   layout: list(object({ on: string(), mount: string(), fs: string(), size: string() })),
   attachments: { json: attachments as Readonly<Record<string, unknown>> } as { json: Readonly<Record<string, unknown>>; type?: TypeOf<typeof planShape>['nodes'][string]['attachments'] },
   generation: integer({ min: 0 }),
