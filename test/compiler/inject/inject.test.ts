@@ -99,7 +99,7 @@ describe('expressions', () => {
     expect(documentOf(compiled(files('    v: "${attributes.w + 1}"\n    w: "${attributes.x * 2}"\n    x: 20\n')).plan, 'd/r@n1')['b']).toEqual({ v: 41, w: 40, x: 20 })
     const circle = compileTexts(files('    v: "${attributes.w}"\n    w: "${attributes.x}"\n    x: "a${attributes.v}"\n'))
     expect(codes(circle)).toEqual(['ATTRIBUTE_CYCLE d.yaml:7:8'])
-    expect(circle.diagnostics[0]?.related.map(({ message, range }) => [message, range.start.line])).toEqual([['then ${attributes.x}', 8], ['then a${attributes.v}', 9]])
+    expect(circle.diagnostics[0]?.related.map(({ message, range }) => [message, range.start.line])).toEqual([['b.w', 8], ['b.x', 9]])
   })
 
   test('attributes that read each other a few hundred deep are an error, not the end of the stack', () => {
@@ -225,7 +225,7 @@ test('what hangs on a mistake is not complained about again', () => {
   const files = { 'n.yaml': NODES, ...barclamp('roles:\n  x: { wants: { y: { from: y, provide: u } }, provides: { u: { type: string, value: "${wants.y}x" } } }\n  y: { wants: { x: { from: x, provide: u } }, provides: { u: { type: string, value: "${wants.x}y" } } }\n') }
   const circle = compileTexts({ ...files, ...deployment('roles: { x: { nodes: [n1] }, y: { nodes: [n2] } }\n') })
   expect(codes(circle)).toEqual(['ATTRIBUTE_CYCLE barclamps/b/barclamp.yaml:5:20'])
-  expect(circle.diagnostics[0]?.related.map(({ message, range }) => `${message} ${range.start.line}`)).toEqual(['then ${wants.x}y 6', 'then the want x of d/y 6', 'then ${wants.y}x 5'])
+  expect(circle.diagnostics[0]?.related.map(({ message, range }) => `${message} ${range.start.line}`)).toEqual(['u of y 6', 'wants.x of y 6', 'u of x 5'])
 })
 
 test('a want that the role does not have is an error, with a suggestion', () => {
