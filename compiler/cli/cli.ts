@@ -44,7 +44,7 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .option(...ref)
     .option('--frozen', 'fail if the lock would have to change')
     .option('--out <file>', 'save the plan there, to compare with later')
-    .option('--format <format>', 'text, json, markdown or dot', 'text')
+    .option('--format <format>', 'text, json, markdown, dot or html', 'text')
     .addHelpText('after', '\nExample:\n  crowbar plan --format json | jq .missing\n\nExit codes: 0 done; 1 the site is at fault; 4 the lock is stale (--frozen).')
     .action(async (options: SiteArguments & { frozen?: true; out?: string; format: string }) => finish(await (await import('./plan.ts')).planCommand(options)))
 
@@ -58,7 +58,7 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .option('--exclude <glob...>', 'not these steps or nodes, nor what needs them')
     .option('--full', 'every node by itself, every value in full')
     .option('--max-bytes <n>', 'end the text after so many bytes')
-    .option('--format <format>', 'text, json, markdown or github', 'text')
+    .option('--format <format>', 'text, json, markdown, github or html', 'text')
     .addHelpText('after', '\nExample:\n  crowbar diff main HEAD --format markdown\n\nExit codes: 0 nothing would change; 2 something would; 3 a policy or protection refuses it; 4 no such base; 1 the site is at fault.')
     .action(async (base: string | undefined, head: string | undefined, options: DiffArguments) => finish(await (await import('./diff.ts')).diffCommand(base, head, options)))
 

@@ -31,7 +31,7 @@ export interface DiffArguments {
 
 /** `crowbar diff [BASE] [HEAD]`: what leads from one state to another, and what that does. */
 export async function diffCommand(base: string | undefined, head: string | undefined, options: DiffArguments): Promise<number> {
-  const format = formatOf(options.format, ['text', 'json', 'markdown', 'github'])
+  const format = formatOf(options.format, ['text', 'json', 'markdown', 'github', 'html'])
   if (format === undefined) return EXIT.usage
   const maxBytes = options.maxBytes === undefined ? undefined : Number(options.maxBytes)
   if (maxBytes !== undefined && !(Number.isInteger(maxBytes) && maxBytes >= 1000)) return misused('--max-bytes takes a number of bytes, 1000 at least')
@@ -102,6 +102,9 @@ async function print(changes: Changes, { plan }: { readonly plan: Plan }, { form
   } else if (format === 'markdown') {
     const { diffMarkdown } = await import('../print/diff-markdown.ts')
     process.stdout.write(diffMarkdown(changes, plan, { full, machines, ...(maxBytes === undefined ? {} : { maxBytes }) }))
+  } else if (format === 'html') {
+    const [{ diffText }, { htmlPage }] = await Promise.all([import('../print/diff-text.ts'), import('../print/html-page.ts')])
+    process.stdout.write(htmlPage(`${plan.site.name}: changes`, cut(diffText(changes, plan, { full, machines }), maxBytes)))
   } else process.stdout.write((await import('./changes-github.ts')).changesGithub(changes))
 }
 

@@ -11,7 +11,7 @@ import { EXIT, formatOf, tell } from './session.ts'
 
 /** `crowbar plan`: the desired state on stdout. Writes nothing but --out. */
 export async function planCommand(options: SiteArguments & { readonly frozen?: true; readonly out?: string; readonly format: string }): Promise<number> {
-  const format = formatOf(options.format, ['text', 'json', 'markdown', 'dot'])
+  const format = formatOf(options.format, ['text', 'json', 'markdown', 'dot', 'html'])
   if (format === undefined) return EXIT.usage
   const { tree, compiled, diagnostics } = await compileSite(options)
   const stale = options.frozen === true && compiled?.lockChanged === true
@@ -27,7 +27,8 @@ export async function planCommand(options: SiteArguments & { readonly frozen?: t
   else if (format === 'dot') process.stdout.write((await import('../print/plan-dot.ts')).planDot(plan))
   else {
     const text = (await import('../print/plan-text.ts')).planText(plan)
-    process.stdout.write(format === 'markdown' ? `\`\`\`text\n${text}\`\`\`\n` : text)
+    if (format === 'html') process.stdout.write((await import('../print/html-page.ts')).htmlPage(`${plan.site.name}: plan`, text))
+    else process.stdout.write(format === 'markdown' ? `\`\`\`text\n${text}\`\`\`\n` : text)
   }
   if (compiled.lockChanged && missing === undefined) process.stderr.write(`\n${LOCK_PATH} would change: \`crowbar lock\` writes it, and the admin agent commits it when machines are claimed.\n`)
   return EXIT.done
