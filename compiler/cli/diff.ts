@@ -88,7 +88,7 @@ function stale(message: string): number {
 }
 
 interface PrintOptions {
-  readonly format: 'text' | 'json' | 'markdown' | 'github'
+  readonly format: 'text' | 'json' | 'markdown' | 'github' | 'html'
   readonly maxBytes: number | undefined
   readonly full: boolean
   readonly machines: NonNullable<DiffOptions['machines']>
