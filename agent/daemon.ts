@@ -30,6 +30,10 @@ import type { Compiled } from './reconcile/reconcile.ts'
 import { EngineError } from './engine/engine-error.ts'
 import { INVENTORY } from './reconcile/inventory-files.ts'
 import { behindEvents, recallLedger } from './reconcile/recall-ledger.ts'
+import { checkSecrets } from './secrets/check-secrets.ts'
+import { openSecrets } from './secrets/open-secrets.ts'
+import { readIdentity } from './secrets/read-identity.ts'
+import { standIns } from './secrets/stand-ins.ts'
 import { openSite } from './site/repository.ts'
 import type { SiteRepository } from './site/repository.ts'
 import { fileRoutes } from './stage/file-routes.ts'
@@ -115,11 +119,16 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     url: nodesUrl(), ca: identity.fingerprint, token: enrolment.issue({ kind: 'installed', node, incarnation }, TOKEN_SECONDS.installed), node, incarnation,
   })
 
+  // Secrets: decrypted in memory, when a step is sent.
+  const identities = settings.identity === null || settings.standIns ? null : await readIdentity(settings.identity)
+  const secrets = settings.standIns ? standIns(store.key) : openSecrets({ identities, site })
+
   // The engine: changes being carried out.
   const engine = parts.use(openEngine({
+    examine: (steps, work) => checkSecrets(steps, work, { secrets, ledger: ledger.current, signal }),
     store, documents, state, ledger, epoch, sessions: nodes.sessions, timers: systemTimers(), patienceMs: PATIENCE_MS,
     limits: one => ({ ...DEFAULT_LIMITS, install: one.agents[settings.node]?.limits?.install ?? DEFAULT_LIMITS.install }),
-    drivers: allDrivers({ sessions: nodes.sessions, stager, key: store.key, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) }),
+    drivers: allDrivers({ sessions: nodes.sessions, stager, key: store.key, secrets, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) }),
   }))
   lastPlan = () => engine.work?.plan ?? null
   if (settings.frozen && state.current.frozen === null) await engine.freeze({ by: 'the configuration', reason: 'frozen: true' })

@@ -9,6 +9,7 @@ export const agentConfigShape = object({
   data: optional(string({ min: 1 }, 'Default /var/lib/crowbar.')),
   store: optional(string({ min: 1 }, 'Folder of staged content; default <data>/store.')),
   identity: optional(string({ min: 1 }, 'age identity file that decrypts the site’s secrets.')),
+  standIns: optional(boolean('For rehearsals: secrets have made-up values, and no identity is needed.')),
   compiler: optional(list(string({ min: 1 }), { min: 1 }, 'argv of the compiler; default: this installation’s own.')),
   ports: optional(object({ http: optional(integer({ min: 1, max: 65535 }, 'Default 8080.')), nodes: optional(integer({ min: 1, max: 65535 }, 'Default 8443.')) })),
   stager: optional(string({ min: 1 }, 'Unix socket of another process that fetches and builds what is to be staged.')),

@@ -23,6 +23,7 @@ const roleTask = object({
   content: list(object({ path: string(), mode: oneOf(['0644', '0755']), file: fetchable }), {}, 'The files of the barclamp.'),
   document: anyObject('The step’s document, every value resolved.'),
   sensitive: list(string(), {}, 'JSON pointers into `document` that must not be logged.'),
+  mask: optional(list(anything(), {}, 'Sensitive values that went into the document: they must not be logged by themselves either.')),
   packages: list(string()),
   repository: nullable(packageRepository),
   provides: map(object({ type: string(), sensitive: boolean() })),

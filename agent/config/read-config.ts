@@ -14,6 +14,8 @@ export interface Settings {
   readonly data: string
   readonly store: string
   readonly identity: string | null
+  /** Of a rehearsal: secrets have made-up values. */
+  readonly standIns: boolean
   readonly compiler: readonly [string, ...string[]]
   readonly ports: { readonly http: number; readonly nodes: number }
   readonly stager: string | null
@@ -66,6 +68,7 @@ function settle(config: AgentConfig, folder: string): Settings {
     data,
     store: resolve(folder, config.store ?? `${data}/store`),
     identity: config.identity === undefined ? null : resolve(folder, config.identity),
+    standIns: config.standIns ?? false,
     compiler: [program ?? LAUNCHER, ...args],
     ports: { http: config.ports?.http ?? 8080, nodes: config.ports?.nodes ?? 8443 },
     stager: config.stager === undefined ? null : resolve(folder, config.stager),

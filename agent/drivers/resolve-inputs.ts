@@ -1,13 +1,16 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { DeferredInput } from '../../schemas/deferred.ts'
+import type { Step } from '../../schemas/plan.ts'
 import { inputsOfDocument } from '../../schemas/resolve-deferred.ts'
 import type { ResolvedInput } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { findStep } from '../state/ledger-event-of.ts'
+import { commitsOf } from '../secrets/check-secrets.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import type { StepContext } from './driver.ts'
 
-/** The values that the deferred values of a document wait for, by inputKey(). */
-export type ResolvedInputs = { readonly kind: 'found'; readonly values: ReadonlyMap<string, ResolvedInput> } | { readonly kind: 'missing'; readonly code: string; readonly message: string }
+/** The values that the deferred values of a document wait for, by inputKey(); those that are sensitive once more by themselves. */
+export type ResolvedInputs = { readonly kind: 'found'; readonly values: ReadonlyMap<string, ResolvedInput>; readonly sensitive: readonly Json[] } | { readonly kind: 'missing'; readonly code: string; readonly message: string }
 
 /** One name for each input. */
 export function inputKey(input: DeferredInput): string {
@@ -16,12 +19,17 @@ export function inputKey(input: DeferredInput): string {
 
 /**
  * Finds everything that the deferred values of a document read: what steps provided, in this run or, when they stand, as
- * the ledger has it. Sensitive values are unsealed here, and nowhere before.
+ * the ledger has it, and secrets. Sensitive values are unsealed and decrypted here, and nowhere before.
  */
-export async function resolveInputs(document: Json, context: StepContext): Promise<ResolvedInputs> {
+export async function resolveInputs(document: Json, { step, context, secrets }: { readonly step: Step; readonly context: StepContext; readonly secrets: Secrets }): Promise<ResolvedInputs> {
   const values = new Map<string, ResolvedInput>()
   for (const input of inputsOfDocument(document)) {
-    if ('secret' in input) return { kind: 'missing', code: 'SECRETS_UNSUPPORTED', message: `the secret ${input.secret} is wanted, and this agent cannot decrypt secrets yet` }
+    if ('secret' in input) {
+      const found = await secrets.value(input, { commits: commitsOf(step, context), signal: context.signal })
+      if (found.kind === 'missing') return found
+      values.set(inputKey(input), { value: found.value, sensitive: true })
+      continue
+    }
     const found = provided(input.step, context)
     const reference = found?.sealed[input.provide]
     if (reference !== undefined) {
@@ -34,7 +42,7 @@ export async function resolveInputs(document: Json, context: StepContext): Promi
     if (value === undefined) return { kind: 'missing', code: 'PROVIDE_UNKNOWN', message: `${input.step} has not provided ${input.provide}` }
     values.set(inputKey(input), { value, sensitive: false })
   }
-  return { kind: 'found', values }
+  return { kind: 'found', values, sensitive: [...values.values()].filter(({ sensitive }) => sensitive).map(({ value }) => value) }
 }
 
 function provided(id: string, { state, ledger, plan, changes }: StepContext): { readonly provides: Readonly<Record<string, Json>>; readonly sealed: Readonly<Record<string, string>> } | undefined {

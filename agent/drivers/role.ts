@@ -14,6 +14,7 @@ import type { Driver, StepContext, StepOutcome, StepWaiting } from './driver.ts'
 import { replaceAt } from './json-pointer.ts'
 import { inputKey, resolveInputs } from './resolve-inputs.ts'
 import { standingInstallation } from '../state/standing-installation.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
 import type { Stager } from './stage.ts'
 
@@ -23,6 +24,7 @@ export interface RoleDriverOptions {
   readonly stager: Stager
   /** A keyed digest that stands for a sensitive value: `AgentKey.reference`. */
   readonly reference: (value: Json) => string
+  readonly secrets: Secrets
 }
 
 /** Milliseconds between looks; a machine that connects asks sooner. */
@@ -53,7 +55,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   // The document of a removal is among the changes, but for what the plan has of it already.
   const planned = stepDocument(step, plan.values) ?? (step.attributes === null ? null : stepDocument(step, { ...plan.values, ...changes.values }))
   if (planned === null) return waiting(`what ${step.id} is given is not known before ${step.node} has a machine`)
-  const inputs = await resolveInputs(planned, context)
+  const inputs = await resolveInputs(planned, { step, context, secrets: options.secrets })
   if (inputs.kind === 'missing') return { kind: 'failed', code: inputs.code, message: inputs.message, retryable: false }
   const resolved = resolveDocument(planned, (input) => inputs.values.get(inputKey(input)))
   const [wrong] = resolved.failed
@@ -82,6 +84,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
     content: contentOf(step, context, options.stager),
     document,
     sensitive: resolved.sensitive,
+    mask: inputs.sensitive,
     packages: step.packages,
     repository: brought.repository,
     provides: step.provides,

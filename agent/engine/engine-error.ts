@@ -6,6 +6,8 @@ export type EngineErrorCode =
   | 'WORK_STALE'
   /** This agent has no driver for a kind of step, or its driver cannot carry the step out. Nothing was started. */
   | 'KIND_UNSUPPORTED'
+  /** Secrets that steps want cannot be decrypted. Nothing was started. */
+  | 'SECRETS_MISSING'
   /** The changes violate something of level `deny`. Nothing was started. `data` names the `policy`. */
   | 'CHANGES_DENIED'
   | 'ENGINE_CLOSED'

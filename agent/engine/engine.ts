@@ -1,5 +1,5 @@
 import type { Approval, Changes } from '../../schemas/changes.ts'
-import type { Plan } from '../../schemas/plan.ts'
+import type { Plan, Step } from '../../schemas/plan.ts'
 import type { Driver, Timers } from '../drivers/driver.ts'
 import type { NodeSessions } from '../drivers/sessions.ts'
 import type { Documents } from '../log/documents.ts'
@@ -7,6 +7,7 @@ import type { EventStore } from '../log/store.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import type { LiveState } from '../state/open-state.ts'
 import type { State } from '../state/state.ts'
+import type { EngineErrorCode } from './engine-error.ts'
 import type { Limits, Schedule } from './schedule.ts'
 
 /** What the compiler made of a commit, against the ledger. */
@@ -34,13 +35,13 @@ export interface Engine extends AsyncDisposable {
    * Begins a run. @returns its number; undefined when there is nothing to do, and then nothing is written.
    * @param options.asOf the event up to which the ledger was folded that the changes lead away from.
    * @throws {EngineError} RUN_ACTIVE; WORK_STALE when steps were sent or done after `asOf`: they would be repeated;
-   *   KIND_UNSUPPORTED (with `step` and `kind`) and CHANGES_DENIED, after writing `run.refused`.
+   *   KIND_UNSUPPORTED (with `step` and `kind`), SECRETS_MISSING and CHANGES_DENIED, after writing `run.refused`.
    */
   start(work: CompiledWork, options: { readonly reason: string; readonly only?: readonly string[]; readonly asOf?: number }): Promise<number | undefined>
   /**
    * Gives the last run a newer plan: what was started stands, the rest is replaced. Also continues a run that ended.
    * Nothing is written when nothing of it is left to do.
-   * @throws {EngineError} NO_RUN, also when a person cancelled it; KIND_UNSUPPORTED and CHANGES_DENIED, and then the run goes on as it was.
+   * @throws {EngineError} NO_RUN, also when a person cancelled it; KIND_UNSUPPORTED, SECRETS_MISSING and CHANGES_DENIED, and then the run goes on as it was.
    */
   extend(work: CompiledWork, options: { readonly reason: string }): Promise<void>
   /** Takes up what an earlier life left: settles what was sent, goes on with the run. Call once, before anything else. */
@@ -70,4 +71,6 @@ export interface EngineOptions {
   readonly limits: (plan: Plan) => Limits
   /** For how long a run stays open only because machines are waited for, milliseconds. */
   readonly patienceMs: number
+  /** Why steps cannot be carried out that no driver knows; undefined when they can. Asked before a run starts. */
+  readonly examine: (steps: readonly Step[], work: CompiledWork) => Promise<{ readonly code: EngineErrorCode; readonly message: string; readonly step: string } | undefined>
 }

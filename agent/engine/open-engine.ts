@@ -1,5 +1,5 @@
 import type { Approval, Changes } from '../../schemas/changes.ts'
-import type { Plan, Step, StepKind } from '../../schemas/plan.ts'
+import type { Plan, StepKind } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { SessionEvent } from '../drivers/sessions.ts'
@@ -14,7 +14,7 @@ import { endEvents, isLeft, reference } from './end-events.ts'
 import { EngineError } from './engine-error.ts'
 import { schedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
-import { deniedBy, ownsAttempt, runWork } from './work-questions.ts'
+import { deniedBy, ownsAttempt, refusalOf, runWork, unsupported } from './work-questions.ts'
 import { prepareWork } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
 
@@ -279,14 +279,11 @@ class RunLoop implements Engine {
   }
 
   async #refuseUnsupported(work: Work): Promise<void> {
-    for (const { step } of work.order) {
-      const driver = this.#drivers.get(step.kind)
-      const why = driver === undefined ? `this agent cannot carry out steps of kind ${step.kind}` : driver.refuse?.(step, work.plan)
-      if (why === undefined) continue
-      const error = unsupported(step, why)
-      await this.#append([{ type: 'run.refused', data: { commit: work.commit, planId: work.plan.id, code: error.code, message: error.message, step: step.id } }])
-      throw error
-    }
+    const refusal = await refusalOf(work, { drivers: this.#drivers, examine: this.#options.examine })
+    if (refusal === undefined) return
+    const { error, step } = refusal
+    await this.#append([{ type: 'run.refused', data: { commit: work.commit, planId: work.plan.id, code: error.code, message: error.message, step } }])
+    throw error
   }
 
   async #keep(work: Work): Promise<CurrentWork> {
@@ -393,8 +390,4 @@ class RunLoop implements Engine {
 
 function item(work: Work, id: string): WorkItem {
   return work.items.get(id) as WorkItem
-}
-
-function unsupported(step: Step, why: string): EngineError {
-  return new EngineError('KIND_UNSUPPORTED', `${step.id}: ${why}`, { step: step.id, kind: step.kind })
 }

@@ -36,7 +36,8 @@ export function readText(bytes: Uint8Array, path: string): string {
 export function readJson(text: string, path: string): Json {
   try {
     return JSON.parse(text) as Json
-  } catch (error) {
-    throw new ResultError(`${path} is not JSON: ${(error as Error).message}`)
+  } catch {
+    // The parser's message quotes the text, which may be what nobody is to see.
+    throw new ResultError(`${path} is not JSON`)
   }
 }

@@ -139,7 +139,7 @@ export class Executor {
     const { attempt } = task
     const abort = new AbortController()
     this.#running = { attempt, abort }
-    this.#journal.start(attempt)
+    this.#journal.start(attempt, task.kind === 'role' ? Object.keys(task.provides).filter((name) => task.provides[name]?.sensitive === true) : [])
     this.#reports.accepted(attempt)
     const begun = this.#now()
     const timer = setTimeout(() => abort.abort(new NodeError('TIMEOUT', `not done after ${task.timeout} s`)), task.timeout * 1000)

@@ -11,11 +11,13 @@ export interface Attempt {
   readonly acknowledged: boolean
   /** The process that a former life of this agent may have left running. */
   readonly process: ProcessMark | null
+  /** Names of provides that are not kept once the agent has them. */
+  readonly sealed: readonly string[]
 }
 
 type Line =
   | { readonly t: 'epoch'; readonly epoch: number }
-  | { readonly t: 'started'; readonly attempt: string }
+  | { readonly t: 'started'; readonly attempt: string; readonly sealed?: readonly string[] }
   | { readonly t: 'process'; readonly attempt: string; readonly pid: number; readonly start: string }
   | { readonly t: 'result'; readonly result: TaskResult }
   | { readonly t: 'acknowledged'; readonly attempt: string }
@@ -29,7 +31,8 @@ export interface Journal extends Disposable {
   /** In the order they were started. */
   readonly attempts: ReadonlyMap<string, Attempt>
   raiseEpoch(epoch: number): void
-  start(attempt: string): void
+  /** @param sealed names of provides that are sensitive: their values are gone from the file when the attempt is acknowledged. */
+  start(attempt: string, sealed?: readonly string[]): void
   /** Not synced: it only helps to clean up after a crash of this process, and the page cache survives that. */
   process(attempt: string, mark: ProcessMark): void
   finish(result: TaskResult): void
@@ -43,14 +46,8 @@ const REMEMBERED = 200
 export function openJournal(file: string): Journal {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const state = replay(file)
-  try {
-    compact(file, state)
-  } catch (error) {
-    // A full disk: the file stays as long as it is.
-    rmSync(`${file}.next`, { force: true })
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-  }
-  const descriptor = openSync(file, 'a', 0o600)
+  compacted(file, state)
+  let descriptor = openSync(file, 'a', 0o600)
   let torn = true
   const append = (line: Line, durable: boolean): void => {
     // A full disk may have taken half of the line before: this one is not to be glued to it.
@@ -69,13 +66,18 @@ export function openJournal(file: string): Journal {
     raiseEpoch(epoch) {
       if (epoch > state.epoch) append({ t: 'epoch', epoch }, true)
     },
-    start: (attempt) => append({ t: 'started', attempt }, true),
+    start: (attempt, sealed = []) => append({ t: 'started', attempt, ...(sealed.length === 0 ? {} : { sealed }) }, true),
     process: (attempt, mark) => append({ t: 'process', attempt, pid: mark.pid, start: mark.start }, false),
     finish: (result) => append({ t: 'result', result }, true),
     acknowledge(attempt) {
       if (state.attempts.get(attempt)?.acknowledged !== false) return
+      const sealed = state.attempts.get(attempt)?.sealed ?? []
       append({ t: 'acknowledged', attempt }, false)
       forgetOldest(state)
+      if (sealed.length === 0 || !compacted(file, state)) return
+      closeSync(descriptor)
+      descriptor = openSync(file, 'a', 0o600)
+      torn = false
     },
     [Symbol.dispose]: () => closeSync(descriptor),
   }
@@ -116,7 +118,7 @@ function apply(state: JournalState, line: Line): void {
       state.epoch = Math.max(state.epoch, line.epoch)
       break
     case 'started':
-      if (!attempts.has(line.attempt)) attempts.set(line.attempt, { attempt: line.attempt, result: null, acknowledged: false, process: null })
+      if (!attempts.has(line.attempt)) attempts.set(line.attempt, { attempt: line.attempt, result: null, acknowledged: false, process: null, sealed: line.sealed ?? [] })
       break
     case 'process':
       update(attempts, line.attempt, { process: { pid: line.pid, start: line.start } })
@@ -125,14 +127,20 @@ function apply(state: JournalState, line: Line): void {
       update(attempts, line.result.attempt, { result: line.result, process: null })
       break
     case 'acknowledged':
-      update(attempts, line.attempt, { acknowledged: true })
+      update(attempts, line.attempt, { acknowledged: true, ...withoutSealed(attempts.get(line.attempt)) })
       break
   }
 }
 
 function update(attempts: Map<string, Attempt>, attempt: string, change: Partial<Attempt>): void {
-  const before = attempts.get(attempt) ?? { attempt, result: null, acknowledged: false, process: null }
+  const before = attempts.get(attempt) ?? { attempt, result: null, acknowledged: false, process: null, sealed: [] }
   attempts.set(attempt, { ...before, ...change })
+}
+
+function withoutSealed(known: Attempt | undefined): Partial<Attempt> {
+  if (known?.result === undefined || known.result === null) return {}
+  const provides = Object.fromEntries(Object.entries(known.result.provides).filter(([name]) => !known.sealed.includes(name)))
+  return { result: { ...known.result, provides } }
 }
 
 function forgetOldest(state: JournalState): void {
@@ -141,11 +149,23 @@ function forgetOldest(state: JournalState): void {
   for (const { attempt } of done.slice(0, Math.max(0, done.length - REMEMBERED))) state.attempts.delete(attempt)
 }
 
+/** Whether the file holds nothing any more but what is remembered. On a full disk it stays as it is, until it is tried again. */
+function compacted(file: string, state: JournalState): boolean {
+  try {
+    compact(file, state)
+    return true
+  } catch (error) {
+    rmSync(`${file}.next`, { force: true })
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    return false
+  }
+}
+
 function compact(file: string, state: JournalState): void {
   forgetOldest(state)
   const lines: Line[] = [{ t: 'epoch', epoch: state.epoch }]
-  for (const { attempt, result, acknowledged, process } of state.attempts.values()) {
-    lines.push({ t: 'started', attempt })
+  for (const { attempt, result, acknowledged, process, sealed } of state.attempts.values()) {
+    lines.push({ t: 'started', attempt, ...(sealed.length === 0 ? {} : { sealed }) })
     if (process !== null) lines.push({ t: 'process', attempt, ...process })
     if (result !== null) lines.push({ t: 'result', result })
     if (acknowledged) lines.push({ t: 'acknowledged', attempt })

@@ -40,7 +40,7 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
   if (jig === undefined) throw new NodeError('JIG_UNKNOWN', `this node agent has no jig called ${task.jig}`)
   await mkdir(folders.work, { recursive: true, mode: 0o700 })
   const work = await mkdtemp(join(folders.work, 'role-'))
-  let redact = redactor(sensitiveTexts(task.document, task.sensitive))
+  let redact = redactor([...sensitiveTexts(task.document, task.sensitive), ...(task.mask ?? []).flatMap((value) => textsOf(value as Json))])
   const quiet: TaskContext = { ...context, output: (stream, line) => context.output(stream, redact(line)) }
   try {
     const input = await prepare(task, { work, folders, context: quiet })

@@ -10,6 +10,8 @@ import type { Engine } from '../../../agent/engine/engine.ts'
 import { openEngine } from '../../../agent/engine/open-engine.ts'
 import { openDocuments } from '../../../agent/log/documents.ts'
 import type { LogEvent } from '../../../agent/log/event-types.ts'
+import { checkSecrets } from '../../../agent/secrets/check-secrets.ts'
+import type { Secrets } from '../../../agent/secrets/secrets.ts'
 import { openSqliteStore } from '../../../agent/log/sqlite-store.ts'
 import type { SqliteStore } from '../../../agent/log/sqlite-store.ts'
 import type { EventStore } from '../../../agent/log/store.ts'
@@ -40,7 +42,11 @@ export interface LifeOptions {
   readonly stager?: Partial<Stager>
   readonly drivers?: (drivers: readonly Driver[]) => readonly Driver[]
   readonly patienceMs?: number
+  readonly secrets?: Secrets
 }
+
+/** An agent without an identity. */
+export const NO_SECRETS: Secrets = { value: ({ secret }) => Promise.resolve({ kind: 'missing', code: 'SECRETS_NO_IDENTITY', message: `no identity for ${secret}` }) }
 
 /** Staged at once, always. */
 export const FIXED_STAGER: Stager = {
@@ -67,12 +73,13 @@ export async function openLife(folder: string, rack: FakeRack, options: LifeOpti
   }
   const sessions = rack.connect()
   const stager = { ...FIXED_STAGER, ...options.stager }
+  const secrets = options.secrets ?? NO_SECRETS
   const drivers = [
     discoverDriver(),
     stageDriver(stager),
     barrierDriver(),
     installDriver({ sessions, stager, stamp: (value) => inner.key.stamp(value), enrolment: (node) => ({ url: 'wss://192.0.2.1', ca: 'ca', token: 't', node: node.node, incarnation: node.incarnation }) }),
-    roleDriver({ sessions, stager, reference: (value) => inner.key.reference(value) }),
+    roleDriver({ sessions, stager, reference: (value) => inner.key.reference(value), secrets }),
   ]
   const engine = openEngine({
     store,
@@ -85,6 +92,7 @@ export async function openLife(folder: string, rack: FakeRack, options: LifeOpti
     epoch,
     limits: () => ({ running: 100, install: 10 }),
     patienceMs: options.patienceMs ?? 600_000,
+    examine: (steps, work) => checkSecrets(steps, work, { secrets, ledger: ledger.current, signal: new AbortController().signal }),
   })
   return {
     engine,

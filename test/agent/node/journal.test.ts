@@ -31,9 +31,9 @@ test('what was journalled is there when it is opened again', () => {
   using journal = openJournal(file)
   expect(journal.highestEpoch).toBe(4)
   expect([...journal.attempts.values()]).toEqual([
-    { attempt: '1/a/1', result: null, acknowledged: false, process: { pid: 7, start: '99' } },
-    { attempt: '1/b/1', result: result('1/b/1'), acknowledged: false, process: null },
-    { attempt: '1/c/1', result: result('1/c/1'), acknowledged: true, process: null },
+    { attempt: '1/a/1', result: null, acknowledged: false, process: { pid: 7, start: '99' }, sealed: [] },
+    { attempt: '1/b/1', result: result('1/b/1'), acknowledged: false, process: null, sealed: [] },
+    { attempt: '1/c/1', result: result('1/c/1'), acknowledged: true, process: null, sealed: [] },
   ])
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
@@ -105,4 +105,41 @@ test.runIf(process.getuid?.() === 0)('on a full disk nothing that was journalled
   } finally {
     execFileSync('umount', [small])
   }
+})
+
+test('sensitive provides are in the file until the agent has them, and not a moment longer', () => {
+  const file = join(folder, 'journal')
+  const ended = { ...result('1/a/1'), provides: { token: 'canary-5f1d0c', port: 80 } }
+  {
+    using journal = openJournal(file)
+    journal.start('1/a/1', ['token'])
+    journal.finish(ended)
+  }
+  {
+    using journal = openJournal(file)
+    // The agent has not heard it yet: after a restart it still can.
+    expect(journal.attempts.get('1/a/1')?.result).toEqual(ended)
+    journal.start('1/b/1')
+    journal.acknowledge('1/a/1')
+    expect(readFileSync(file, 'utf8')).not.toContain('canary')
+    expect(journal.attempts.get('1/a/1')).toMatchObject({ acknowledged: true, result: { outcome: 'succeeded', provides: { port: 80 } } })
+    journal.finish(result('1/b/1'))
+  }
+  using journal = openJournal(file)
+  expect(readFileSync(file, 'utf8')).not.toContain('canary')
+  expect(journal.attempts.get('1/a/1')?.result?.provides).toEqual({ port: 80 })
+  expect(journal.attempts.get('1/b/1')?.result).toEqual(result('1/b/1'))
+})
+
+test('sensitive provides of an attempt that is forgotten at once are gone too', () => {
+  const file = join(folder, 'journal')
+  using journal = openJournal(file)
+  journal.start('first', ['token'])
+  journal.finish({ ...result('first'), provides: { token: 'canary-5f1d0c' } })
+  for (let n = 0; n < 230; n++) {
+    journal.start(`1/a/${n}`)
+    journal.acknowledge(`1/a/${n}`)
+  }
+  journal.acknowledge('first')
+  expect(readFileSync(file, 'utf8')).not.toContain('canary')
 })
