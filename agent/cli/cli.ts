@@ -102,6 +102,7 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .option('--out <folder>', 'for event log, plan, changes and consoles; default: a new folder below ./rehearsals')
     .option('--keep-going <minutes>', 'give up after this many minutes', '30')
     .option('--disturb <what>', 'kill-agent@STEP+DELAY or power-cut:MACHINE@STEP+DELAY: goes wrong so long after the step began; may be repeated', (one: string, all: readonly string[]) => [...all, one], [] as readonly string[])
+    .option('--identity <file>', 'an age identity that decrypts the secrets of the site; without it made-up values take their place')
     .option('--hold', 'leave the rack up after the run, until Ctrl-C')
     .addHelpText('after', '\nExample:\n  crowbar rehearse site-examples/first-light --disturb kill-agent@install@web+20s')
     .action(async (site: string, options: RehearseOptions) => finish(await (await import('./rehearse.ts')).rehearseCommand(site, options)))

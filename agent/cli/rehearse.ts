@@ -13,6 +13,7 @@ export interface RehearseOptions {
   readonly keepGoing: string
   readonly disturb?: readonly string[]
   readonly hold?: boolean
+  readonly identity?: string
 }
 
 const MISUSED = 64
@@ -32,7 +33,7 @@ export async function rehearseCommand(site: string, options: RehearseOptions): P
   for (const name of signals) process.on(name, interrupt)
   try {
     const outcome = await rehearse({
-      site, nodes, out, store: null, deadlineMs: minutes * 60_000, signal: stop.signal,
+      site, nodes, out, store: null, identity: options.identity ?? null, deadlineMs: minutes * 60_000, signal: stop.signal,
       disturbances: (options.disturb ?? []).map(text => parseDisturbance(text)),
       onProgress: message => live.say(`${clock(performance.now() - started)} ${message}`),
       ...(options.hold === true ? { onHeld: (rack: HeldRack) => hold(rack, { signals, interrupt }) } : {}),
@@ -89,6 +90,7 @@ export function printReport(report: RehearsalReport, options: { readonly seconds
     lines.push(...step.lastWords.map(line => `    ${line}`))
   }
   for (const [step, provides] of Object.entries(report.reported)) lines.push(`${step} reported ${Object.entries(provides as Record<string, unknown>).map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')}`)
+  if (report.standIns.length > 0) lines.push(`made-up values stood for ${report.standIns.length === 1 ? 'the secret' : 'the secrets'} ${report.standIns.join(', ')}`)
   for (const canary of report.canaries) lines.push(`disk ${canary.serial} of ${canary.machine}: ${canary.unchanged ? 'byte for byte as it was' : 'CHANGED'}`)
   for (const { text, seconds, during } of report.disturbances) if (seconds !== null) lines.push(`disturbance ${text}: after ${seconds} s, ${during === 'running' ? 'while the step ran' : 'when the step was over'}`)
   if (report.secondApply !== null) lines.push(`second apply: ${report.secondApply}`)

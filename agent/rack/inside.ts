@@ -90,6 +90,7 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
     disturbances: disturber.reports,
     canaries: await checkCanaries(machines),
     secondApply,
+    standIns: order.standIns,
     reported,
     problems,
   }

@@ -25,6 +25,10 @@ export interface RackOrder {
   readonly accelerator: Accelerator
   readonly containers: ContainerOrder | null
   readonly disturbances: readonly Disturbance[]
+  /** The age identity file that decrypts the site's secrets; null: made-up values take their place. */
+  readonly identity: string | null
+  /** Secrets that have made-up values, each as `path (version)`. */
+  readonly standIns: readonly string[]
   /** Stay up after the run, until told to end. */
   readonly hold: boolean
   /** Bare repository of the site. */
@@ -69,6 +73,8 @@ export interface RehearsalReport {
   readonly steps: readonly ReportedStep[]
   /** What went wrong on purpose. */
   readonly disturbances: readonly DisturbanceReport[]
+  /** Secrets that had made-up values, each as `path (version)`. */
+  readonly standIns: readonly string[]
   /** Canary disks, by machine and serial: whether every byte is as it was. */
   readonly canaries: readonly { readonly machine: string; readonly serial: string; readonly unchanged: boolean }[]
   /** What a second apply of the same commit said. */

@@ -4,7 +4,11 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
 import { compileSite } from '../compile/compile.ts'
+import { readIdentity } from '../secrets/read-identity.ts'
+import { nameOfSecret } from '../secrets/secrets.ts'
+import { secretsOfDocument } from '../secrets/secrets-of-document.ts'
 import { bundleNodeAgent } from '../image/bundle.ts'
 import { openStore } from '../stage/store.ts'
 import type { Store } from '../stage/store.ts'
@@ -36,6 +40,8 @@ export interface RehearseOptions {
   /** Store of staged content, kept between rehearsals; null: the user's cache folder. */
   readonly store: string | null
   readonly disturbances: readonly Disturbance[]
+  /** An age identity file that decrypts the site's secrets; null: made-up values take their place. */
+  readonly identity: string | null
   readonly deadlineMs: number
   readonly signal: AbortSignal
   readonly onProgress: (message: string) => void
@@ -75,6 +81,8 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   const out = resolve(options.out)
   if (await access(join(out, 'site.git')).then(() => true, () => false)) throw new RackError('RACK_OUT_NOT_EMPTY', `${out} has an earlier rehearsal in it; name another folder, or remove it`)
   const stage: StageOptions = { signal, onProgress }
+  // Said now, and not by an agent that does not start.
+  if (options.identity !== null) await readIdentity(options.identity)
 
   onProgress('looking at what this machine has')
   await provideRackNeeds(nodes, stage)
@@ -87,6 +95,8 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   const network = rackNetwork(plan)
   const { machines, unmatched } = rackMachines(plan, racks)
   if (machines.length === 0) throw new RackError('RACK_NO_MACHINE', 'no node of the site is pinned to a machine, and no rack document describes one; write one with kind: rack')
+  const standIns = options.identity === null ? secretsOfDocument(plan.values as unknown as Json).map(nameOfSecret) : []
+  if (standIns.length > 0) onProgress(`made-up values take the place of secrets (--identity FILE takes the real ones): ${standIns.join(', ')}`)
   if (unmatched.length > 0) onProgress(`no machine can be made for ${unmatched.join(', ')}: pinned by an asset tag only`)
   const specs = nodes === 'container' ? containerSpecs(plan, machines) : []
   const names = nodes === 'container' ? specs.map(one => one.node) : machines.map(one => one.name)
@@ -110,7 +120,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   await using _stager = await serveCarryOut(socket, kernel === null ? withoutDiscovery(carryOut) : carryOut, { onProgress })
   const order: RackOrder = {
     id: work.slice(work.lastIndexOf(GROUP_PREFIX) + GROUP_PREFIX.length), began, network, machines: kernel === null ? [] : machines, accelerator, containers,
-    disturbances: options.disturbances, hold: options.onHeld !== undefined, repository, store: storeFolder, stager: socket, work, out, deadlineMs: options.deadlineMs,
+    disturbances: options.disturbances, identity: options.identity === null ? null : resolve(options.identity), standIns, hold: options.onHeld !== undefined, repository, store: storeFolder, stager: socket, work, out, deadlineMs: options.deadlineMs,
   }
   const file = join(work, 'rack-order.json')
   await writeFile(file, JSON.stringify(order))

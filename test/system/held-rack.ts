@@ -51,7 +51,7 @@ export function crowbar(...args: string[]): { readonly code: number | null; read
  *
  * @param site a folder; relative to the project.
  */
-export async function openHeldRack(site: string, { nodes }: { readonly nodes: 'qemu' | 'container' } = { nodes: 'container' }): Promise<TestRack> {
+export async function openHeldRack(site: string, { nodes = 'container', identity = null }: { readonly nodes?: 'qemu' | 'container'; readonly identity?: string | null } = {}): Promise<TestRack> {
   const folder = mkdtempSync(join(tmpdir(), 'crowbar-held-'))
   const out = join(folder, 'out')
   const stop = new AbortController()
@@ -59,7 +59,7 @@ export async function openHeldRack(site: string, { nodes }: { readonly nodes: 'q
   const held = Promise.withResolvers<HeldRack>()
   const said: string[] = []
   const ended = rehearse({
-    site: resolve(ROOT, site), nodes, out, store: null, disturbances: [], deadlineMs: nodes === 'qemu' ? 900_000 : 300_000, signal: stop.signal,
+    site: resolve(ROOT, site), nodes, identity, out, store: null, disturbances: [], deadlineMs: nodes === 'qemu' ? 900_000 : 300_000, signal: stop.signal,
     onProgress: message => said.push(message),
     onHeld: rack => {
       held.resolve(rack)
