@@ -49,9 +49,14 @@ const MOST_HEADER = 65_536
 
 function headerOf(file: Uint8Array): readonly string[] {
   const begin = Buffer.from(file.buffer, file.byteOffset, Math.min(file.byteLength, MOST_HEADER)).toString('latin1')
-  const text = begin.trimStart().startsWith(BEGIN) ? Buffer.from(begin.trimStart().slice(BEGIN.length).replaceAll(/-----.*|\s/g, ''), 'base64').toString('latin1') : begin
-  const lines = text.split('\n')
+  const lines = (begin.trimStart().startsWith(BEGIN) ? armored(begin.trimStart()) : begin).split('\n')
   return lines[0] === 'age-encryption.org/v1' ? lines : []
+}
+
+/** What is inside of the armor; nothing when there is more than base64, such as the marks of an unfinished merge. */
+function armored(text: string): string {
+  const body = text.slice(BEGIN.length).replace(/-----END [A-Z ]*-----\s*$/, '')
+  return /^[A-Za-z0-9+/=\s]*$/.test(body) ? Buffer.from(body.replaceAll(/\s/g, ''), 'base64').toString('latin1') : ''
 }
 
 /** Two versions of one secret as people compare them: `v3`, `v4`; in full where the numbers do not tell them apart. */

@@ -18,6 +18,11 @@ test('the label of an age file is read without a key, armored or not, with any l
   for (const form of [file, Buffer.from(armored), Buffer.from(armored.replaceAll('\n', '\r\n')), Buffer.from(`\n${armored}`)]) expect(readLabel(form)).toEqual(label)
 })
 
+test('a file with the marks of an unfinished merge has no label', async () => {
+  const [ours, theirs] = await Promise.all(['2-aa', '2-bb'].map(async (version) => age.armor.encode(await encrypt({ path: 'a', version, recipients: [recipient] }))))
+  expect(readLabel(Buffer.from((ours ?? '').replace('\n', `\n<<<<<<< HEAD\n`).replace('-----END', `=======\n${theirs?.split('\n')[1]}\n>>>>>>> b\n-----END`)))).toBeUndefined()
+})
+
 test('a file without a label has none, whatever is in it', async () => {
   const encrypter = new age.Encrypter()
   encrypter.addRecipient(recipient)
