@@ -23,6 +23,7 @@ export type NodeErrorCode =
   | 'PACKAGES_FAILED'
   | 'PROVIDE_MISSING'
   | 'PROVIDE_UNDECLARED'
+  | 'PROVIDE_SECRET'
   | 'PROVIDE_TYPE'
   | 'RESULT_TOO_LARGE'
   /** A disk that the task names is not here. */

@@ -1,7 +1,7 @@
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Step } from '../../schemas/plan.ts'
 import { removedId } from '../../schemas/removal-id.ts'
-import { stepDocument } from '../../schemas/step-values.ts'
+import { stepParts } from '../../schemas/step-values.ts'
 import type { CompiledWork } from '../engine/engine.ts'
 import { nameOfSecret } from './secrets.ts'
 import type { FoundSecret, Secrets, WantedSecret } from './secrets.ts'
@@ -24,9 +24,14 @@ export async function checkSecrets(
 ): Promise<MissingSecrets | undefined> {
   const wanted = new Map<string, { readonly secret: WantedSecret; readonly step: Step }>()
   const values = { ...plan.values, ...changes.values }
+  // Many steps share the parts of their documents: each part is looked through once.
+  const known = new Map<string, readonly WantedSecret[]>()
   for (const step of steps) {
-    const document = step.kind === 'role' ? stepDocument(step, values) : null
-    if (document !== null) for (const secret of secretsOfDocument(document)) wanted.set(nameOfSecret(secret), wanted.get(nameOfSecret(secret)) ?? { secret, step })
+    for (const part of step.kind === 'role' ? Object.values(stepParts(step, values) ?? {}) : []) {
+      const found = known.get(part) ?? secretsOfDocument(values[part] ?? null)
+      known.set(part, found)
+      for (const secret of found) if (!wanted.has(nameOfSecret(secret))) wanted.set(nameOfSecret(secret), { secret, step })
+    }
   }
   const missing: { readonly step: Step; readonly problem: Extract<FoundSecret, { kind: 'missing' }> }[] = []
   for (const { secret, step } of wanted.values()) {

@@ -8,7 +8,7 @@ export class IdentityError extends Error {
 }
 
 /**
- * Reads the agent's age identity. The file has to be its owner's alone.
+ * Reads the agent's age identity. The file has to be root's, or the agent's user's, and nobody else's.
  *
  * @throws {IdentityError}
  */
@@ -17,6 +17,7 @@ export async function readIdentity(file: string): Promise<Identities> {
     throw new IdentityError(`cannot read the identity ${file}: ${(cause as Error).message}; make one with \`crowbar secret identity ${file}\``, { cause })
   })
   if ((found.mode & 0o077) !== 0) throw new IdentityError(`others can read the identity ${file} (mode ${(found.mode & 0o777).toString(8).padStart(4, '0')}); \`chmod 600 ${file}\``)
+  if (found.uid !== 0 && found.uid !== process.getuid?.()) throw new IdentityError(`the identity ${file} belongs to another user (${found.uid}); \`chown root ${file}\``)
   const identities = await readIdentities(await readFile(file, 'utf8'))
   if (typeof identities === 'string') throw new IdentityError(`${file} is no age identity: ${identities}`)
   return identities

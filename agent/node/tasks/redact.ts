@@ -27,6 +27,15 @@ export function redactor(texts: readonly string[]): (line: string) => string {
   }
 }
 
+/** Characters from which on a secret that stands in a value does not stand there by chance. */
+const TELLING = 6
+
+/** Whether some text of a value holds one of these literally. */
+export function holdsAny(value: Json, secrets: readonly string[]): boolean {
+  const telling = secrets.filter((secret) => secret.length >= TELLING)
+  return textsOf(value).some((text) => telling.some((secret) => text.includes(secret)))
+}
+
 /** Texts of all scalars of a value. */
 export function textsOf(value: Json): string[] {
   const texts = new Set<string>()

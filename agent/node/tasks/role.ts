@@ -12,7 +12,7 @@ import { programEnvironment, runProgram } from '../run-program.ts'
 import { placeContent } from './content.ts'
 import { installPackages } from './packages.ts'
 import { matchesType } from './provide-type.ts'
-import { redactor, sensitiveTexts, textsOf } from './redact.ts'
+import { holdsAny, redactor, sensitiveTexts, textsOf } from './redact.ts'
 
 /** Bytes that a run may leave as results. */
 const RESULT_BYTES = 1024 * 1024
@@ -31,7 +31,8 @@ export interface RoleFolders {
  * Runs an entry of a barclamp: fetches its files, installs the packages it brings, gives the jig the document, runs the
  * jig's command in a process group of its own and reads what it provides.
  *
- * Whatever the document calls sensitive, and every sensitive value that it provides, is taken out of output and messages.
+ * Whatever the document calls sensitive, what went into that, and every sensitive value that it provides, is taken out of
+ * output and messages. None of it can be provided as a value for everybody.
  *
  * @throws {NodeError} JIG_UNKNOWN, CONTENT_*, FETCH_FAILED, PACKAGES_FAILED, PROVIDE_*, and the reason of an abort.
  */
@@ -40,7 +41,8 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
   if (jig === undefined) throw new NodeError('JIG_UNKNOWN', `this node agent has no jig called ${task.jig}`)
   await mkdir(folders.work, { recursive: true, mode: 0o700 })
   const work = await mkdtemp(join(folders.work, 'role-'))
-  let redact = redactor([...sensitiveTexts(task.document, task.sensitive), ...(task.mask ?? []).flatMap((value) => textsOf(value as Json))])
+  const secrets = [...sensitiveTexts(task.document, task.sensitive), ...(task.mask ?? []).flatMap((value) => textsOf(value))]
+  let redact = redactor(secrets)
   const quiet: TaskContext = { ...context, output: (stream, line) => context.output(stream, redact(line)) }
   try {
     const input = await prepare(task, { work, folders, context: quiet })
@@ -60,7 +62,11 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
     })
     const outcome = jig.import({ exitCode, files: await readResults(input.results), said: `${stdout}\n${stderr}` }, input)
     if (outcome.kind !== 'failed') redact = withProvided(redact, outcome, task)
-    return checked(outcome, task, redact)
+    return checked(outcome, task, { redact, secrets })
+  } catch (error) {
+    // What a tool or a parser says may quote what it was given.
+    if (error instanceof Error) error.message = redact(error.message)
+    throw error
   } finally {
     // How the step ended is what it is, also when its folder cannot be removed; the next start of the agent does that.
     await removeTree(work).catch((error: unknown) => quiet.output('progress', `the working folder stays: ${(error as Error).message}`))
@@ -118,7 +124,7 @@ function withProvided(redact: (line: string) => string, outcome: Exclude<JigOutc
 }
 
 /** What is provided is exactly what the role declares, in the declared types. */
-function checked(outcome: JigOutcome, task: RoleTask, redact: (line: string) => string): TaskEnd {
+function checked(outcome: JigOutcome, task: RoleTask, { redact, secrets }: { readonly redact: (line: string) => string; readonly secrets: readonly string[] }): TaskEnd {
   if (outcome.kind === 'failed') throw new NodeError(outcome.code, redact(outcome.message))
   const provides: Record<string, Json> = {}
   for (const [name, value] of Object.entries(outcome.provides)) {
@@ -128,8 +134,10 @@ function checked(outcome: JigOutcome, task: RoleTask, redact: (line: string) => 
       const hint = typeof value === 'string' ? `; say crowbar-provide ${name} --json VALUE` : ''
       throw new NodeError('PROVIDE_TYPE', `${name} is declared as ${declared.type}, and ${task.entry} gave a ${typeof value}${hint}`)
     }
+    if (declared.sensitive === false && holdsAny(value, secrets)) throw new NodeError('PROVIDE_SECRET', `${name} holds a secret that ${task.entry} was given, and everybody could read it: its role has to declare it with sensitive: true`)
     provides[name] = value
   }
+  if (holdsAny(outcome.facts, secrets)) throw new NodeError('PROVIDE_SECRET', `${task.entry} reports a fact that holds a secret, and facts are for everybody to read`)
   const missing = Object.keys(task.provides).filter((name) => !Object.hasOwn(provides, name))
   if (missing.length > 0) throw new NodeError('PROVIDE_MISSING', `${task.entry} did not provide ${missing.join(', ')}`)
   return { outcome: outcome.kind, provides, ...(Object.keys(outcome.facts).length === 0 ? {} : { facts: outcome.facts }) }

@@ -47,6 +47,15 @@ export function secretCommands(program: Command, finish: (code: number) => void)
     .action(async (paths: string[], options: GenerateArguments) => finish(await (await import('./change.ts')).rotateSecrets(paths, options)))
 
   secret
+    .command('forget')
+    .description('let go of the value before: roles with `previous: true` get null for it')
+    .argument('<path...>', 'such as database/root')
+    .option(...site)
+    .option(...format)
+    .addHelpText('after', '\nUse it when a rotation is over, so that the former password lets nobody in any more.\n\nExample:\n  crowbar secret forget database/root')
+    .action(async (paths: string[], options: SecretArguments) => finish(await (await import('./forget.ts')).forgetSecrets(paths, options)))
+
+  secret
     .command('list')
     .description('secrets, versions, who uses them, what is missing, whom they are encrypted for')
     .option(...site)

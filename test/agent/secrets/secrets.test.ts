@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as age from 'age-encryption'
@@ -114,6 +114,7 @@ describe('the agent’s identity', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const written = (text: string, mode = 0o600): string => {
     const path = join(folder, 'identity.age')
+    rmSync(path, { force: true })
     writeFileSync(path, text)
     chmodSync(path, mode)
     return path
@@ -125,6 +126,12 @@ describe('the agent’s identity', () => {
 
   test.each([['others can read it', 0o644, 'chmod 600'], ['its group can', 0o640, 'chmod 600']])('is refused when %s', async (_, mode, message) => {
     await expect(readIdentity(written(key, mode))).rejects.toThrow(message)
+  })
+
+  test.runIf(process.getuid?.() === 0)('is refused when it is another user’s', async () => {
+    const path = written(key)
+    chownSync(path, 1, 1)
+    await expect(readIdentity(path)).rejects.toThrow('belongs to another user (1)')
   })
 
   test('is refused when it is none, without repeating it', async () => {

@@ -179,6 +179,18 @@ describe('rotate', () => {
     expect([await value('secrets/a.age'), await value(`secrets/a@${previous}.age`)]).toEqual(['three', 'one'])
   })
 
+  test('a former value can be forgotten when the rotation is over', async () => {
+    await secret('generate')
+    await secret('rotate', 'hello/root')
+    const version = label('secrets/hello/root.age')?.version
+    expect((await secret('forget', 'hello/root')).stdout).toBe('hello/root v1 is forgotten\n')
+    expect(files()).toEqual(['hello/root.age', 'index.yaml'])
+    expect(read('secrets/index.yaml')).toContain(`hello/root: { version: ${version} }\n`)
+    expect((await crowbarHere(['validate', '--site', site])).status).toBe(0)
+    expect(await secret('forget', 'hello/root')).toMatchObject({ status: 0, stdout: '' })
+    expect((await secret('forget', 'nothing')).status).toBe(1)
+  })
+
   test('several at once wait for each other, and a lock of who died is nobody’s', async () => {
     await secret('generate')
     writeFileSync(join(site, 'secrets/.lock'), '999999999\n')

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { TaskContext } from '../../../../agent/node/executor.ts'
+import { runRole } from '../../../../agent/node/tasks/role.ts'
+import type { RoleTask } from '../../../../schemas/protocol.ts'
+
+const CANARY = 'canary-5f1d0c-value'
+let folder: string
+let lines: string[]
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'crowbar-role-'))
+  lines = []
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Runs a shell script as a role that is given a URL with a secret in it. */
+async function run(script: string, provides: RoleTask['provides'] = {}): Promise<unknown> {
+  const server = createServer((_request, response) => response.end(script))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const context: TaskContext = { signal: AbortSignal.timeout(15_000), output: (stream, line) => void lines.push(`${stream} ${line}`), disks: () => undefined, started: () => undefined, onAcknowledged: () => undefined }
+  const task: RoleTask = {
+    kind: 'role', attempt: '1/d/r@n1/1', step: 'd/r@n1', jig: 'script', entry: 'run.sh', packages: [], repository: null, provides, timeout: 10,
+    content: [{ path: 'run.sh', mode: '0755', file: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/run.sh`, sha256: createHash('sha256').update(script).digest('hex'), bytes: Buffer.byteLength(script) } }],
+    document: { wants: { url: `db://app:${CANARY}@db` } }, sensitive: ['/wants/url'], mask: [CANARY],
+  }
+  try {
+    return await runRole(task, { folders: { work: join(folder, 'work'), cache: join(folder, 'cache') }, context })
+  } finally {
+    server.close()
+  }
+}
+
+test('a secret is masked in output also where it stands by itself, and nothing of it stays on the disk', async () => {
+  expect(await run(`crowbar-get wants.url; echo; echo alone ${CANARY}; echo ${CANARY} >&2\n`)).toEqual({ outcome: 'succeeded', provides: {} })
+  expect(lines).toEqual(['stdout [redacted]', 'stdout alone [redacted]', 'stderr [redacted]'])
+  expect(readdirSync(join(folder, 'work'))).toEqual([])
+})
+
+test('a value that holds a secret is provided only where the role says that it is sensitive', async () => {
+  const provide = `crowbar-provide dsn "x:${CANARY}"\n`
+  expect(await run(provide, { dsn: { type: 'string', sensitive: true } })).toMatchObject({ provides: { dsn: `x:${CANARY}` } })
+  const refused = await run(provide, { dsn: { type: 'string', sensitive: false } }).catch((error: unknown) => error)
+  expect(refused).toMatchObject({ code: 'PROVIDE_SECRET', message: expect.stringContaining('dsn holds a secret') as string })
+  expect(String(refused)).not.toContain('canary')
+})
+
+test('a failure says nothing of a secret either', async () => {
+  const refused = await run(`printf '${CANARY}' > "$CROWBAR_PROVIDES/dsn.json"\n`, { dsn: { type: 'map', sensitive: true } }).catch((error: unknown) => error)
+  expect(refused).toMatchObject({ code: 'JIG_RESULT' })
+  expect(String(refused)).not.toContain('canary')
+})
