@@ -18,7 +18,7 @@ export function checkSupported(roles: ReadonlyMap<string, BoundRole>, nodes: Rea
     const unused = UNUSED.filter((field) => declaration[field] !== undefined)
     if (unused[0] !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['roles', role.name, unused[0]], 'key'), `${unused.map((field) => `\`${field}\``).join(', ')} of ${role.name} ${unused.length === 1 ? 'is' : 'are'} not supported yet: nothing runs ${unused.length === 1 ? 'it' : 'them'}.`))
     for (const { node, at } of members) {
-      if (nodes.get(node)?.admin === true) report(error('UNSUPPORTED', at, `${role.name} is bound to ${node}, and roles on admin nodes are not supported yet.`, { fix: 'Bind it to another node.' }))
+      if (nodes.get(node)?.admin === true) report(warning('UNSUPPORTED', at, `${role.name} is bound to the admin node ${node}, on which no agent of this version runs roles: a run with it is refused.`, { fix: 'Bind it to another node.' }))
     }
   }
 }

@@ -31,3 +31,9 @@ test('automation and modes that are not carried out are warned of', () => {
   expect(codes(result)).toEqual(['UNSUPPORTED agent.yaml:3:7', 'UNSUPPORTED site.yaml:5:22'])
   expect(result.plan).not.toBeNull()
 })
+
+test('roles on admin nodes are planned, with a warning', () => {
+  const result = compileTexts({ ...site('jig: noop, flags: [bootstrap]'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: {} }\n' })
+  expect(result.diagnostics).toMatchObject([{ severity: 'warning', code: 'UNSUPPORTED' }])
+  expect(result.plan?.steps.find(({ id }) => id === 'd/r@adm')).toMatchObject({ node: 'adm', needs: [] })
+})
