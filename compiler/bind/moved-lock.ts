@@ -46,11 +46,18 @@ function renamings(lock: Lock, nodes: Site['nodes'], report: Report): ReadonlyMa
     if (other === undefined) wanted.set(from, node)
     else refused.push({ node, why: `${other.name} moved from it too` })
   }
+  const live = liveNodes(lock)
+  // A name that is passed on once more, and comes from the same node as the last time: c<b, b<a after b<a.
+  for (const [name] of wanted) {
+    const node = nodes.get(name)
+    const from = node?.value.moved?.from
+    if (node !== undefined && from !== undefined && live.has(from) && !wanted.has(from) && ![...wanted.values()].includes(node)) wanted.set(from, node)
+  }
   for (let again = true; again; ) {
     again = false
     const coming = new Set(wanted.values().map((node) => node.name))
     for (const [from, node] of wanted) {
-      const why = nodes.has(from) && !coming.has(from) ? `${from} is still a node of the site` : Object.hasOwn(lock.nodes, node.name) && !wanted.has(node.name) ? `${node.name} has lines of its own in the lock` : undefined
+      const why = nodes.has(from) && !coming.has(from) ? `${from} is still a node of the site` : live.has(node.name) && !wanted.has(node.name) ? `${node.name} has lines of its own in the lock` : undefined
       if (why === undefined) continue
       wanted.delete(from)
       refused.push({ node, why })
@@ -60,5 +67,22 @@ function renamings(lock: Lock, nodes: Site['nodes'], report: Report): ReadonlyMa
   for (const { node, why } of refused) {
     report(warning('MOVED_IGNORED', rangeOfField(node, ['moved', 'from']), `${node.name} does not take over what ${node.value.moved?.from} has: ${why}.`, { fix: 'Take `moved` away, or the other node.' }))
   }
-  return new Map([...wanted].map(([from, node]) => [from, node.name]))
+  const renamed = new Map([...wanted].map(([from, node]) => [from, node.name]))
+  const origin = new Map([...renamed].map(([from, name]) => [name, from]))
+  for (const name of renamed.values()) {
+    if (renamed.has(name) || !Object.hasOwn(lock.nodes, name)) continue
+    // The name was that of a node that is gone, whose line moves to the name that is free now: its index is given to nobody.
+    let free = name
+    for (let from = origin.get(free); from !== undefined; from = origin.get(free)) free = from
+    renamed.set(name, free)
+  }
+  return renamed
+}
+
+/** The nodes that the site had when the lock was written; of those that were gone by then only a line in `nodes` is there. */
+function liveNodes(lock: Lock): ReadonlySet<string> {
+  const live = new Set(Object.keys(lock.claims))
+  for (const { members } of Object.values(lock.bindings)) for (const name of Object.keys(members)) live.add(name)
+  for (const key of Object.keys(lock.addresses)) live.add(key.split('/')[1] as string)
+  return live
 }

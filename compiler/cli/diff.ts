@@ -9,6 +9,8 @@ import type { ChangeOptions } from '../change/change.ts'
 import { selectChanges, strangerText, unmatched } from '../change/select.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { DiffOptions } from '../print/diff-options.ts'
+import { prettyJson } from '../print/pretty-json.ts'
+import type { Json } from '../../schemas/shape.ts'
 import { findLedger } from './base.ts'
 import { judge, policiesOf } from '../judge/judge.ts'
 import type { Policies } from '../judge/judge.ts'
@@ -95,7 +97,7 @@ interface PrintOptions {
 }
 
 async function print(changes: Changes, { plan }: { readonly plan: Plan }, { format, maxBytes, full, machines }: PrintOptions): Promise<void> {
-  if (format === 'json') process.stdout.write(`${JSON.stringify(changes, null, 2)}\n`)
+  if (format === 'json') process.stdout.write(prettyJson(changes as unknown as Json))
   else if (format === 'text') {
     const { diffText } = await import('../print/diff-text.ts')
     process.stdout.write(cut(diffText(changes, plan, { full, machines, color: wantsColour(process.stdout) }), maxBytes))

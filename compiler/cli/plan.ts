@@ -3,6 +3,7 @@ import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { LOCK_PATH } from '../parse/choose.ts'
+import { prettyJson } from '../print/pretty-json.ts'
 import { rangeOfFile } from '../tree/listing.ts'
 import { compileSite } from './compile-site.ts'
 import type { SiteArguments } from './compile-site.ts'
@@ -23,7 +24,7 @@ export async function planCommand(options: SiteArguments & { readonly frozen?: t
   if (stale) return EXIT.stale
   const { plan } = compiled
   if (options.out !== undefined) writeFileSync(options.out, `${canonical(plan as unknown as Json)}\n`)
-  if (format === 'json') process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`)
+  if (format === 'json') process.stdout.write(prettyJson(plan as unknown as Json))
   else if (format === 'dot') process.stdout.write((await import('../print/plan-dot.ts')).planDot(plan))
   else {
     const text = (await import('../print/plan-text.ts')).planText(plan)

@@ -1,4 +1,5 @@
 import { digest } from '../../schemas/canonical.ts'
+import { prettyJson } from '../../compiler/print/pretty-json.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
 
@@ -7,7 +8,7 @@ const WHOLE = 20
 
 /** A plan as its golden file has it: all of it, keys sorted; of a large one a line a node and a step. */
 export function planGolden(plan: Plan): { readonly file: 'plan.json' | 'plan-digests.txt'; readonly text: string } {
-  if (Object.keys(plan.nodes).length <= WHOLE) return { file: 'plan.json', text: `${JSON.stringify(sorted(plan as unknown as Json), null, 2)}\n` }
+  if (Object.keys(plan.nodes).length <= WHOLE) return { file: 'plan.json', text: prettyJson(plan as unknown as Json) }
   const { id, complete, missing, nodes, roles, artifacts, steps, values, warnings } = plan
   const lines = [
     `plan ${id} ${complete ? 'complete' : 'not complete'}`,
@@ -27,10 +28,4 @@ export function planGolden(plan: Plan): { readonly file: 'plan.json' | 'plan-dig
 
 function short(value: Json): string {
   return digest(value).slice(7, 19)
-}
-
-function sorted(value: Json): Json {
-  if (value === null || typeof value !== 'object') return value
-  if (Array.isArray(value)) return value.map((item) => sorted(item as Json))
-  return Object.fromEntries(Object.keys(value).toSorted().map((key) => [key, sorted((value as Readonly<Record<string, Json>>)[key] as Json)]))
 }

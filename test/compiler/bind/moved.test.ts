@@ -64,6 +64,14 @@ describe('nodes that move together', () => {
     expect(codes(compiled({ ...nodes(...names), ...lockFile(first.lock) }))).toEqual(expected)
   })
 
+  test('onto the name of one that is gone, whose index nobody else gets', () => {
+    const without = compiled({ ...nodes('b', 'c'), ...lockFile(first.lock) })
+    const site = compiled({ ...nodes('a<b', 'c'), ...lockFile(without.lock) })
+    expect([has('a', site), codes(site)]).toEqual([has('b', first), []])
+    const again = compiled({ ...nodes('a<b', 'c', 'd'), ...lockFile(site.lock) })
+    expect([has('a', again), has('d', again).index]).toEqual([has('b', first), 4])
+  })
+
   test('with a range that changed at the same time get addresses of the new one, and nothing else moves', () => {
     const moved = compiled({ ...nodes('d<a', 'b', 'c'), ...lockFile(first.lock), 'site.yaml': SITE.replace('10.0.0.0/24', '10.0.0.0/16').replace('host: 10.0.0.50-10.0.0.99', 'host: 10.0.1.50-10.0.1.99') })
     expect(has('d', moved)).toEqual(has('a', first))
