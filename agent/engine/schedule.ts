@@ -152,7 +152,9 @@ function look(input: ScheduleInput): View {
   let failed = false
 
   for (const item of work.order) {
-    const now = standingOf(item, steps.get(item.id), active)
+    const was = standingOf(item, steps.get(item.id), active)
+    // A barrier that was passed when fewer machines were there stands for those that came since, too.
+    const now = was === 'done' && item.step.kind === 'barrier' && !item.needs.every((need) => standing.get(need) === 'done' || isMissingMember(item, need, input)) ? 'open' : was
     standing.set(item.id, now)
     if (now !== 'failed') continue
     failed = true

@@ -5,7 +5,7 @@ import type { Plan, Step } from '../../schemas/plan.ts'
 export interface WorkItem {
   readonly id: string
   readonly step: Step
-  /** Undefined: the step is only looked at again, because a step whose provides it reads is in the run. */
+  /** Undefined: the step is only looked at again, because a step whose provides it reads, or that it stands for, is in the run. */
   readonly change: Change | undefined
   /** Steps of the run that it comes after. */
   readonly needs: readonly string[]
@@ -30,7 +30,8 @@ export interface Work {
  * Prepares changes for scheduling.
  *
  * Beside the changed steps it takes in every role step that reads what one of them provides (transitively): whether
- * such a step runs is known only when its resolved inputs are, and mostly they turn out to be what they were.
+ * such a step runs is known only when its resolved inputs are, and mostly they turn out to be what they were. And every
+ * barrier that stands for one of them, so that what comes after a deployment or a cluster also comes after its newcomers.
  *
  * @param only the steps to run; null for all. What needs a step that was left out cannot start.
  */
@@ -48,7 +49,7 @@ export function prepareWork(work: { readonly commit: string; readonly plan: Plan
     if (change !== undefined) {
       // The change carries the step as it was judged; the plan's own is the same one.
       if (isChosen(step.id)) taken.set(step.id, { step: change.step, change })
-    } else if (readsFrom(step, taken)) {
+    } else if (readsFrom(step, taken) || standsFor(step, taken)) {
       taken.set(step.id, { step, change: undefined })
     }
   }
@@ -88,6 +89,10 @@ export function ancestors(id: string, items: Work['items']): ReadonlySet<string>
 function readsFrom(step: Step, taken: ReadonlyMap<string, { readonly step: Step }>): boolean {
   if (step.kind !== 'role' || step.action !== 'run' || step.destructive) return false
   return step.needs.some((need) => need.kind === 'data' && taken.get(need.step)?.step.kind === 'role')
+}
+
+function standsFor(step: Step, taken: ReadonlyMap<string, { readonly step: Step }>): boolean {
+  return step.kind === 'barrier' && step.needs.some((need) => taken.has(need.step))
 }
 
 function leadingRemovals(items: Work['items']): ReadonlySet<string> {

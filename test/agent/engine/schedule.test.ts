@@ -199,3 +199,19 @@ test('a cluster waits for every member until it stands, and its barrier for nobo
   const standing = { bootstrapped: new Set(['d/db']), steps: [state(one, 'succeeded'), state(two, 'waiting', { on: 'machine' })], askAt: new Map([['d/db@n2', Infinity]]) }
   expect(ask(missing, standing).start).toEqual(['barrier/d/db'])
 })
+
+test('what comes after a deployment comes after the machines that joined it later', () => {
+  const member = step({ id: 'store/s@n1' })
+  const front = step({ id: 'front/f@n2', needs: ['barrier/store'] })
+  const early = planOf([step({ id: 'barrier/store', node: null }), front])
+  const barrier = step({ id: 'barrier/store', node: null, needs: ['store/s@n1'] })
+  const late = planOf([member, barrier, front])
+  expect(ask(early, { steps: [state(barrier, 'succeeded')] }).start).toEqual(['front/f@n2'])
+  // In one run, whose plan was replaced; and in a later one, for which the barrier stands.
+  const extended = ask(late, { steps: [state(barrier, 'succeeded')] })
+  expect([extended.start, reasons(extended, 'front/f@n2')]).toEqual([['store/s@n1'], [['NEEDS', 'barrier/store']]])
+  expect(ask(late, { steps: [state(barrier, 'succeeded'), state(member, 'succeeded')] }).start).toEqual(['front/f@n2'])
+  const next = ask(late, { changes: { ids: ['store/s@n1', 'front/f@n2'] } })
+  expect([next.start, reasons(next, 'front/f@n2')]).toEqual([['store/s@n1'], [['NEEDS', 'barrier/store']]])
+  expect(ask(late, { changes: { ids: ['front/f@n2'] } }).start).toEqual(['front/f@n2'])
+})
