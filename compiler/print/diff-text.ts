@@ -8,6 +8,7 @@ import { groupChanges } from './groups.ts'
 import type { Grouped } from './groups.ts'
 import { count, cut, labelled, safe, thousands, WIDTH, wrap } from './layout.ts'
 import { laterLines, laterWork } from './later.ts'
+import { missingLines } from './missing-lines.ts'
 import { nextLines } from './next-step.ts'
 
 /** Unknowns that are listed when not everything is asked for. */
@@ -49,9 +50,10 @@ export function quietLines(grouped: Grouped): readonly string[] {
 export function unknownLines(changes: Changes, options: DiffOptions): readonly string[] {
   const { missing } = changes
   if (missing.length === 0) return []
-  const told = options.full === true ? missing : missing.slice(0, UNKNOWNS_TOLD)
-  const lines = told.flatMap((one) => labelled(safe(one.what), `of ${safe(one.for)}: ${safe(one.because)}`))
-  if (told.length < missing.length) lines.push(`  ... and ${count(missing.length - told.length, 'unknown')} more: --full`)
+  const entries = missingLines(missing)
+  const told = options.full === true ? entries : entries.slice(0, UNKNOWNS_TOLD)
+  const lines = [...told.flat()]
+  if (told.length < entries.length) lines.push(`  ... and ${count(entries.length - told.length, 'reason')} more: --full`)
   return [`UNKNOWN  ${missing.length}`, ...lines]
 }
 

@@ -2,7 +2,8 @@ import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import { shortCommit } from './diff-summary.ts'
 import { foldNames } from './fold-names.ts'
-import { count, cut, labelled, safe, WIDTH, wrap } from './layout.ts'
+import { count, cut, safe, WIDTH, wrap } from './layout.ts'
+import { missingLines } from './missing-lines.ts'
 
 /**
  * A plan for people: its nodes, its steps by cohort with what they come after, what is missing, what is warned of. Steps
@@ -23,7 +24,7 @@ export function planText(plan: Plan, options: { readonly full?: boolean } = {}):
     operationLines(plan, options.full === true),
     rolloutLines(plan),
   ]
-  if (plan.missing.length > 0) blocks.push(['MISSING', ...plan.missing.flatMap((one) => labelled(safe(one.what), `of ${safe(one.for)}: ${safe(one.because)}`))])
+  if (plan.missing.length > 0) blocks.push(['MISSING', ...missingLines(plan.missing).flat()])
   if (plan.warnings.length > 0) blocks.push(['WARNINGS', ...plan.warnings.flatMap((one) => wrap(safe(one), WIDTH - 2).map((line) => `  ${line}`))])
   return `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
