@@ -52,7 +52,7 @@ export function unknownLines(changes: Changes, options: DiffOptions): readonly s
   if (missing.length === 0) return []
   const entries = missingLines(missing)
   const told = options.full === true ? entries : entries.slice(0, UNKNOWNS_TOLD)
-  const lines = [...told.flat()]
+  const lines = told.flat()
   if (told.length < entries.length) lines.push(`  ... and ${count(entries.length - told.length, 'reason')} more: --full`)
   return [`UNKNOWN  ${missing.length}`, ...lines]
 }
