@@ -2,7 +2,7 @@ import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import { shortCommit } from './diff-summary.ts'
 import { foldNames } from './fold-names.ts'
-import { count, cut, safe, WIDTH, wrap } from './layout.ts'
+import { count, cut, labelled, safe, WIDTH, wrap } from './layout.ts'
 import { missingLines } from './missing-lines.ts'
 
 /**

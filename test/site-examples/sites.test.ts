@@ -39,7 +39,7 @@ describe.each(EXAMPLE_SITES)('%s', (name) => {
   test('is new in whole on bare metal: every step of its plan, in order, and nothing is taken away', () => {
     const { plan } = success(result)
     const changes = change(EMPTY_LEDGER, plan)
-    expect(changes.changes.map(({ step }) => step.id)).toEqual(plan.steps.map(({ id }) => id))
+    expect(changes.changes.map(({ step }) => step.id)).toEqual([...plan.steps, ...plan.operations.flatMap(({ steps }) => steps)].map(({ id }) => id))
     for (const { step, consequence } of changes.changes) expect([step.id, consequence === 'wipe']).toEqual([step.id, step.destructive])
     expect(changes.violations).toEqual([])
   })
