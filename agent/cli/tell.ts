@@ -29,12 +29,13 @@ function words(event: LogEvent): string | undefined {
     case 'run.continued': return `run ${event.data.run} goes on: ${event.data.reason}`
     case 'run.cancelled': return `run ${event.data.run} cancelled by ${event.data.by}`
     case 'run.ended': return `run ${event.data.run} ended ${event.data.state}: ${event.data.succeeded} succeeded, ${event.data.unchanged} unchanged, ${event.data.failed} failed, ${event.data.skipped} skipped, ${event.data.waiting} waiting${event.data.reason === '' ? '' : ` (${event.data.reason})`}`
+    case 'rollout.resumed': return `${event.data.rollout} goes on after batch ${event.data.batch + 1}: ${event.data.by} said so`
     case 'run.refused': return `refused ${event.data.commit.slice(0, 12)}: ${event.data.message}`
     case 'step.sent': return `${event.data.step} started${event.data.n > 1 ? `, attempt ${event.data.n}` : ''}`
     case 'step.waiting': return `${event.data.step} waits: ${event.data.reason}`
     case 'step.succeeded': return `${event.data.step} succeeded${event.data.seconds > 0 ? ` in ${event.data.seconds} s` : ''}`
     case 'step.unchanged': return `${event.data.step} unchanged`
-    case 'step.failed': return `${event.data.step} FAILED: ${event.data.message} (${event.data.code})${event.data.retryAfterMs === null ? '' : `, again in ${Math.round(event.data.retryAfterMs / 1000)} s`}`
+    case 'step.failed': return event.data.retryAfterMs !== null && event.data.step.startsWith('gate/') ? `${event.data.step} has not passed yet: ${event.data.message}` : `${event.data.step} FAILED: ${event.data.message} (${event.data.code})${event.data.retryAfterMs === null ? '' : `, again in ${Math.round(event.data.retryAfterMs / 1000)} s`}`
     case 'step.unknown': return `${event.data.step} unknown: ${event.data.reason}`
     case 'step.skipped': return `${event.data.step} skipped, because of ${event.data.cause}`
     case 'step.cancelled': return `${event.data.step} cancelled by ${event.data.by}`

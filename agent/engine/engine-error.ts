@@ -2,6 +2,8 @@ export type EngineErrorCode =
   /** A run goes on already. */
   | 'RUN_ACTIVE'
   | 'NO_RUN'
+  /** There is no such rollout in the run, or nothing at which it would pause any more. */
+  | 'NO_PAUSE'
   /** The changes lead away from a ledger that steps have moved since: compile again. */
   | 'WORK_STALE'
   /** This agent has no driver for a kind of step, or its driver cannot carry the step out. Nothing was started. */

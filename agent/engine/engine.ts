@@ -48,10 +48,12 @@ export interface Engine extends AsyncDisposable {
   resume(): Promise<void>
   /** Gives an approval, and continues a run that ended while its step waited. */
   approve(approval: Approval, options: { readonly by: string }): Promise<void>
+  /** Lets a rollout go on after the pause at which it is, or to which it will come next. @throws {EngineError} NO_PAUSE. */
+  resumeRollout(id: string, options: { readonly by: string }): Promise<void>
   /** Nothing starts until thaw(), also after a restart. */
   freeze(options: { readonly by: string; readonly reason: string }): Promise<void>
   thaw(options: { readonly by: string }): Promise<void>
-  /** Ends the run: what runs is asked to stop. @throws {EngineError} NO_RUN when none goes on. */
+  /** Starts nothing more: the run ends when what runs has ended. Called again, what runs is asked to stop. @throws {EngineError} NO_RUN when none goes on. */
   cancel(options: { readonly by: string }): Promise<void>
   /** Waits for no machine any longer: ends the run as soon as nothing runs, because another one is to start. */
   hurry(): void

@@ -3,7 +3,7 @@ import type { Plan, StepKind } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { SessionEvent } from '../drivers/sessions.ts'
-import type { NewEvent, StepSent } from '../log/event-types.ts'
+import type { NewEvent, RunEnd, RunWork, StepSent } from '../log/event-types.ts'
 import { findStep } from '../state/ledger-event-of.ts'
 import type { RunState, State } from '../state/state.ts'
 import { parseAttempt } from './attempt-id.ts'
@@ -12,9 +12,11 @@ import type { Assignment } from './carry-out.ts'
 import type { CompiledWork, Engine, EngineOptions } from './engine.ts'
 import { endEvents, isLeft, reference } from './end-events.ts'
 import { EngineError } from './engine-error.ts'
+import { noDriver, refuseDenied, refuseUnsupported, unsupported } from './refuse-work.ts'
+import type { WorkRefusal } from './refuse-work.ts'
 import { schedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
-import { deniedBy, ownsAttempt, refusalOf, runWork, unsupported } from './work-questions.ts'
+import { continued, ownsAttempt, runWork } from './work-questions.ts'
 import { prepareWork } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
 
@@ -85,10 +87,10 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       if (this.#running()) throw new EngineError('RUN_ACTIVE', `run ${this.state.run?.run} goes on`, { run: this.state.run?.run })
       if (this.#stepped > asOf) throw new EngineError('WORK_STALE', `steps have ended since ${compiled.commit} was compiled`)
-      await this.#refuseDenied(compiled)
+      await this.#refuse(refuseDenied(compiled))
       const work = prepareWork(compiled, only ?? null)
       if (work.items.size === 0) return undefined
-      await this.#refuseUnsupported(work)
+      await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
       const run = (this.state.run?.run ?? 0) + 1
       const current = await this.#keep(work)
       this.#askAt.clear()
@@ -104,11 +106,11 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       const { run } = this.state
       if (run === null || run.cancelled !== null) throw new EngineError('NO_RUN', 'there is no run to extend')
-      await this.#refuseDenied(compiled)
-      const work = prepareWork(compiled, run.work.only)
+      await this.#refuse(refuseDenied(compiled))
+      const work = prepareWork(compiled, run.work.only, run.work.rollouts)
       const idle = run.ended !== null && work.order.every(({ id, step }) => !isLeft(run.steps.get(id), step))
       if (idle) return
-      await this.#refuseUnsupported(work)
+      await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
       const current = await this.#keep(work)
       this.#askAt.clear()
       await this.#append([{ type: 'run.extended', data: { run: run.run, ...runWork(current.work, current, run.work.only), steps: work.items.size, reason } }])
@@ -121,8 +123,8 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       const { run } = this.state
       if (run === null) return
-      const { plan, changes, commit, only } = run.work
-      this.#current = { ...(await this.#load(commit, plan, changes, only)), plan, changes }
+      const { plan, changes } = run.work
+      this.#current = { ...(await this.#load(run.work, run.work.rollouts)), plan, changes }
       for (const { status, sent } of run.steps.values()) if (status === 'running' && sent !== null && !this.#active.has(sent.step)) await this.#settle(sent)
       this.#wake()
     })
@@ -132,12 +134,22 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       const node = this.#current?.work.items.get(approval.step)?.step.node ?? null
       const events: NewEvent[] = [{ type: 'approval.given', data: { node, approval, by } }]
-      const { run } = this.state
-      const waits = run !== null && run.ended !== null && run.ended.state !== 'complete' && run.cancelled === null && this.#isOpen(approval.step)
-      if (waits) events.push({ type: 'run.continued', data: { run: run.run, reason: `${by} approved ${approval.step}` } })
+      if (this.#isOpen(approval.step)) events.push(...continued(this.state.run, `${by} approved ${approval.step}`))
       await this.#append(events)
-      if (waits) this.#askAt.clear()
+      if (events.length > 1) this.#askAt.clear()
       this.#askAt.delete(approval.step)
+      this.#wake()
+    })
+  }
+
+  resumeRollout(id: string, { by }: { readonly by: string }): Promise<void> {
+    return this.#exclusive(async () => {
+      const { run } = this.state
+      const batch = this.schedule?.rollouts.find((one) => one.id === id)?.pauseAfter ?? null
+      if (run === null || batch === null) throw new EngineError('NO_PAUSE', `${id} does not pause in this run any more`)
+      const events = continued(this.state.run, `${by} approved ${id}`)
+      await this.#append([{ type: 'rollout.resumed', data: { run: run.run, rollout: id, batch, by } }, ...events])
+      if (events.length > 0) this.#askAt.clear()
       this.#wake()
     })
   }
@@ -157,8 +169,8 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       const { run } = this.state
       if (run === null || run.ended !== null) throw new EngineError('NO_RUN', 'no run goes on')
-      await this.#append([{ type: 'run.cancelled', data: { run: run.run, by } }])
-      for (const { stop } of this.#active.values()) stop.abort('CANCELLED')
+      if (run.cancelled === null) await this.#append([{ type: 'run.cancelled', data: { run: run.run, by } }])
+      else for (const { stop } of this.#active.values()) stop.abort('CANCELLED')
       this.#wake()
     })
   }
@@ -203,7 +215,7 @@ class RunLoop implements Engine {
       await this.#append([...now.skip].map(([id, cause]): NewEvent => ({ type: 'step.skipped', data: { ...reference(run.run, item(work, id)), cause } })))
     }
     for (const id of now.start) this.#launch(this.#assign(run.run, item(work, id), this.#current, undefined))
-    if (now.done !== null) await this.#end(now.done)
+    if (now.done !== null) await this.#end(now, now.done)
     else if (now.skip.size > 0) this.#wake()
     this.#timer?.[Symbol.dispose]()
     this.#timer = now.wakeAt === undefined ? undefined : this.#options.timers.after(Math.max(0, now.wakeAt - this.#options.timers.now()), () => this.#wake())
@@ -218,6 +230,7 @@ class RunLoop implements Engine {
       active: new Set(this.#active.keys()),
       bootstrapped: new Set(Object.entries(ledger.current.roles ?? {}).flatMap(([id, role]) => (role.bootstrapped ? [id] : []))),
       approved: new Set(approvals.keys()),
+      resumed: run?.resumed ?? {},
       frozen: frozen !== null,
       cancelled: run !== null && run.cancelled !== null,
       limits: limits(work.plan),
@@ -227,9 +240,9 @@ class RunLoop implements Engine {
     })
   }
 
-  async #end(how: 'complete' | 'partial' | 'failed'): Promise<void> {
+  async #end({ rollouts }: Schedule, how: RunEnd): Promise<void> {
     const { work } = this.#current as CurrentWork
-    await this.#append(endEvents(this.state.run as RunState, { work, how }))
+    await this.#append(endEvents(this.state.run as RunState, { work, how, rollouts }))
     this.#hurried = false
     for (const resolve of this.#idle) resolve()
   }
@@ -257,7 +270,7 @@ class RunLoop implements Engine {
 
   /** Takes up an attempt that an earlier life sent, under the plan that it was sent under. */
   async #settle(sent: StepSent): Promise<void> {
-    const { work } = await this.#load(sent.commit, sent.plan, sent.changes, null)
+    const { work } = await this.#load({ ...sent, only: null }, this.state.run?.work.rollouts ?? [])
     const step = findStep(sent.step, work)
     const found = work.items.get(sent.step) ?? (step === undefined ? undefined : { id: step.id, step, change: undefined, needs: [], excluded: [] })
     if (found === undefined) throw new EngineError('KIND_UNSUPPORTED', `${sent.step} was sent, and its plan does not have it`, { step: sent.step })
@@ -266,24 +279,14 @@ class RunLoop implements Engine {
 
   #assign(run: number, found: WorkItem, current: CurrentWork, sent: StepSent | undefined): Assignment {
     const driver = this.#drivers.get(found.step.kind)
-    if (driver === undefined) throw unsupported(found.step, `this agent cannot carry out steps of kind ${found.step.kind}`)
+    if (driver === undefined) throw unsupported(found.step, noDriver(found.step.kind))
     return { run, item: found, work: current.work, plan: current.plan, changes: current.changes, driver, sent }
   }
 
-  async #refuseDenied({ commit, plan, changes }: CompiledWork): Promise<void> {
-    const denied = deniedBy(changes)
-    if (denied === undefined) return
-    const { policy, message } = denied
-    await this.#append([{ type: 'run.refused', data: { commit, planId: plan.id, code: 'CHANGES_DENIED', message, step: null } }])
-    throw new EngineError('CHANGES_DENIED', message, { policy })
-  }
-
-  async #refuseUnsupported(work: Work): Promise<void> {
-    const refusal = await refusalOf(work, { drivers: this.#drivers, examine: this.#options.examine })
+  async #refuse(refusal: WorkRefusal | undefined): Promise<void> {
     if (refusal === undefined) return
-    const { error, step } = refusal
-    await this.#append([{ type: 'run.refused', data: { commit: work.commit, planId: work.plan.id, code: error.code, message: error.message, step } }])
-    throw error
+    await this.#append([refusal.event])
+    throw refusal.error
   }
 
   async #keep(work: Work): Promise<CurrentWork> {
@@ -291,10 +294,10 @@ class RunLoop implements Engine {
     return { work, plan: await documents.put(work.plan as unknown as Json), changes: await documents.put(work.changes as unknown as Json) }
   }
 
-  async #load(commit: string, plan: string, changes: string, only: readonly string[] | null): Promise<{ readonly work: Work }> {
+  async #load({ commit, plan, changes, only }: Pick<RunWork, 'commit' | 'plan' | 'changes' | 'only'>, rollouts: RunWork['rollouts']): Promise<{ readonly work: Work }> {
     const { documents } = this.#options
     const compiled = { commit, plan: (await documents.get(plan)) as unknown as Plan, changes: (await documents.get(changes)) as unknown as Changes }
-    return { work: prepareWork(compiled, only) }
+    return { work: prepareWork(compiled, only, rollouts) }
   }
 
   #heard(event: SessionEvent): void {

@@ -1,11 +1,13 @@
 import type { StepState } from '../state/state.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
+import { waves } from './waves.ts'
+import type { WavePosition, Waves } from './waves.ts'
 import { ancestors } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
 
 /** Why a step may not start now. `code` is for programs, `message` for people. */
 export interface BlockReason {
-  readonly code: 'NEEDS' | 'NODE_BUSY' | 'NODE_DEFERRED' | 'REMOVAL_FIRST' | 'FROZEN' | 'LIMIT' | 'MEMBERS' | 'WAITING' | 'RETRY' | 'UNKNOWN' | 'EXCLUDED' | 'CANCELLED' | 'REFUSED'
+  readonly code: 'NEEDS' | 'NODE_BUSY' | 'NODE_DEFERRED' | 'REMOVAL_FIRST' | 'FROZEN' | 'LIMIT' | 'MEMBERS' | 'WAITING' | 'RETRY' | 'UNKNOWN' | 'EXCLUDED' | 'CANCELLED' | 'REFUSED' | 'BATCH' | 'GATE' | 'PAUSED' | 'ROLLOUT_STOPPED'
   readonly message: string
   /** The step that it waits for, when it is one. */
   readonly step?: string
@@ -28,6 +30,8 @@ export interface ScheduleInput {
   readonly bootstrapped: ReadonlySet<string>
   /** Steps that have an approval in force. Whether it still covers what is there is looked at when the step starts. */
   readonly approved: ReadonlySet<string>
+  /** Rollout → indexes of the batches after which a person lets it go on. */
+  readonly resumed: Readonly<Record<string, readonly number[]>>
   readonly frozen: boolean
   readonly cancelled: boolean
   readonly limits: Limits
@@ -46,6 +50,7 @@ export interface Schedule {
   readonly skip: ReadonlyMap<string, string>
   /** All that has not ended, does not run and is not started now. */
   readonly blocked: ReadonlyMap<string, readonly BlockReason[]>
+  readonly rollouts: readonly WavePosition[]
   /** How the run ends now; null while it goes on. */
   readonly done: 'complete' | 'partial' | 'failed' | null
   /** Milliseconds since 1970 when time alone may change this; undefined: only events can. */
@@ -59,7 +64,8 @@ type Standing = 'done' | 'failed' | 'running' | 'open'
  *
  * A step starts when everything in the run that it needs is done and its node is free. A failed step fences its node:
  * what needs it and whatever else is left on its node is skipped, and all other branches go on. A node of which a step
- * waits for a person does nothing else but what that step needs; one of which a step is refused does nothing.
+ * waits for a person does nothing else but what that step needs; one of which a step is refused does nothing. A step that
+ * rollouts govern starts with its batch.
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { work } = input
@@ -115,7 +121,7 @@ export function schedule(input: ScheduleInput): Schedule {
   const going = view.running > 0 || start.length > 0 || skip.size > 0 || (alive && !input.cancelled)
   const failed = view.failed
   const done = going ? null : input.cancelled || failed ? 'failed' : open === 0 ? 'complete' : 'partial'
-  return { start, skip, blocked, done, ...(wakeAt === undefined ? {} : { wakeAt }) }
+  return { start, skip, blocked, rollouts: view.waves.positions, done, ...(wakeAt === undefined ? {} : { wakeAt }) }
 }
 
 interface Deferral {
@@ -137,6 +143,7 @@ interface View {
   readonly refused: ReadonlyMap<string, { readonly step: string; readonly why: string }>
   /** Node → a removal that comes first. */
   readonly removing: ReadonlyMap<string, string>
+  readonly waves: Waves
   readonly running: number
   readonly installing: number
   readonly failed: boolean
@@ -166,7 +173,11 @@ function look(input: ScheduleInput): View {
     if (node !== null) busy.set(node, id)
   }
   // Also steps that a newer plan does not have any more: they were started, and stand.
-  for (const [id, step] of steps) if (step.status === 'running' && !active.has(id)) occupy(id, step.node, work.items.get(id)?.step.kind)
+  const strays = new Set<string>()
+  for (const [id, step] of steps) {
+    if (step.status === 'running' && !active.has(id)) occupy(id, step.node, work.items.get(id)?.step.kind)
+    if (step.status === 'running' && !work.items.has(id) && step.node !== null) strays.add(step.node)
+  }
   for (const id of active) occupy(id, work.items.get(id)?.step.node ?? steps.get(id)?.node ?? null, work.items.get(id)?.step.kind)
 
   const deferred = new Map<string, Deferral>()
@@ -182,7 +193,7 @@ function look(input: ScheduleInput): View {
     }
     if (!removing.has(node) && work.leading.has(item.id)) removing.set(node, item.id)
   }
-  return { standing, busy, fenced, deferred, refused, removing, running, installing, failed }
+  return { standing, busy, fenced, deferred, refused, removing, waves: waves({ work, steps, standing, fenced, strays, resumed: input.resumed }), running, installing, failed }
 }
 
 /** What the log says of this version of a step; nothing, when it is about another version. */
@@ -247,6 +258,7 @@ function reasonsAgainst(item: WorkItem, input: ScheduleInput, view: View): Block
   if (removal !== undefined && step.kind === 'role' && step.action !== 'remove') reasons.push({ code: 'REMOVAL_FIRST', message: `${removal} comes first`, step: removal })
   const members = membersAgainst(item, input)
   if (members !== undefined) reasons.push(members)
+  reasons.push(...view.waves.against(item))
   return reasons
 }
 

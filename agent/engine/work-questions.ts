@@ -1,11 +1,7 @@
-import type { Driver } from '../drivers/driver.ts'
 import type { Changes } from '../../schemas/changes.ts'
-import type { Step, StepKind } from '../../schemas/plan.ts'
-import type { RunWork } from '../log/event-types.ts'
-import type { State } from '../state/state.ts'
+import type { NewEvent, RunWork } from '../log/event-types.ts'
+import type { RunState, State } from '../state/state.ts'
 import { parseAttempt } from './attempt-id.ts'
-import type { EngineOptions } from './engine.ts'
-import { EngineError } from './engine-error.ts'
 import type { Work } from './work.ts'
 
 /** The policy that forbids these changes altogether, and what to say of it. */
@@ -22,23 +18,13 @@ export function ownsAttempt({ attempt, machine }: { readonly attempt: string; re
   return step !== undefined && (step.sent?.machine ?? (step.node === null ? null : work?.plan.nodes[step.node]?.machine)) === machine
 }
 
-/** The error for a step that cannot be carried out here. */
-export function unsupported(step: Step, why: string): EngineError {
-  return new EngineError('KIND_UNSUPPORTED', `${step.id}: ${why}`, { step: step.id, kind: step.kind })
-}
-
-/** Why this agent cannot carry out some step of the work; undefined when it can carry out all of them. */
-export async function refusalOf(work: Work, { drivers, examine }: { readonly drivers: ReadonlyMap<StepKind, Driver>; readonly examine: EngineOptions['examine'] }): Promise<{ readonly error: EngineError; readonly step: string } | undefined> {
-  for (const { step } of work.order) {
-    const driver = drivers.get(step.kind)
-    const why = driver === undefined ? `this agent cannot carry out steps of kind ${step.kind}` : driver.refuse?.(step, work.plan)
-    if (why !== undefined) return { error: unsupported(step, why), step: step.id }
-  }
-  const found = await examine(work.order.map(({ step }) => step), work)
-  return found === undefined ? undefined : { error: new EngineError(found.code, found.message, { step: found.step }), step: found.step }
-}
-
 /** What a run's events say of its work; `plan` and `changes` are keys of the store. */
 export function runWork(work: Work, { plan, changes }: { readonly plan: string; readonly changes: string }, only: readonly string[] | null): RunWork {
-  return { commit: work.commit, planId: work.plan.id, plan, changesId: work.changes.id, changes, only }
+  return { commit: work.commit, planId: work.plan.id, plan, changesId: work.changes.id, changes, only, rollouts: work.rollouts }
+}
+
+/** What continues a run that ended while something waited; nothing when it goes on, is complete or was cancelled. */
+export function continued(run: RunState | null, reason: string): readonly NewEvent[] {
+  if (run === null || run.ended === null || run.ended.state === 'complete' || run.cancelled !== null) return []
+  return [{ type: 'run.continued', data: { run: run.run, reason } }]
 }

@@ -1,5 +1,10 @@
 import type { Change, Changes } from '../../schemas/changes.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
+import type { RunRollout } from '../log/event-types.ts'
+import { gatesOf } from './gate.ts'
+import type { Gate } from './gate.ts'
+import { keepRollouts, prepareWaves } from './rollouts.ts'
+import type { PreparedWave } from './rollouts.ts'
 
 /** One step that a run is to bring to its end. */
 export interface WorkItem {
@@ -22,6 +27,13 @@ export interface Work {
   /** Removals first, then the order of the plan. */
   readonly order: readonly WorkItem[]
   readonly byNode: ReadonlyMap<string, readonly WorkItem[]>
+  /** In waves: by id, as the run has met them first. */
+  readonly rollouts: readonly RunRollout[]
+  /** Step → the rollouts that govern it. */
+  readonly governed: ReadonlyMap<string, readonly string[]>
+  readonly waves: readonly PreparedWave[]
+  /** Gates by their item's id. They are the last in `order`. */
+  readonly gates: ReadonlyMap<string, Gate>
   /** Removals that come before what else runs roles on their node: they need nothing but other removals. */
   readonly leading: ReadonlySet<string>
 }
@@ -34,8 +46,9 @@ export interface Work {
  * barrier that stands for one of them, so that what comes after a deployment or a cluster also comes after its newcomers.
  *
  * @param only the steps to run; null for all. What needs a step that was left out cannot start.
+ * @param rollouts those that the run has already.
  */
-export function prepareWork(work: { readonly commit: string; readonly plan: Plan; readonly changes: Changes }, only: readonly string[] | null): Work {
+export function prepareWork(work: { readonly commit: string; readonly plan: Plan; readonly changes: Changes }, only: readonly string[] | null, rollouts: readonly RunRollout[] = []): Work {
   const { plan, changes } = work
   const changed = new Map(changes.changes.map((change) => [change.step.id, change]))
   const chosen = only === null ? undefined : new Set(only)
@@ -43,7 +56,9 @@ export function prepareWork(work: { readonly commit: string; readonly plan: Plan
 
   const taken = new Map<string, { readonly step: Step; readonly change: Change | undefined }>()
   const planned = new Set(plan.steps.map((step) => step.id))
-  for (const change of changes.changes) if (!planned.has(change.step.id) && isChosen(change.step.id)) taken.set(change.step.id, { step: change.step, change })
+  const take = (change: Change): void => void taken.set(change.step.id, { step: change.step, change })
+  const others = changes.changes.filter(({ step }) => !planned.has(step.id) && isChosen(step.id))
+  for (const change of others) if (change.step.kind !== 'operation') take(change)
   for (const step of plan.steps) {
     const change = changed.get(step.id)
     if (change !== undefined) {
@@ -53,6 +68,13 @@ export function prepareWork(work: { readonly commit: string; readonly plan: Plan
       taken.set(step.id, { step, change: undefined })
     }
   }
+
+  // What is done once comes after what the desired state asks for.
+  for (const change of others) if (change.step.kind === 'operation') take(change)
+
+  const kept = keepRollouts(rollouts, changes, (id) => taken.has(id))
+  const gates = new Map(gatesOf(kept, plan).map((gate) => [gate.step.id, gate]))
+  for (const [id, { step }] of gates) taken.set(id, { step, change: undefined })
 
   const items = new Map<string, WorkItem>()
   const byNode = new Map<string, WorkItem[]>()
@@ -71,7 +93,7 @@ export function prepareWork(work: { readonly commit: string; readonly plan: Plan
     if (ofNode === undefined) byNode.set(step.node, [item])
     else ofNode.push(item)
   }
-  return { ...work, items, order: [...items.values()], byNode, leading: leadingRemovals(items) }
+  return { ...work, items, order: [...items.values()], byNode, rollouts: kept, ...prepareWaves(kept, { changes, items, gates: gates.values() }), gates, leading: leadingRemovals(items) }
 }
 
 /** Ids of everything in the run that a step comes after, itself not included. */

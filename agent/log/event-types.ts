@@ -12,6 +12,15 @@ export type RunEnd = 'complete' | 'partial' | 'failed'
 /** A target disk as it must be found before the first write. `signature` is the digest of the content signature. */
 export type ExpectedDisk = { readonly id: string; readonly serial: string; readonly bytes: number; readonly signature: string }
 
+/** Waves of one rollout as a run has met them first: what goes on is not sorted anew. Batches are names of nodes. */
+export type RunRollout = {
+  readonly id: string
+  readonly batches: readonly (readonly string[])[]
+  readonly maxFailures: number
+  readonly gate: { readonly role: string; readonly timeout: number } | null
+  readonly pause: 'never' | 'after-first' | 'after-each'
+}
+
 /** What a run carries out. `plan` and `changes` are keys of the store's documents; the ids are those inside them. */
 export type RunWork = {
   readonly commit: string
@@ -21,6 +30,7 @@ export type RunWork = {
   readonly changes: string
   /** Only these steps (`--target`, `--exclude`, expanded once); null: all changes. */
   readonly only: readonly string[] | null
+  readonly rollouts: readonly RunRollout[]
 }
 
 /** Which try of which step of which run. */
@@ -113,6 +123,8 @@ export type EventData = {
   /** A person ends it: nothing starts any more, what runs is asked to stop. */
   'run.cancelled': { readonly run: number; readonly by: string }
   'run.ended': { readonly run: number; readonly state: RunEnd; readonly reason: string; readonly succeeded: number; readonly unchanged: number; readonly failed: number; readonly skipped: number; readonly waiting: number }
+  /** A person lets a rollout go on after a batch (its index), at which it pauses or would pause. */
+  'rollout.resumed': { readonly run: number; readonly rollout: string; readonly batch: number; readonly by: string }
   /** A compilation that the engine does not begin, e.g. a kind of step that it has no driver for. Nothing was started. */
   'run.refused': { readonly commit: string; readonly planId: string; readonly code: string; readonly message: string; readonly step: string | null }
 
@@ -173,12 +185,13 @@ export const EVENT_VERSIONS: { readonly [T in EventType]: number } = {
   'node.disconnected': 1,
   'node.imaged': 1,
   'boot.seen': 1,
-  'run.started': 1,
-  'run.extended': 1,
+  'run.started': 2,
+  'run.extended': 2,
   'run.continued': 1,
   'run.cancelled': 1,
   'run.ended': 1,
   'run.refused': 1,
+  'rollout.resumed': 1,
   'step.sent': 1,
   'step.accepted': 1,
   'step.waiting': 1,

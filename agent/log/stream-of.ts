@@ -37,6 +37,7 @@ export function streamOf(event: NewEvent): string {
     case 'run.continued':
     case 'run.cancelled':
     case 'run.ended':
+    case 'rollout.resumed':
     case 'step.sent':
     case 'step.accepted':
     case 'step.waiting':

@@ -6,8 +6,11 @@ import { LogError } from './log-error.ts'
 /** Turns data of version `v` of a type into data of version `v + 1`. */
 type Step = (data: Event['data']) => Event['data']
 
-/** By type and old version. Nothing is here before a type has a version 2. */
-const STEPS: Readonly<Record<string, Readonly<Record<number, Step>>>> = {}
+/** Runs had no waves. */
+const withoutRollouts: Step = data => ({ ...data, rollouts: [] })
+
+/** By type and old version. */
+const STEPS: Readonly<Record<string, Readonly<Record<number, Step>>>> = { 'run.started': { 1: withoutRollouts }, 'run.extended': { 1: withoutRollouts } }
 
 /**
  * Gives an event as this version of Crowbar knows it, whatever version wrote it.

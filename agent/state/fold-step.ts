@@ -91,7 +91,8 @@ function failed(step: StepState, event: LogEventOf<'step.failed'>): StepState {
 
 /** The same step with nothing left of the status before but what is counted. */
 function clean(step: StepState, digest: string, since: string): StepState {
-  return { ...step, digest, since, sent: null, accepted: false, reason: null, code: null, on: null, approval: null, retryAt: null }
+  const began = step.digest === digest ? step.began : since
+  return { ...step, digest, since, began, sent: null, accepted: false, reason: null, code: null, on: null, approval: null, retryAt: null }
 }
 
 function fresh(node: string | null, since: string): StepState {
@@ -100,6 +101,7 @@ function fresh(node: string | null, since: string): StepState {
     node,
     digest: '',
     since,
+    began: since,
     n: 0,
     failures: 0,
     lost: 0,

@@ -52,12 +52,13 @@ export function applyEvent(state: GrowingState, event: LogEvent): void {
       changeMachine(state, event.data.machine, event.time, { ran: null })
       return
     case 'run.started':
-      state.run = { run: event.data.run, ended: null, work: workOf(event.data), reason: event.data.reason, started: event.time, cancelled: null, steps: new Map() }
+      state.run = { run: event.data.run, ended: null, work: workOf(event.data), reason: event.data.reason, started: event.time, cancelled: null, resumed: {}, steps: new Map() }
       return
     case 'run.extended':
     case 'run.continued':
     case 'run.cancelled':
     case 'run.ended':
+    case 'rollout.resumed':
       foldRun(state, event)
       return
     case 'approval.given':
@@ -81,11 +82,11 @@ export function applyEvent(state: GrowingState, event: LogEvent): void {
 }
 
 function workOf(data: EventData['run.started']): RunState['work'] {
-  const { commit, planId, plan, changesId, changes, only } = data
-  return { commit, planId, plan, changesId, changes, only }
+  const { commit, planId, plan, changesId, changes, only, rollouts } = data
+  return { commit, planId, plan, changesId, changes, only, rollouts }
 }
 
-function foldRun(state: GrowingState, event: LogEventOf<'run.extended' | 'run.continued' | 'run.cancelled' | 'run.ended'>): void {
+function foldRun(state: GrowingState, event: LogEventOf<'run.extended' | 'run.continued' | 'run.cancelled' | 'run.ended' | 'rollout.resumed'>): void {
   const run = state.run
   if (run === null || run.run !== event.data.run) return
   switch (event.type) {
@@ -100,6 +101,11 @@ function foldRun(state: GrowingState, event: LogEventOf<'run.extended' | 'run.co
     case 'run.cancelled':
       state.run = { ...run, cancelled: event.data.by }
       return
+    case 'rollout.resumed': {
+      const { rollout, batch } = event.data
+      state.run = { ...run, resumed: { ...run.resumed, [rollout]: [...new Set([...(run.resumed[rollout] ?? []), batch])] } }
+      return
+    }
     case 'run.ended':
       state.run = { ...run, ended: { state: event.data.state, reason: event.data.reason, time: event.time } }
   }

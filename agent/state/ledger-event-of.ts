@@ -66,11 +66,12 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
   }
 }
 
-/** Finds a step by id: a removal in the changes, any other in the plan. */
+/** Finds a step by id: a removal in the changes, any other in the plan or its operations. Gates are in neither. */
 export function findStep(id: string, work: EventWork): Step | undefined {
   let index = indexes.get(work.plan)
   if (index === undefined) {
-    index = new Map(work.plan.steps.map((step) => [step.id, step]))
+    const operations = work.plan.operations.flatMap(({ steps }) => steps)
+    index = new Map([...work.plan.steps, ...operations].map((step) => [step.id, step]))
     indexes.set(work.plan, index)
   }
   return index.get(id) ?? work.changes.changes.find((change) => change.step.id === id)?.step

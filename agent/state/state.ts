@@ -14,6 +14,8 @@ export interface StepState {
   readonly digest: string
   /** When the status began. RFC 3339, UTC. */
   readonly since: string
+  /** When the run said something of this version of the step first. */
+  readonly began: string
   /** The try; 0 while nothing was sent. */
   readonly n: number
   /** Tries of this version in this run that failed, and tries whose end nobody knows. */
@@ -43,6 +45,8 @@ export interface RunState {
   readonly started: string
   /** Who ended it, when a person did. */
   readonly cancelled: string | null
+  /** Rollout → indexes of the batches after which a person lets it go on. */
+  readonly resumed: Readonly<Record<string, readonly number[]>>
   readonly steps: ReadonlyMap<string, StepState>
 }
 

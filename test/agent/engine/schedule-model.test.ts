@@ -38,7 +38,7 @@ test('every run ends, never runs two steps on a node, and never one before what 
       const approved = new Set<string>()
       const put = (id: string, status: StepStatus, more: Partial<StepState> = {}): void => {
         const { node, digest } = work.items.get(id)?.step ?? { node: null, digest: '' }
-        steps.set(id, { status, node, digest, since: new Date(now).toISOString(), n: 1, failures: 0, lost: 0, sent: null, accepted: false, reason: null, code: null, on: null, approval: null, retryAt: null, provides: {}, sealed: {}, seconds: 0, ...more })
+        steps.set(id, { status, node, digest, since: new Date(now).toISOString(), began: new Date(now).toISOString(), n: 1, failures: 0, lost: 0, sent: null, accepted: false, reason: null, code: null, on: null, approval: null, retryAt: null, provides: {}, sealed: {}, seconds: 0, ...more })
       }
       const isDone = (id: string): boolean => ['succeeded', 'unchanged'].includes(steps.get(id)?.status ?? '')
       const isOver = (id: string): boolean => isDone(id) || ['failed', 'skipped'].includes(steps.get(id)?.status ?? '')
@@ -46,7 +46,7 @@ test('every run ends, never runs two steps on a node, and never one before what 
       let done: string | null = null
 
       for (const move of world) {
-        const decided = schedule({ work, steps, active: new Set(), bootstrapped: new Set(), approved, frozen: false, cancelled: false, limits: { running: 4, install: 1 }, now, askAt, patienceMs: 1000 })
+        const decided = schedule({ work, steps, active: new Set(), bootstrapped: new Set(), approved, resumed: {}, frozen: false, cancelled: false, limits: { running: 4, install: 1 }, now, askAt, patienceMs: 1000 })
         for (const [id, cause] of decided.skip) {
           expect(steps.get(cause)?.status === 'failed' || decided.skip.has(cause) || steps.get(cause)?.status === 'skipped').toBe(true)
           put(id, 'skipped')

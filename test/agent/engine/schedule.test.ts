@@ -11,7 +11,7 @@ const NOW = Date.parse('2026-01-01T00:10:00.000Z')
 function state(of: Step, status: StepStatus, more: Partial<StepState> = {}): [string, StepState] {
   return [
     of.id,
-    { status, node: of.node, digest: of.digest, since: '2026-01-01T00:09:00.000Z', n: 1, failures: 0, lost: 0, sent: null, accepted: false, reason: null, code: null, on: null, approval: null, retryAt: null, provides: {}, sealed: {}, seconds: 0, ...more },
+    { status, node: of.node, digest: of.digest, since: '2026-01-01T00:09:00.000Z', began: '2026-01-01T00:09:00.000Z', n: 1, failures: 0, lost: 0, sent: null, accepted: false, reason: null, code: null, on: null, approval: null, retryAt: null, provides: {}, sealed: {}, seconds: 0, ...more },
   ]
 }
 
@@ -25,6 +25,7 @@ function ask(plan: Plan, { steps = [], changes, only, ...more }: More = {}): Sch
     active: new Set(),
     bootstrapped: new Set(),
     approved: new Set(),
+    resumed: {},
     frozen: false,
     cancelled: false,
     limits: { running: 100, install: 10 },

@@ -49,7 +49,7 @@ async function open(data: string, onUnreachable: (error: unknown) => void = () =
   const site: SiteRepository = await openSite({ repository: bare, branch: 'main', folder: join(data, 'clone'), now: () => 1_800_000_000_000, signal })
   const recalled = await recallLedger({ store, documents: openDocuments(store), site, objects, everyMs: 20, onUnreachable, signal })
   await store.append([STARTED], { epoch: recalled.epoch })
-  const run = (n: number): Promise<number> => store.append([{ type: 'run.started', data: { run: n, commit: 'c', planId: 'p', plan: 'p', changesId: 'x', changes: 'x', only: null, steps: 1, reason: 'r' } }], { epoch: recalled.epoch })
+  const run = (n: number): Promise<number> => store.append([{ type: 'run.started', data: { run: n, commit: 'c', planId: 'p', plan: 'p', changesId: 'x', changes: 'x', only: null, rollouts: [], steps: 1, reason: 'r' } }], { epoch: recalled.epoch })
   const publish = async (): Promise<string> => {
     await recalled.ledger.upToDate()
     return (await site.publishLedger(await ledgerFiles(recalled.ledger.current, objects), 'test', signal)).outcome.kind

@@ -13,7 +13,7 @@ import type { Json } from '../../../schemas/shape.ts'
 const run = fc.integer({ min: 1, max: 2 })
 const stepId = fc.constantFrom('install@n1', 'd/a@n1', 'd/b@n2', 'stage/x')
 const machine = fc.constantFrom('m1', 'm2')
-const work = { commit: 'c', planId: 'p', plan: 'p', changesId: 'x', changes: 'x', only: null, steps: 4, reason: 'r' }
+const work = { commit: 'c', planId: 'p', plan: 'p', changesId: 'x', changes: 'x', only: null, rollouts: [], steps: 4, reason: 'r' }
 const version = fc.record({ run, step: stepId, digest: fc.constantFrom('v1', 'v2'), n: fc.integer({ min: 0, max: 3 }) }).map((of) => ({ ...of, node: /@(.*)/.exec(of.step)?.[1] ?? null, once: 'k', commit: 'c', plan: 'p', changes: 'x', machine: 'm1', inputs: null }))
 
 /** Any order of events, also ones that no agent would write: a fold must get through whatever the log holds. */
