@@ -18,6 +18,7 @@ export function crowbarDocument(step: Step, { plan, ledger }: { readonly plan: P
     deployment: step.deployment,
     node: node === undefined ? null : { name: step.node, addresses: node.addresses, tags: node.tags, labels: node.labels, os: node.os },
     step: step.id,
+    action: step.action,
     role: role === undefined ? null : roleDocument(step, role, { plan, bootstrapped: ledger.roles?.[id]?.bootstrapped === true }),
   }
 }

@@ -44,12 +44,35 @@ const installTask = object({
   timeout: integer({ min: 1 }),
 })
 
+/** An entry of a barclamp with its document. */
+const entryWork = object({
+  step: string({}, 'The role step whose entry it is.'),
+  jig: string(),
+  entry: string(),
+  content: list(object({ path: string(), mode: oneOf(['0644', '0755']), file: fetchable })),
+  document: anyObject('Every value resolved.'),
+  sensitive: list(string(), {}, 'JSON pointers into `document` that must not be logged.'),
+  mask: list(anything(), {}, 'Sensitive values that went into the document.'),
+  timeout: integer({ min: 1 }, 'Seconds.'),
+})
+
+/** Runs entries one after another; the first that fails is the last. */
+const entriesTask = object({ kind: literal('entries'), attempt: string(), step: string(), entries: list(entryWork), timeout: integer({ min: 1 }) })
+
+/** Upgrades the packages that are installed to what a repository has, and installs what those need. */
+const upgradeTask = object({ kind: literal('upgrade'), attempt: string(), step: string(), repository: packageRepository, timeout: integer({ min: 1 }) })
+
+/** Restarts the machine, at most once for the attempt. It has no result but a failure: another boot id at hello says that it is done. */
+const rebootTask = object({ kind: literal('reboot'), attempt: string(), step: string(), timeout: integer({ min: 1 }) })
+
 /** Looks at the disks again and reports their content. */
 const inspectTask = object({ kind: literal('inspect'), attempt: string(), step: string(), timeout: integer({ min: 1 }) })
 
-export const taskShape = either([roleTask, installTask, inspectTask])
+export const taskShape = either([roleTask, installTask, entriesTask, upgradeTask, rebootTask, inspectTask])
 export type Task = TypeOf<typeof taskShape>
 export type RoleTask = TypeOf<typeof roleTask>
+export type EntriesTask = TypeOf<typeof entriesTask>
+export type UpgradeTask = TypeOf<typeof upgradeTask>
 export type InstallTask = TypeOf<typeof installTask>
 
 /** How an attempt ended. Journalled on the node before it is sent, sent until it is acknowledged. */

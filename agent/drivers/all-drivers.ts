@@ -1,10 +1,13 @@
 import type { InstallTask } from '../../schemas/protocol.ts'
+import type { Json } from '../../schemas/shape.ts'
 import type { AgentKey } from '../log/agent-key.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import { barrierDriver } from './barrier.ts'
 import { discoverDriver } from './discover.ts'
 import type { Driver } from './driver.ts'
+import { gateDriver } from './gate.ts'
 import { installDriver } from './install.ts'
+import { operationDriver } from './operation.ts'
 import { releaseDriver } from './release.ts'
 import { roleDriver } from './role.ts'
 import type { NodeSessions } from './sessions.ts'
@@ -21,11 +24,15 @@ export interface DriverOptions {
 
 /** One driver for each kind of step that this agent carries out; a plan with another kind is refused before it starts. */
 export function allDrivers({ sessions, stager, key, secrets, enrolment }: DriverOptions): readonly Driver[] {
+  const work = { sessions, stager, secrets, reference: (value: Json): string => key.reference(value) }
+  const role = roleDriver(work)
   return [
     discoverDriver(),
     stageDriver(stager),
     installDriver({ sessions, stager, stamp: value => key.stamp(value), enrolment }),
-    roleDriver({ sessions, stager, reference: value => key.reference(value), secrets }),
+    role,
+    gateDriver(role),
+    operationDriver(work),
     barrierDriver(),
     releaseDriver(),
   ]

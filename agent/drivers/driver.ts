@@ -52,6 +52,8 @@ export interface Intent {
   readonly stamp?: string
   /** It destroys what is there under an approval. */
   readonly approved?: boolean
+  /** Reboots only: the machine's boot id before. */
+  readonly boot?: string
 }
 
 /** Time, as a parameter. */

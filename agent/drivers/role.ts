@@ -1,21 +1,17 @@
-import { digest } from '../../schemas/canonical.ts'
-import type { ContentFile, Plan, Step } from '../../schemas/plan.ts'
+import type { Plan, Step } from '../../schemas/plan.ts'
 import type { PackageRepository, RoleTask, TaskResult } from '../../schemas/protocol.ts'
-import { resolveDocument } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
-import { stepDocument } from '../../schemas/step-values.ts'
-import type { StepDocument } from '../../schemas/step-values.ts'
 import { chooseJig } from '../jigs/choose-jig.ts'
 import { awaitAttempt } from './await-attempt.ts'
 import type { AttemptEnd } from './await-attempt.ts'
 import { collectProvides } from './collect-provides.ts'
-import { crowbarDocument } from '../../schemas/crowbar-document.ts'
-import type { Driver, StepContext, StepOutcome, StepWaiting } from './driver.ts'
-import { replaceAt } from './json-pointer.ts'
-import { inputKey, resolveInputs } from './resolve-inputs.ts'
-import { standingInstallation } from '../state/standing-installation.ts'
+import type { Driver, StepContext, StepOutcome } from './driver.ts'
+import { installedSession } from './installed-session.ts'
+import { contentOf, roleDocument } from './role-document.ts'
+import type { RoleDocument } from './role-document.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import type { NodeSession, NodeSessions } from './sessions.ts'
+import type { NodeSessions } from './sessions.ts'
+import { settleByCheck } from './settle-by-check.ts'
 import type { Stager } from './stage.ts'
 
 /** What roles need from the rest of the agent. */
@@ -27,10 +23,10 @@ export interface RoleDriverOptions {
   readonly secrets: Secrets
 }
 
-/** Milliseconds between looks; a machine that connects asks sooner. */
-const LOOK = 60_000
-
-/** Runs an entry of a barclamp on its node, with the step's document. */
+/**
+ * Runs an entry of a barclamp on its node, with the step's document. An attempt that got lost is settled by the node's
+ * journal, else by the role's `check`; else it runs again, unless it destroys something.
+ */
 export function roleDriver(options: RoleDriverOptions): Driver {
   const { sessions } = options
   return {
@@ -45,54 +41,48 @@ export function roleDriver(options: RoleDriverOptions): Driver {
     async settle(step, sent, context) {
       if (sent.machine === null) return { kind: 'unknown', reason: 'it was sent without a machine', repeatable: !step.destructive }
       const end = await awaitAttempt(sessions, { machine: sent.machine, attempt: sent.attempt, environment: 'installed', over: undefined, timers: context.timers, signal: context.signal })
-      return outcomeOf(step, end, context)
+      const outcome = await outcomeOf(step, end, context)
+      if (outcome.kind !== 'unknown' || step.entries['check'] === undefined || step.action !== 'run') return outcome
+      const given = await roleDocument(step, context, options)
+      if (given.kind !== 'ready') return outcome
+      return settled(step, outcome, { task: taskOf(step, given, { attempt: sent.attempt, repository: null, context, options }), machine: sent.machine, context, options })
     },
     ended: (attempt, machine) => sessions.session(machine)?.acknowledge(attempt),
   }
 }
 
 async function run(step: Step, context: StepContext, options: RoleDriverOptions): Promise<StepOutcome> {
-  const { plan, changes } = context
-  // The document of a removal is among the changes, but for what the plan has of it already.
-  const planned = stepDocument(step, plan.values) ?? (step.attributes === null ? null : stepDocument(step, { ...plan.values, ...changes.values }))
-  if (planned === null) return waiting(`what ${step.id} is given is not known before ${step.node} has a machine`)
-  const inputs = await resolveInputs(planned, { step, context, secrets: options.secrets })
-  if (inputs.kind === 'missing') return { kind: 'failed', code: inputs.code, message: inputs.message, retryable: false }
-  const resolved = resolveDocument(planned, (input) => inputs.values.get(inputKey(input)))
-  const [wrong] = resolved.failed
-  if (wrong !== undefined) return { kind: 'failed', code: 'DEFERRED_INVALID', message: `${wrong.pointer}: ${wrong.message}`, retryable: false }
-  const digested = digest(replaceAt(resolved.document, resolved.sensitive, options.reference))
-
+  const given = await roleDocument(step, context, options)
+  if (given.kind !== 'ready') return given
   const before = step.node === null ? undefined : context.ledger.nodes[step.node]?.steps[step.id]
-  if (context.mayBeUnchanged && before?.digest === step.digest && before.inputs === digested) {
-    return { kind: 'unchanged', provides: before.provides, sealed: before.sealed, inputs: digested }
+  if (context.mayBeUnchanged && before?.digest === step.digest && before.inputs === given.inputs) {
+    return { kind: 'unchanged', provides: before.provides, sealed: before.sealed, inputs: given.inputs }
   }
 
-  const session = sessionOf(step, context, options.sessions)
+  const session = installedSession(step, context, options.sessions)
   if ('kind' in session) return session
-  const brought = await packagesOf(step, plan, options.stager)
+  const brought = await packagesOf(step, context.plan, options.stager)
   if ('kind' in brought) return brought
 
-  const { attempt } = await context.intend({ machine: session.machine, inputs: digested })
+  const { attempt } = await context.intend({ machine: session.machine, inputs: given.inputs })
   if (context.signal.aborted) return { kind: 'cancelled' }
-  const document = { ...(resolved.document as StepDocument), crowbar: crowbarDocument(step, context) }
-  session.send({
-    kind: 'role',
-    attempt,
-    step: step.id,
-    jig: step.jig as string,
-    entry: step.entry ?? '',
-    content: contentOf(step, context, options.stager),
-    document,
-    sensitive: resolved.sensitive,
-    mask: inputs.sensitive,
-    packages: step.packages,
-    repository: brought.repository,
-    provides: step.provides,
-    timeout: step.timeout,
-  })
+  const task = taskOf(step, given, { attempt, repository: brought.repository, context, options })
+  session.send(task)
   const end = await awaitAttempt(options.sessions, { machine: session.machine, attempt, environment: 'installed', over: session, timers: context.timers, signal: context.signal })
-  return outcomeOf(step, end, context)
+  return settled(step, await outcomeOf(step, end, context), { task, machine: session.machine, context, options })
+}
+
+function taskOf(step: Step, { document, sensitive, mask }: RoleDocument, { attempt, repository, context, options }: { readonly attempt: string; readonly repository: PackageRepository | null; readonly context: StepContext; readonly options: RoleDriverOptions }): RoleTask {
+  const { id, jig, entry, packages, provides, timeout } = step
+  return { kind: 'role', attempt, step: id, jig: jig as string, entry: entry ?? '', content: contentOf(step, context, options.stager), document, sensitive: [...sensitive], mask: [...mask], packages, repository, provides, timeout }
+}
+
+/** What nobody knows, the role's check may know: what it provides then counts as provided. */
+async function settled(step: Step, outcome: StepOutcome, { task, machine, context, options }: { readonly task: RoleTask; readonly machine: string; readonly context: StepContext; readonly options: RoleDriverOptions }): Promise<StepOutcome> {
+  if (outcome.kind !== 'unknown' || step.action !== 'run') return outcome
+  const result = await settleByCheck(step, task, { sessions: options.sessions, machine, context })
+  const checked = result === undefined ? undefined : await fromResult(step, result, context)
+  return checked?.kind === 'succeeded' || checked?.kind === 'unchanged' ? { ...checked, kind: 'succeeded' } : outcome
 }
 
 async function outcomeOf(step: Step, end: AttemptEnd, context: StepContext): Promise<StepOutcome> {
@@ -126,21 +116,6 @@ async function fromResult(step: Step, result: TaskResult, context: StepContext):
   }
 }
 
-/** The installed system of the step's node, or why it cannot be used now. */
-function sessionOf(step: Step, { plan, state, ledger }: StepContext, sessions: NodeSessions): NodeSession | StepWaiting {
-  const node = step.node as string
-  // A removal of a node that the plan has no longer runs where the ledger has it.
-  const machine = plan.nodes[node]?.machine ?? ledger.nodes[node]?.machine ?? null
-  if (machine === null) return waiting(`${node} has no machine yet`)
-  const session = sessions.session(machine)
-  if (session === undefined) return waiting(`${node} is not connected`)
-  if (session.environment !== 'installed') return waiting(`${node} runs the discovery image, not its own system`)
-  const installed = standingInstallation(node, { state, ledger })?.incarnation ?? null
-  // A joined machine was not installed by us and bears no name of an installation.
-  if (session.incarnation !== null && session.incarnation !== installed) return waiting(`${node} runs another installation than the one it should`)
-  return session
-}
-
 /** Where the node gets the distribution packages of the step. */
 async function packagesOf(step: Step, plan: Plan, stager: Stager): Promise<{ readonly repository: PackageRepository | null } | StepOutcome> {
   const name = step.artifacts.find((artifact) => plan.artifacts[artifact]?.kind === 'packages')
@@ -148,14 +123,4 @@ async function packagesOf(step: Step, plan: Plan, stager: Stager): Promise<{ rea
   if (staged?.kind === 'repository') return { repository: { url: staged.url, index: staged.index } }
   if (step.packages.length === 0) return { repository: null }
   return { kind: 'failed', code: 'NOT_STAGED', message: `${step.id} brings ${step.packages.join(', ')}, and ${name ?? 'no artifact set with them'} is not in the store`, retryable: false }
-}
-
-function contentOf(step: Step, { plan, changes }: StepContext, stager: Stager): RoleTask['content'] {
-  if (step.content === null) return []
-  const files = plan.contents[step.content] ?? (changes.values[step.content] as Readonly<Record<string, ContentFile>> | undefined) ?? {}
-  return Object.entries(files).map(([path, file]) => ({ path, mode: file.mode, file: stager.content(file) }))
-}
-
-function waiting(reason: string): StepWaiting {
-  return { kind: 'waiting', reason, afterMs: LOOK, on: 'machine' }
 }

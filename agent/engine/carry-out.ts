@@ -92,7 +92,7 @@ export async function carryOut(assignment: Assignment, tools: CarryOutTools, sto
       if (sent !== undefined) throw new Error(`the ${driver.kind} driver sent ${step.id} twice`)
       const n = (state.current.tries.get(step.id) ?? 0) + 1
       const attempt = attemptId({ epoch, step: step.id, n })
-      const data: StepSent = { ...version(intent, n), attempt, destructive: step.destructive, disks: intent.disks ?? null, stamp: intent.stamp ?? null, approved: intent.approved ?? false }
+      const data: StepSent = { ...version(intent, n), attempt, destructive: step.destructive, disks: intent.disks ?? null, stamp: intent.stamp ?? null, approved: intent.approved ?? false, boot: intent.boot ?? null }
       await append([{ type: 'step.sent', data }])
       sent = data
       return { attempt, n }

@@ -15,14 +15,15 @@ const INTERPRETERS: Readonly<Record<string, string>> = { sh: 'sh', bash: 'bash',
  * Environment: `CROWBAR_DOCUMENT` the document as a JSON file; `CROWBAR_ATTRIBUTES` the same as a file for `.` (see
  * `shellAttributes`); `CROWBAR_VALUES` the same, a file per value (see `valueFiles`), which `crowbar-get` reads;
  * `CROWBAR_PROVIDES` the folder where `<name>` is a string and `<name>.json` any JSON value, which `crowbar-provide`
- * writes; `CROWBAR_FACTS` likewise for facts; `CROWBAR_CONTENT` the barclamp's files; `CROWBAR_STEP` the step.
+ * writes; `CROWBAR_FACTS` likewise for facts; `CROWBAR_CONTENT` the barclamp's files; `CROWBAR_STEP` the step;
+ * `CROWBAR_ACTION` why it runs: run, remove, check, drain, resume, upgrade.
  * `crowbar-unchanged` makes the outcome `unchanged`. A script with a `#!` line is run by it, another one by its ending
  * (`.sh`, `.bash`, `.py`, `.pl`, `.rb`), else by `sh`.
  */
 export const scriptJig: Jig = {
   name: 'script',
   export({ document, entry, entryText, content, work, results }) {
-    const crowbar = document['crowbar'] as { readonly step?: Json } | undefined
+    const crowbar = document['crowbar'] as { readonly step?: Json; readonly action?: Json } | undefined
     const program = `${content}/${entry}`
     return {
       files: [
@@ -43,6 +44,7 @@ export const scriptJig: Jig = {
         CROWBAR_FACTS: `${results}/facts`,
         CROWBAR_CONTENT: content,
         CROWBAR_STEP: typeof crowbar?.step === 'string' ? crowbar.step : '',
+        CROWBAR_ACTION: typeof crowbar?.action === 'string' ? crowbar.action : '',
       },
       path: [`${work}/bin`],
     }

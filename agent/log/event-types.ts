@@ -61,6 +61,8 @@ export type StepSent = StepVersion & {
   readonly stamp: string | null
   /** It destroys what is there under an approval; false: nothing was there, or it destroys nothing. */
   readonly approved: boolean
+  /** Reboots only: the boot id that the machine had. It was restarted when it says another one. */
+  readonly boot: string | null
 }
 
 /** How a step ended well: everything that the ledger needs of it. */
@@ -192,7 +194,7 @@ export const EVENT_VERSIONS: { readonly [T in EventType]: number } = {
   'run.ended': 1,
   'run.refused': 1,
   'rollout.resumed': 1,
-  'step.sent': 1,
+  'step.sent': 2,
   'step.accepted': 1,
   'step.waiting': 1,
   'step.succeeded': 1,

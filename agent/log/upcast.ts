@@ -9,8 +9,11 @@ type Step = (data: Event['data']) => Event['data']
 /** Runs had no waves. */
 const withoutRollouts: Step = data => ({ ...data, rollouts: [] })
 
+/** No step restarted a machine. */
+const withoutBoot: Step = data => ({ ...data, boot: null })
+
 /** By type and old version. */
-const STEPS: Readonly<Record<string, Readonly<Record<number, Step>>>> = { 'run.started': { 1: withoutRollouts }, 'run.extended': { 1: withoutRollouts } }
+const STEPS: Readonly<Record<string, Readonly<Record<number, Step>>>> = { 'run.started': { 1: withoutRollouts }, 'run.extended': { 1: withoutRollouts }, 'step.sent': { 1: withoutBoot } }
 
 /**
  * Gives an event as this version of Crowbar knows it, whatever version wrote it.

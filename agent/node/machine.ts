@@ -9,9 +9,12 @@ import type { RunTask, TaskContext, TaskEnd } from './executor.ts'
 import { collectFacts } from './facts/collect.ts'
 import { openSystemFiles } from './facts/system-files.ts'
 import type { AgentRuntime } from './imaging/agent-files.ts'
+import { NodeError } from './node-error.ts'
 import { removeTree } from './remove-tree.ts'
 import { mustRun, runProgram } from './run-program.ts'
+import { runEntries } from './tasks/entries.ts'
 import { runInstall } from './tasks/install.ts'
+import { upgradePackages } from './tasks/packages.ts'
 import { runRole } from './tasks/role.ts'
 
 /** The machine that this process runs on, as the node agent sees and uses it. */
@@ -72,6 +75,12 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
           return runRole(task, { folders: { work: options.work, cache: options.cache }, context })
         case 'install':
           return install(task, context)
+        case 'entries':
+          return runEntries(task, { folders: { work: options.work, cache: options.cache }, context })
+        case 'upgrade':
+          return upgradePackages(task.repository, { work: join(options.work, 'upgrade'), context })
+        case 'reboot':
+          return rebootOnce(options, context)
         case 'inspect':
           context.disks(await inspect(context.signal))
           return { outcome: 'succeeded', provides: {} }
@@ -93,6 +102,16 @@ async function bootId(): Promise<string> {
 function bootPort(): string | undefined {
   const ports = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   return ports.find(({ internal, family, address }) => !internal && (family === 'IPv4' || !address.startsWith('fe80')))?.mac
+}
+
+/** The restart ends this process, and so the task has no result: whoever asked sees another boot id. */
+async function rebootOnce(options: MachineOptions, { signal, output }: TaskContext): Promise<never> {
+  if (options.environment === 'discovery') throw new NodeError('INSTALL_UNSUPPORTED', 'only an installed system is restarted by a task')
+  output('progress', 'restarting')
+  await reboot({ ...options, signal })
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
 }
 
 async function reboot({ environment, signal }: MachineOptions): Promise<void> {

@@ -108,7 +108,7 @@ export class Session implements NodeSession {
 
   send(task: Task): void {
     // What boots from the network is not yet known to be what it says: it is given nothing that may hold a secret.
-    if (this.environment === 'discovery' && task.kind === 'role') throw new SessionError(`${task.step} is not for the discovery image`)
+    if (this.environment === 'discovery' && (task.kind === 'role' || task.kind === 'entries')) throw new SessionError(`${task.step} is not for the discovery image`)
     this.wire.send({ type: 'task', epoch: this.#epoch, task })
   }
 

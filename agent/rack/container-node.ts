@@ -72,6 +72,9 @@ WantedBy=multi-user.target
 /** Joins its groups first, so that the init systems of two containers do not take each other's for their own. */
 const ENTER = 'for folder in $CROWBAR_GROUPS; do echo $$ >"$folder/cgroup.procs" || exit 70; done; unset CROWBAR_GROUPS; exec systemd-nspawn "$@"'
 
+/** How systemd-nspawn ends when the container was restarted from inside, and is to be started again. */
+const RESTARTED = 133
+
 /**
  * Makes a container node, switched off: an installed machine with its own systemd, processes, network and file system on
  * the host's kernel, whose node agent was set up as somebody does who joins it. Has to run in the rack's namespaces, after
@@ -114,7 +117,12 @@ export async function makeContainerNode(options: ContainerNodeOptions): Promise<
         void log.close().then(resolve, resolve)
       }
       child.once('error', error => end(error.message))
-      child.once('exit', (code, killedBy) => end(String(code ?? killedBy)))
+      child.once('exit', (code, killedBy) => {
+        if (code !== RESTARTED || process !== child) return end(String(code ?? killedBy))
+        process = undefined
+        powerOn().catch((error: unknown) => options.onDeath(new RackError('RACK_MACHINE_DIED', `the container node ${name} did not start again: ${String(error)}`)))
+        void log.close().then(resolve, resolve)
+      })
     })
   }
   const powerOff = async (): Promise<void> => {

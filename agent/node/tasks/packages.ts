@@ -6,7 +6,8 @@ import type { PackageRepository } from '../../../schemas/protocol.ts'
 import { NodeError } from '../node-error.ts'
 import { programEnvironment, runProgram } from '../run-program.ts'
 import type { RunOptions } from '../run-program.ts'
-import type { TaskContext } from '../executor.ts'
+import type { TaskContext, TaskEnd } from '../executor.ts'
+import { removeTree } from '../remove-tree.ts'
 
 /** Seconds to wait for another package manager to be done. */
 const LOCK_WAIT = 600
@@ -34,6 +35,29 @@ export async function installPackages(
   if (packages.length === 0) return
   const odd = packages.find((name) => !NAME.test(name))
   if (odd !== undefined) throw new NodeError('PACKAGES_FAILED', `not the name of a package: ${JSON.stringify(odd)}`)
+  const options = await prepareApt(repository, { work, context })
+  await apt(['apt-get', ...options, 'install', '--', ...packages], context)
+}
+
+/**
+ * Upgrades every package that is installed and that the repository has in a newer version, with what those need; nothing
+ * is removed. Everything else as in `installPackages`.
+ *
+ * @returns `unchanged` when there was nothing newer. @throws {NodeError} PACKAGES_FAILED with the last lines of apt.
+ */
+export async function upgradePackages(repository: PackageRepository, { work, context }: { readonly work: string; readonly context: TaskContext }): Promise<TaskEnd> {
+  try {
+    await mkdir(work, { recursive: true, mode: 0o700 })
+    const options = await prepareApt(repository, { work, context })
+    const said = await apt(['apt-get', ...options, 'upgrade', '--with-new-pkgs'], context)
+    return { outcome: /^0 upgraded, 0 newly installed/m.test(said) ? 'unchanged' : 'succeeded', provides: {} }
+  } finally {
+    await removeTree(work)
+  }
+}
+
+/** Brings dpkg in order and apt's lists up to date. @returns the options that let apt see the repository and nothing else. */
+async function prepareApt(repository: PackageRepository | null, { work, context }: { readonly work: string; readonly context: TaskContext }): Promise<string[]> {
   const folder = join(work, 'apt')
   const sources = join(folder, 'sources.list')
   await mkdir(join(folder, 'lists', 'partial'), { recursive: true })
@@ -55,7 +79,7 @@ export async function installPackages(
     await apt(['apt-get', ...options, '-o', 'APT::Update::Error-Mode=any', 'update'], context)
     await checkIndex(join(folder, 'lists'), repository)
   }
-  await apt(['apt-get', ...options, 'install', '--', ...packages], context)
+  return options
 }
 
 /** What apt will look for packages in is what the admin agent staged, or nothing is installed. */
@@ -68,14 +92,14 @@ async function checkIndex(lists: string, { url, index }: PackageRepository): Pro
 }
 
 /**
- * Runs apt to its end, again for as long as the signal allows when it could not reach the server, which may be restarted
- * meanwhile. What apt itself tries again it tries in vain: it remembers an address that refused it. It fetches all before
- * it changes anything.
+ * Runs apt to its end and gives what it said, again for as long as the signal allows when it could not reach the
+ * server, which may be restarted meanwhile. What apt itself tries again it tries in vain: it remembers an address that
+ * refused it. It fetches all before it changes anything.
  */
-async function apt(argv: readonly [string, ...string[]], context: TaskContext): Promise<void> {
+async function apt(argv: readonly [string, ...string[]], context: TaskContext): Promise<string> {
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, MOST_WAIT_MS)) {
-    const problem = await aptOnce(argv, context)
-    if (problem === undefined) return
+    const { problem, said } = await aptOnce(argv, context)
+    if (problem === undefined) return said
     if (MISMATCH.test(problem)) throw new NodeError('CONTENT_MISMATCH', `what came over the network is not what was staged. ${problem}`)
     if (!UNREACHABLE.test(problem)) throw new NodeError('PACKAGES_FAILED', problem)
     context.output('progress', 'waiting for the server of the packages')
@@ -83,12 +107,12 @@ async function apt(argv: readonly [string, ...string[]], context: TaskContext): 
   }
 }
 
-/** @returns what went wrong, in its last lines. */
-async function aptOnce(argv: readonly [string, ...string[]], context: TaskContext): Promise<string | undefined> {
+/** @returns what apt said, and of what went wrong the last lines. */
+async function aptOnce(argv: readonly [string, ...string[]], context: TaskContext): Promise<{ readonly problem: string | undefined; readonly said: string }> {
   const { exitCode, stdout, stderr } = await runProgram(argv, programOf(context))
-  if (exitCode === 0) return undefined
+  if (exitCode === 0) return { problem: undefined, said: stdout }
   const said = `${stdout}\n${stderr}`.split('\n').filter((line) => /^(E|W|dpkg):/.test(line)).slice(-6).join('\n')
-  return `apt-get ended with ${exitCode}: ${said === '' ? stderr.trim().slice(-1000) : said}`
+  return { problem: `apt-get ended with ${exitCode}: ${said === '' ? stderr.trim().slice(-1000) : said}`, said }
 }
 
 /** A package manager that is stopped gets the time to leave things in order. */

@@ -123,7 +123,7 @@ test('a machine boots from the network until its system is whole, and from its d
   const name = incarnation({ node: 'n1', once: 'k', attempt: '1/install@n1/1' })
   const run: NewEvent = { type: 'run.started', data: { run: 1, commit: 'c', planId: 'p', plan: 'p', changesId: 'c', changes: 'c', only: null, rollouts: [], steps: 1, reason: '' } }
   const version = { run: 1, step: 'install@n1', node: 'n1', digest: install.digest, once: 'k', commit: 'c', plan: 'p', changes: 'c', machine: 'm-n1', n: 1, inputs: null }
-  const sent: NewEvent = { type: 'step.sent', data: { ...version, attempt: '1/install@n1/1', destructive: true, disks: [], stamp: 's', approved: false } }
+  const sent: NewEvent = { type: 'step.sent', data: { ...version, attempt: '1/install@n1/1', destructive: true, disks: [], stamp: 's', approved: false, boot: null } }
   const imaged: NewEvent = { type: 'node.imaged', data: { run: 1, step: 'install@n1', node: 'n1', machine: 'm-n1', incarnation: name, attempt: '1/install@n1/1' } }
   const done: NewEvent = { type: 'step.succeeded', data: { ...version, action: 'run', provides: {}, sealed: {}, incarnation: name, seconds: 1 } }
   const boots = (...events: NewEvent[]): string => wantsDiscovery('n1', { state: log(...events), ledger: EMPTY_LEDGER, work }).boot

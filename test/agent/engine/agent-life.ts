@@ -1,7 +1,9 @@
 import { barrierDriver } from '../../../agent/drivers/barrier.ts'
 import { discoverDriver } from '../../../agent/drivers/discover.ts'
 import type { Driver } from '../../../agent/drivers/driver.ts'
+import { gateDriver } from '../../../agent/drivers/gate.ts'
 import { installDriver } from '../../../agent/drivers/install.ts'
+import { operationDriver } from '../../../agent/drivers/operation.ts'
 import { roleDriver } from '../../../agent/drivers/role.ts'
 import type { NodeSessions } from '../../../agent/drivers/sessions.ts'
 import { stageDriver } from '../../../agent/drivers/stage.ts'
@@ -18,6 +20,7 @@ import type { EventStore } from '../../../agent/log/store.ts'
 import { openLedger } from '../../../agent/state/open-ledger.ts'
 import type { LiveLedger } from '../../../agent/state/open-ledger.ts'
 import { openState } from '../../../agent/state/open-state.ts'
+import type { Json } from '../../../schemas/shape.ts'
 import type { FakeRack } from './fake-rack.ts'
 import { manualTimers } from './manual-timers.ts'
 import type { ManualTimers } from './manual-timers.ts'
@@ -74,12 +77,16 @@ export async function openLife(folder: string, rack: FakeRack, options: LifeOpti
   const sessions = rack.connect()
   const stager = { ...FIXED_STAGER, ...options.stager }
   const secrets = options.secrets ?? NO_SECRETS
+  const work = { sessions, stager, secrets, reference: (value: Json) => inner.key.reference(value) }
+  const role = roleDriver(work)
   const drivers = [
     discoverDriver(),
     stageDriver(stager),
     barrierDriver(),
     installDriver({ sessions, stager, stamp: (value) => inner.key.stamp(value), enrolment: (node) => ({ url: 'wss://192.0.2.1', ca: 'ca', token: 't', node: node.node, incarnation: node.incarnation }) }),
-    roleDriver({ sessions, stager, reference: (value) => inner.key.reference(value), secrets }),
+    role,
+    gateDriver(role),
+    operationDriver(work),
   ]
   const engine = openEngine({
     store,

@@ -1,5 +1,6 @@
 import { digest } from '../../../schemas/canonical.ts'
-import type { Change, Changes } from '../../../schemas/changes.ts'
+import type { Change, Changes, Rollout } from '../../../schemas/changes.ts'
+import type { OperationPart } from '../../../schemas/operation.ts'
 import type { Plan, Step } from '../../../schemas/plan.ts'
 import type { Json } from '../../../schemas/shape.ts'
 
@@ -101,8 +102,8 @@ export function planOf(steps: readonly Step[], more: Omit<Partial<Plan>, 'nodes'
 }
 
 /** Changes that ask for these steps of a plan (all of them when not said), and for removals that it does not have. */
-export function changesOf(plan: Plan, input: { readonly ids?: readonly string[]; readonly removals?: readonly Step[]; readonly approve?: readonly string[] } = {}): Changes {
-  const steps = [...(input.removals ?? []), ...plan.steps.filter((one) => input.ids === undefined || input.ids.includes(one.id))]
+export function changesOf(plan: Plan, input: { readonly ids?: readonly string[]; readonly removals?: readonly Step[]; readonly approve?: readonly string[]; readonly rollouts?: Changes['rollouts'] } = {}): Changes {
+  const steps = [...(input.removals ?? []), ...[...plan.steps, ...plan.operations.flatMap((one) => one.steps)].filter((one) => input.ids === undefined || input.ids.includes(one.id))]
   const change = (one: Step): Change => ({
     step: one,
     consequence: one.kind === 'install' ? 'reinstall' : 'run',
@@ -121,10 +122,27 @@ export function changesOf(plan: Plan, input: { readonly ids?: readonly string[];
     changes: steps.map(change),
     unchanged: plan.steps.length - steps.length,
     values: {},
-    rollouts: [],
+    rollouts: input.rollouts ?? [],
     overrides: [],
     moved: { claims: 0, addresses: 0 },
     violations: [],
     missing: [],
   }
+}
+
+/** A rollout of these steps over these batches. */
+export function rolloutOf(steps: readonly Step[], batches: readonly (readonly string[])[], more: Partial<Rollout> = {}): Rollout {
+  return { id: 'rollout/d/r', steps: steps.map((one) => one.id), batches, maxFailures: 0, gate: null, pause: 'never', at: 'site.yaml:1:1', ...more }
+}
+
+/** An operation that does these things on these nodes, in this order on each; the roles are steps of the plan. */
+export function operationOf(name: string, nodes: readonly string[], actions: readonly { readonly do: OperationPart['do']; readonly roles?: readonly string[] }[], more: Partial<Step> = {}): Plan['operations'][number] {
+  const steps = nodes.flatMap((node) => actions.map((action, index) => {
+    const id = (at: number): string => `operation/${name}/${actions[at]?.do}@${node}`
+    const roles = (action.roles ?? []).map((role) => ({ step: `${role}@${node}`, barclamp: 'test', content: 'none', jig: 'script', entry: `${action.do}.sh`, attributes: null, timeout: 60 }))
+    const part: OperationPart = { name, do: action.do, place: index + 1, of: actions.length, roles, targets: [] }
+    const needs = index === 0 ? [] : [{ step: id(index - 1), kind: 'fence' as const, at: 'op.yaml:1:1' }]
+    return step({ id: id(index), kind: 'operation', node, runsOn: 'node', document: { operation: part as unknown as Json, members: nodes as unknown as Json }, needs, ...more })
+  }))
+  return { name, at: 'op.yaml:1:1', do: actions.map((action) => action.do), steps }
 }

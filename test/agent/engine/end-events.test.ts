@@ -11,6 +11,6 @@ test('what was done before the run was last extended counts, an older version of
     ['d/a@n1', { status: 'succeeded', digest: 'older' }],
   ])
   const order = [{ id: 'install@n1', step: { id: 'install@n1', digest: 'c' } }, { id: 'd/a@n1', step: { id: 'd/a@n1', node: 'n1', digest: 'd' } }]
-  const [ended] = endEvents({ run: 1, cancelled: null, steps } as unknown as RunState, { work: { order } as unknown as Work, how: 'partial' })
+  const [ended] = endEvents({ run: 1, cancelled: null, steps } as unknown as RunState, { work: { order } as unknown as Work, how: 'partial', rollouts: [] })
   expect(ended?.data).toMatchObject({ succeeded: 2, unchanged: 1, failed: 0, waiting: 1, reason: '1 wait' })
 })

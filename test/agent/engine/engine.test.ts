@@ -81,6 +81,7 @@ test('the whole way: staged, found, installed, roles in order, the token handed 
     deployment: 'web',
     node: { name: 'n2', addresses: { admin: '192.0.2.11' }, tags: [], labels: {}, os: 'debian-12' },
     step: 'web/client@n2',
+    action: 'run',
     role: null,
   })
   expect(types(await life.events(), 'install@n1')).toEqual(['sent', 'accepted', 'succeeded'])
@@ -301,19 +302,25 @@ test('frozen, nothing starts until the thaw, also in the next life', async () =>
   expect(ended(life)).toBe('complete')
 })
 
-test('cancelling asks what runs to stop, and starts nothing any more', async () => {
-  const rack = joinedRack()
-  rack.play = () => undefined
-  await using life = await open(rack)
-  life.sessions.connectAll()
-  await startJoined(life, [joined(), step({ id: 'd/b@n1', needs: ['d/a@n1'], document: { d: {} } })])
-  await settle()
-  await life.engine.cancel({ by: 'root' })
-  await life.engine.idle({ signal: soon() })
-  expect(life.engine.state.run?.ended).toMatchObject({ state: 'failed', reason: 'cancelled by root' })
-  expect(types(await life.events(), 'd/a@n1')).toEqual(['sent', 'accepted', 'cancelled'])
-  expect(types(await life.events(), 'd/b@n1')).toEqual(['cancelled'])
-  await expect(life.engine.cancel({ by: 'root' })).rejects.toMatchObject({ code: 'NO_RUN' })
+test('cancelling lets what runs end and starts nothing any more; a second time what runs is asked to stop', async () => {
+  for (const twice of [false, true]) {
+    const rack = joinedRack()
+    rack.play = () => undefined
+    await using life = await openLife(join(folder, String(twice)), rack)
+    life.sessions.connectAll()
+    await startJoined(life, [joined(), step({ id: 'd/b@n1', needs: ['d/a@n1'], document: { d: {} } })])
+    await settle()
+    await life.engine.cancel({ by: 'root' })
+    await settle()
+    expect([ended(life), rack.asked]).toEqual([undefined, []])
+    if (twice) await life.engine.cancel({ by: 'root' })
+    else rack.finish('m-n1', {})
+    await life.engine.idle({ signal: soon() })
+    expect(life.engine.state.run?.ended).toMatchObject({ state: 'failed', reason: 'cancelled by root' })
+    expect(types(await life.events(), 'd/a@n1')).toEqual(['sent', 'accepted', twice ? 'cancelled' : 'succeeded'])
+    expect(types(await life.events(), 'd/b@n1')).toEqual(['cancelled'])
+    await expect(life.engine.cancel({ by: 'root' })).rejects.toMatchObject({ code: 'NO_RUN' })
+  }
 })
 
 test('a driver that throws fails its step and nothing else', async () => {

@@ -1,7 +1,7 @@
 import type { JournalEntry, NodeSession, NodeSessions, SessionEvent } from '../../../agent/drivers/sessions.ts'
 import { digestBytes } from '../../../schemas/canonical.ts'
 import type { DiskState } from '../../../schemas/inventory.ts'
-import type { RoleTask, Task, TaskResult } from '../../../schemas/protocol.ts'
+import type { EntriesTask, RoleTask, Task, TaskResult, UpgradeTask } from '../../../schemas/protocol.ts'
 import type { Json } from '../../../schemas/shape.ts'
 
 /** How a role ends on the fake rack; undefined: it hangs. */
@@ -33,6 +33,8 @@ export class FakeRack {
   /** Reboots, cancels and acknowledgements, as they were asked for. */
   readonly asked: string[] = []
   play: RolePlay = () => ({})
+  playOperation: (task: EntriesTask | UpgradeTask, run: number) => Partial<TaskResult> | undefined = () => ({})
+  duringReboot: (machine: string) => void = () => undefined
   /** Called when an install is in the middle of writing; what it returns ends it there: the power goes, or it fails. */
   duringInstall: (machine: string) => 'power' | 'hang' | 'fail' | undefined = () => undefined
   #life: Life | undefined
@@ -68,6 +70,16 @@ export class FakeRack {
     this.#life?.hello(machine)
   }
 
+  /** Ends what hangs on a machine. */
+  finish(id: string, result: Partial<TaskResult>): void {
+    const { journal } = this.machine(id)
+    const attempt = [...journal.values()].find((entry) => entry.state === 'running')?.attempt
+    if (attempt === undefined) throw new Error(`nothing runs on ${id}`)
+    const whole: TaskResult = { attempt, outcome: 'succeeded', code: null, message: null, provides: {}, seconds: 1, ...result }
+    journal.set(attempt, { attempt, state: 'finished', result: whole })
+    this.#life?.emit({ type: 'result', machine: id, result: whole })
+  }
+
   machine(id: string): Machine {
     const machine = this.machines.get(id)
     if (machine === undefined) throw new Error(`no machine ${id}`)
@@ -93,12 +105,22 @@ export class FakeRack {
     setImmediate(() => {
       if (machine.boot !== boot) return
       if (task.kind === 'role') {
-        this.effects.push(`role ${task.step}`)
+        this.effects.push(`${task.attempt.endsWith('/check') ? 'check' : 'role'} ${task.step}`)
         const played = this.play(task, this.effects.filter((effect) => effect === `role ${task.step}`).length)
         if (played !== undefined) finish(played)
       } else if (task.kind === 'inspect') {
         this.#life?.emit({ type: 'disks', machine: machine.id, disks: machine.disks })
         finish({})
+      } else if (task.kind === 'entries' || task.kind === 'upgrade') {
+        this.effects.push(...(task.kind === 'upgrade' ? [`upgrade ${task.step}`] : task.entries.map(({ step, entry }) => `${entry} ${step}`)))
+        const played = this.playOperation(task, this.tasks.filter(({ step }) => step === task.step).length)
+        if (played !== undefined) finish(played)
+      } else if (task.kind === 'reboot') {
+        this.effects.push(`reboot ${machine.id}`)
+        this.duringReboot(machine.id)
+        setImmediate(() => {
+          if (machine.boot === boot) this.powerCycle(machine.id)
+        })
       } else {
         const changed = task.expect.some(({ id, signature, orStamp }) => {
           const disk = machine.disks.find((one) => one.id === id)

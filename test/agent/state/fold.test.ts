@@ -31,7 +31,7 @@ const event: fc.Arbitrary<NewEvent> = fc.oneof(
   run.map((n): NewEvent => ({ type: 'run.continued', data: { run: n, reason: 'r' } })),
   run.map((n): NewEvent => ({ type: 'run.cancelled', data: { run: n, by: 'root' } })),
   run.map((n): NewEvent => ({ type: 'run.ended', data: { run: n, state: 'partial', reason: 'r', succeeded: 0, unchanged: 0, failed: 0, skipped: 0, waiting: 1 } })),
-  version.map((of): NewEvent => ({ type: 'step.sent', data: { ...of, attempt: `1/${of.step}/${of.n}`, destructive: of.step.startsWith('install'), disks: null, stamp: null, approved: false } })),
+  version.map((of): NewEvent => ({ type: 'step.sent', data: { ...of, attempt: `1/${of.step}/${of.n}`, destructive: of.step.startsWith('install'), disks: null, stamp: null, approved: false, boot: null } })),
   version.map((of): NewEvent => ({ type: 'step.accepted', data: { run: of.run, step: of.step, node: of.node, attempt: `1/${of.step}/${of.n}` } })),
   version.map((of): NewEvent => ({ type: 'step.waiting', data: { run: of.run, step: of.step, node: of.node, digest: of.digest, reason: 'r', on: 'machine', approval: null } })),
   version.map((of): NewEvent => ({ type: 'step.succeeded', data: { ...of, action: 'run', provides: { a: [1] }, sealed: { t: 'ref' }, incarnation: of.step.startsWith('install') ? 'i' : null, seconds: 2 } })),
@@ -71,7 +71,7 @@ test('folding on leaves the state that it started from as it was', () => {
 const of = (...events: NewEvent[]): LogEvent[] => events.map((one, index) => ({ ...one, seq: index + 1, time: new Date(Date.UTC(2026, 0, 1) + index * 1000).toISOString(), stream: 's', epoch: 1, v: 1 }) as LogEvent)
 const started: NewEvent = { type: 'run.started', data: { ...work, run: 1 } }
 const at = { run: 1, step: 'install@n1', node: 'n1', digest: 'v1', once: 'k', commit: 'c', plan: 'p', changes: 'x', machine: 'm1', n: 1, inputs: null }
-const sent: NewEvent = { type: 'step.sent', data: { ...at, attempt: '1/install@n1/1', destructive: true, disks: [], stamp: 's', approved: true } }
+const sent: NewEvent = { type: 'step.sent', data: { ...at, attempt: '1/install@n1/1', destructive: true, disks: [], stamp: 's', approved: true, boot: null } }
 const approved: NewEvent = { type: 'approval.given', data: { node: 'n1', approval: { step: 'install@n1', once: 'k', machine: 'm1', disks: [] }, by: 'root' } }
 const done: NewEvent = { type: 'step.succeeded', data: { ...at, action: 'run', provides: {}, sealed: {}, incarnation: 'i', seconds: 1 } }
 

@@ -1,0 +1,57 @@
+import { digest } from '../../schemas/canonical.ts'
+import { crowbarDocument } from '../../schemas/crowbar-document.ts'
+import type { ContentFile, Step } from '../../schemas/plan.ts'
+import type { RoleTask } from '../../schemas/protocol.ts'
+import { resolveDocument } from '../../schemas/resolve-deferred.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { stepDocument } from '../../schemas/step-values.ts'
+import type { StepDocument } from '../../schemas/step-values.ts'
+import type { Secrets } from '../secrets/secrets.ts'
+import type { StepContext, StepOutcome, StepWaiting } from './driver.ts'
+import { replaceAt } from './json-pointer.ts'
+import { inputKey, resolveInputs } from './resolve-inputs.ts'
+import type { Stager } from './stage.ts'
+
+/** Milliseconds between looks; a machine that connects asks sooner. */
+const LOOK = 60_000
+
+/** What a role is given, every value resolved. */
+export interface RoleDocument {
+  readonly kind: 'ready'
+  readonly document: { readonly [key: string]: Json }
+  /** JSON pointers of what must not be logged. */
+  readonly sensitive: readonly string[]
+  /** Sensitive values that went into it: they must not be logged by themselves either. */
+  readonly mask: readonly Json[]
+  /** Digest of the document, what is sensitive replaced by its reference. */
+  readonly inputs: string
+}
+
+/**
+ * Resolves the document of a role step, with the `crowbar` part that says who and where it is.
+ *
+ * @param options.reference a keyed digest that stands for a sensitive value.
+ */
+export async function roleDocument(step: Step, context: StepContext, { reference, secrets }: { readonly reference: (value: Json) => string; readonly secrets: Secrets }): Promise<RoleDocument | StepOutcome> {
+  const { plan, changes } = context
+  // The document of a removal is among the changes, but for what the plan has of it already.
+  const planned = stepDocument(step, plan.values) ?? (step.attributes === null ? null : stepDocument(step, { ...plan.values, ...changes.values }))
+  if (planned === null) return waitForMachine(`what ${step.id} is given is not known before ${step.node} has a machine`)
+  const inputs = await resolveInputs(planned, { step, context, secrets })
+  if (inputs.kind === 'missing') return { kind: 'failed', code: inputs.code, message: inputs.message, retryable: false }
+  const { document, sensitive, failed: [wrong] } = resolveDocument(planned, (input) => inputs.values.get(inputKey(input)))
+  if (wrong !== undefined) return { kind: 'failed', code: 'DEFERRED_INVALID', message: `${wrong.pointer}: ${wrong.message}`, retryable: false }
+  return { kind: 'ready', document: { ...(document as StepDocument), crowbar: crowbarDocument(step, context) }, sensitive, mask: inputs.sensitive, inputs: digest(replaceAt(document, sensitive, reference)) }
+}
+
+/** Where the node fetches the files of the step's barclamp. */
+export function contentOf({ content }: Pick<Step, 'content'>, { plan, changes }: StepContext, stager: Stager): RoleTask['content'] {
+  if (content === null) return []
+  const files = plan.contents[content] ?? (changes.values[content] as Readonly<Record<string, ContentFile>> | undefined) ?? {}
+  return Object.entries(files).map(([path, file]) => ({ path, mode: file.mode, file: stager.content(file) }))
+}
+
+/** Nothing can be sent before something happens to the node's machine. */
+export function waitForMachine(reason: string): StepWaiting {
+  return { kind: 'waiting', reason, afterMs: LOOK, on: 'machine' }
+}
