@@ -13,7 +13,7 @@ export function gateDriver(role: Driver): Driver {
       return withinTime(await role.run({ ...step, timeout: Math.max(1, Math.ceil(left / 1000)) }, context), step, context)
     },
     settle: async (step, sent, context) => withinTime(await role.settle(step, sent, context), step, context),
-    ...(role.ended === undefined ? {} : { ended: role.ended }),
+    ended: (attempt, machine) => role.ended?.(attempt, machine),
   }
 }
 

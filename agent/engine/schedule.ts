@@ -1,17 +1,10 @@
 import type { StepState } from '../state/state.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
+import type { BlockReason } from './block-reason.ts'
 import { waves } from './waves.ts'
 import type { WavePosition, Waves } from './waves.ts'
 import { ancestors } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
-
-/** Why a step may not start now. `code` is for programs, `message` for people. */
-export interface BlockReason {
-  readonly code: 'NEEDS' | 'NODE_BUSY' | 'NODE_DEFERRED' | 'REMOVAL_FIRST' | 'FROZEN' | 'LIMIT' | 'MEMBERS' | 'WAITING' | 'RETRY' | 'UNKNOWN' | 'EXCLUDED' | 'CANCELLED' | 'REFUSED' | 'BATCH' | 'GATE' | 'PAUSED' | 'ROLLOUT_STOPPED'
-  readonly message: string
-  /** The step that it waits for, when it is one. */
-  readonly step?: string
-}
 
 /** How much may go on at once. */
 export interface Limits {

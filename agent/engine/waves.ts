@@ -1,7 +1,7 @@
 import type { RunRollout } from '../log/event-types.ts'
 import type { StepState } from '../state/state.ts'
+import type { BlockReason } from './block-reason.ts'
 import type { PreparedWave } from './rollouts.ts'
-import type { BlockReason } from './schedule.ts'
 import type { Work, WorkItem } from './work.ts'
 
 /** How far a rollout has come. */

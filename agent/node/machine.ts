@@ -105,9 +105,10 @@ function bootPort(): string | undefined {
 }
 
 /** The restart ends this process, and so the task has no result: whoever asked sees another boot id. */
-async function rebootOnce(options: MachineOptions, { signal, output }: TaskContext): Promise<never> {
+async function rebootOnce(options: MachineOptions, context: TaskContext): Promise<never> {
+  const { signal } = context
   if (options.environment === 'discovery') throw new NodeError('INSTALL_UNSUPPORTED', 'only an installed system is restarted by a task')
-  output('progress', 'restarting')
+  context.output('progress', 'restarting')
   await reboot({ ...options, signal })
   return new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
