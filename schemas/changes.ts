@@ -70,6 +70,7 @@ const selection = object({
   excluded: integer({ min: 0 }, 'Changes that were left out because nobody asked for them, or somebody asked for them not to run.'),
 })
 export type Selection = TypeOf<typeof selection>
+export { selection as selectionShape }
 
 /** Where a value stands that changes elsewhere, because something nearer to the node sets it. */
 const override = object({ role: string({}, 'deployment/role'), path: string({}, 'Attribute path, dotted.'), nodes: list(string()), at: string({}, 'file:line:column of what sets it there.') })

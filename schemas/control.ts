@@ -1,4 +1,6 @@
+import { selectionShape } from './changes.ts'
 import { diagnosticShape } from './diagnostic.ts'
+import { CONSEQUENCES } from './documents/words.ts'
 import { boolean, integer, list, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
 
@@ -41,9 +43,23 @@ export const statusShape = object({
     diagnostics: list(diagnosticShape),
   }),
   run: nullable(object({ run: integer({ min: 1 }), commit: string(), state: oneOf(['running', 'complete', 'partial', 'failed']), started: string(), ended: nullable(string()) })),
-  nodes: list(object({ name: string(), machine: nullable(string()), os: nullable(string()), address: nullable(string()), connected: nullable(oneOf(['discovery', 'installed'])), doing: string({}, 'In words, for people.') })),
+  nodes: list(object({ name: string(), machine: nullable(string()), os: nullable(string()), address: nullable(string()), connected: nullable(oneOf(['discovery', 'installed'])), incarnation: nullable(string({}, 'Of what is installed on it.')), doing: string({}, 'In words, for people.') })),
   machines: list(object({ id: string(), node: nullable(string()), summary: string() })),
   steps: list(stepStatus),
+  rollouts: list(
+    object({
+      id: string(),
+      batch: integer({ min: 0 }, 'The one that goes on, or after which it stands; counts from 1.'),
+      batches: integer({ min: 0 }),
+      nodes: integer({ min: 0 }),
+      failed: list(string(), {}, 'Nodes.'),
+      maxFailures: integer({ min: 0 }),
+      state: oneOf(['rolling', 'gate', 'paused', 'stopped', 'done']),
+      reason: nullable(string()),
+    }),
+    {},
+    'Of the last run.',
+  ),
   refusals: list(object({ step: string(), node: nullable(string()), because: string() }), {}, 'Steps of the last run that must not run as things are: protected nodes, machines of others.'),
   approvals: list(pendingApproval),
 })
@@ -52,7 +68,9 @@ export type Status = TypeOf<typeof statusShape>
 /** `POST /apply`. */
 export const applyRequestShape = object({
   ref: nullable(string({}, 'Branch, tag or commit; null: the head of the followed branch.')),
-  approve: list(string({}, 'Step ids or globs.')),
+  approve: list(string({}, 'Ids of steps or rollouts, or globs.')),
+  target: optional(list(string({ min: 1 }), {}, 'Only these steps or nodes (globs), and what they need.')),
+  exclude: optional(list(string({ min: 1 }), {}, 'Not these steps or nodes (globs), nor what needs them.')),
   dryRun: optional(boolean()),
 })
 export type ApplyRequest = TypeOf<typeof applyRequestShape>
@@ -65,10 +83,37 @@ export const applyAnswerShape = object({
   steps: integer({ min: 0 }, 'How many steps are to run.'),
   message: string(),
   diagnostics: list(diagnosticShape),
+  preview: optional(
+    object({
+      steps: list(object({ id: string(), node: nullable(string()), consequence: oneOf(CONSEQUENCES), waits: nullable(string({}, 'What keeps it from running as things are: an approval, a refusal.')) })),
+      rollouts: list(object({ id: string(), batches: list(list(string())), pause: string() })),
+    }, 'Of a dry run: what would run.'),
+  ),
+  selection: optional(selectionShape),
 })
 export type ApplyAnswer = TypeOf<typeof applyAnswerShape>
 
-/** `POST /approve`. A glob is expanded once, over waiting steps whose disks were seen. */
+/** `GET /runs`: one run of the past or the present. */
+export const runRecordShape = object({
+  run: integer({ min: 1 }),
+  commit: string({}, 'The last one that it carried out.'),
+  state: oneOf(['running', 'complete', 'partial', 'failed']),
+  reason: string({}, 'Why it ended, or why it goes on.'),
+  started: string(),
+  ended: nullable(string()),
+  steps: integer({ min: 0 }),
+  succeeded: integer({ min: 0 }),
+  unchanged: integer({ min: 0 }),
+  failed: integer({ min: 0 }),
+  skipped: integer({ min: 0 }),
+  waiting: integer({ min: 0 }),
+})
+export type RunRecord = TypeOf<typeof runRecordShape>
+
+/**
+ * `POST /approve`. A glob is expanded once, over waiting steps whose disks were seen and
+ * rollouts that have a pause before them.
+ */
 export const approveRequestShape = object({
   steps: list(string({ min: 1 }), { min: 1 }),
   seen: optional(list(string(), {}, 'Codes of what was shown. Given: whatever does not have one of them is not approved, and nothing else is either.')),
@@ -80,6 +125,7 @@ export const approveAnswerShape = object({
   outcome: oneOf(['approved', 'shown', 'nothing', 'changed']),
   approved: list(string()),
   approvals: list(pendingApproval, {}, 'What the steps would overwrite as things are now.'),
+  rollouts: list(string(), {}, 'Those that go on after their pause.'),
   message: string(),
 })
 export type ApproveAnswer = TypeOf<typeof approveAnswerShape>

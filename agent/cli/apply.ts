@@ -5,11 +5,14 @@ import type { LogEvent } from '../log/event-types.ts'
 import { sayControlError } from './order.ts'
 import type { SocketOptions } from './order.ts'
 import { printStatus } from './status.ts'
+import { table } from './table.ts'
 import { tell } from './tell.ts'
 
 export interface ApplyOptions extends SocketOptions {
   readonly ref?: string
   readonly approve?: string[]
+  readonly target?: string[]
+  readonly exclude?: string[]
   readonly dryRun?: boolean
   readonly follow: boolean
 }
@@ -27,9 +30,9 @@ export async function applyCommand(options: ApplyOptions): Promise<number> {
   const json = options.format === 'json'
   try {
     const before = await lastSequence(client)
-    const answer = await client.post<ApplyAnswer>('/apply', { ref: options.ref ?? null, approve: options.approve ?? [], dryRun: options.dryRun ?? false })
+    const answer = await client.post<ApplyAnswer>('/apply', { ref: options.ref ?? null, approve: options.approve ?? [], target: options.target ?? [], exclude: options.exclude ?? [], dryRun: options.dryRun ?? false })
     if (json) process.stdout.write(`${JSON.stringify(answer)}\n`)
-    else process.stdout.write(`${answer.message}\n`)
+    else process.stdout.write(printAnswer(answer))
     for (const one of answer.diagnostics) process.stderr.write(`${one.range === undefined ? '' : `${one.range.path}:${one.range.start.line}:${one.range.start.column}: `}${one.severity}[${one.code}]: ${one.summary}\n`)
     if (answer.outcome === 'refused') return answer.denied ? REFUSED : 1
     if (answer.run === null || !options.follow) return 0
@@ -37,10 +40,36 @@ export async function applyCommand(options: ApplyOptions): Promise<number> {
     if (state === 'complete') return 0
     const status = await client.get<Status>('/status')
     process.stderr.write(printStatus(status))
-    return state === 'partial' && (status.approvals.length > 0 || status.refusals.length > 0) ? REFUSED : 1
+    return state === 'partial' && waitsForPerson(status) ? REFUSED : 1
   } catch (error) {
     return sayControlError(error)
   }
+}
+
+function waitsForPerson({ approvals, refusals, rollouts }: Status): boolean {
+  return approvals.length > 0 || refusals.length > 0 || rollouts.some(({ state }) => state === 'paused')
+}
+
+/** Lines of a list that are printed; the rest is behind `--format json`. */
+const SHOWN = 60
+
+/** The message, and of a dry run what would run, in which waves, and what waits for whom. */
+export function printAnswer({ message, preview, selection }: ApplyAnswer): string {
+  const lines = [message]
+  if (preview !== undefined) {
+    lines.push(...some(table(['step', 'does', 'waits for'], preview.steps.map(({ id, consequence, waits }) => [id, consequence, waits ?? ''])), SHOWN + 1))
+    for (const { id, batches, pause } of preview.rollouts) {
+      lines.push(`${id}: ${batches.length} batches${pause === 'never' ? '' : `, pause ${pause}`}`, ...some(batches.map((nodes, index) => `  ${index + 1}  ${nodes.join(' ')}`), SHOWN))
+    }
+    lines.push(...some((selection?.pulledIn ?? []).map(({ step, by }) => `pulled in ${step}: ${by} needs it`), SHOWN))
+    lines.push(...some((selection?.deferred ?? []).map(({ step, by }) => `deferred ${step}: it needs ${by}, which does not run`), SHOWN))
+    if (selection !== undefined) lines.push(`left out: ${selection.excluded}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function some(lines: readonly string[], most: number): readonly string[] {
+  return lines.length <= most ? lines : [...lines.slice(0, most), `… and ${lines.length - most} more (--format json)`]
 }
 
 /** How long the ledger of a run that has ended may take to be published, milliseconds. */

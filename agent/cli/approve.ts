@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import type { ApproveAnswer, PendingApproval } from '../../schemas/control.ts'
+import type { ApproveAnswer } from '../../schemas/control.ts'
 import { controlClient } from '../control/control-client.ts'
 import { sayControlError } from './order.ts'
 import type { SocketOptions } from './order.ts'
@@ -31,11 +31,11 @@ export async function approveCommand(steps: readonly string[], options: ApproveO
   async function look(): Promise<{ readonly steps: readonly string[]; readonly seen: readonly string[] } | number> {
     const shown = await client.post<ApproveAnswer>('/approve', { steps, dryRun: true })
     if (shown.outcome !== 'shown') return say(shown)
-    if (process.stdin.isTTY && process.stderr.isTTY && !(await agree(shown.approvals))) {
+    if (process.stdin.isTTY && process.stderr.isTTY && !(await agree(shown))) {
       process.stderr.write('nothing was approved\n')
       return 1
     }
-    return { steps: shown.approvals.map(({ step }) => step), seen: shown.approvals.map(({ code }) => code) }
+    return { steps: [...shown.approvals.map(({ step }) => step), ...shown.rollouts], seen: shown.approvals.map(({ code }) => code) }
   }
 
   function say(answer: ApproveAnswer): number {
@@ -44,8 +44,8 @@ export async function approveCommand(steps: readonly string[], options: ApproveO
   }
 }
 
-async function agree(approvals: readonly PendingApproval[]): Promise<boolean> {
-  process.stderr.write(`${approvals.flatMap(one => printApproval(one)).join('\n')}\n`)
+async function agree({ approvals, rollouts }: ApproveAnswer): Promise<boolean> {
+  process.stderr.write(`${[...approvals.flatMap(one => printApproval(one)), ...rollouts.map(id => `${id} goes on after its pause`)].join('\n')}\n`)
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   try {
     return /^y(es)?$/i.test((await lines.question('approve? [y/N] ')).trim())

@@ -28,12 +28,14 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .command('apply')
     .description('hand a commit to the agent, which compiles it itself, and follow the run')
     .option('--ref <rev>', 'the commit; default: the head of the branch that the agent follows')
-    .option('--approve <step...>', 'approve a destructive step (or a glob over waiting ones) for the disks as they were seen')
-    .option('--dry-run', 'say what would run, and start nothing')
+    .option('--approve <id...>', 'approve a destructive step for the disks as they were seen, or the next pause of a rollout; globs are expanded once')
+    .option('--target <glob...>', 'only these steps or nodes, and what they need')
+    .option('--exclude <glob...>', 'not these steps or nodes, nor what needs them')
+    .option('--dry-run', 'say what would run and what would wait, and start nothing')
     .option('--no-follow', 'return when the run has started')
     .option(...socketOption)
     .option('--format <format>', 'text or json', 'text')
-    .addHelpText('after', '\nExample:\n  crowbar apply --ref 9d03e77 --approve install@web\n\nExit codes: 0 complete, or nothing to do; 1 the site or the run is at fault, or machines are missing; 3 an approval is missing, or protection or a policy refuses.')
+    .addHelpText('after', '\nExample:\n  crowbar apply --ref 9d03e77 --approve install@web\n\nExit codes: 0 complete, or nothing to do; 1 the site or the run is at fault, or machines are missing; 3 an approval or a word to a pause is missing, or protection or a policy refuses.')
     .action(async (options: ApplyOptions) => finish(await (await import('./apply.ts')).applyCommand(options)))
 
   program
@@ -45,13 +47,29 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .action(async (options: SocketOptions) => finish(await (await import('./status.ts')).statusCommand(options)))
 
   program
+    .command('nodes')
+    .description('every node: machine, os, installation, address, what it does')
+    .option(...socketOption)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar nodes')
+    .action(async (options: SocketOptions) => finish(await (await import('./nodes.ts')).nodesCommand(options)))
+
+  program
+    .command('runs')
+    .description('every run, the newest first: commit, state, times, how many steps ended how')
+    .option(...socketOption)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar runs --format json')
+    .action(async (options: SocketOptions) => finish(await (await import('./runs.ts')).runsCommand(options)))
+
+  program
     .command('approve')
-    .description('approve waiting destructive steps for exactly the disks as they were seen')
-    .argument('<step...>', 'step ids or globs, for example install@db-*')
+    .description('approve waiting destructive steps for exactly the disks as they were seen, or let a rollout go on after its pause')
+    .argument('<id...>', 'ids of steps or rollouts, or globs, for example install@db-*')
     .option('--seen <code...>', 'only what status showed under these codes; without, what waits now, on a terminal after asking')
     .option(...socketOption)
     .option('--format <format>', 'text or json', 'text')
-    .addHelpText('after', '\nExample:\n  crowbar approve install@web --seen 5d0c1a0f3a1b2c4d\n\nExit codes: 0 approved; 1 nothing was approved; 4 what waits is not what was shown.')
+    .addHelpText('after', '\nExample:\n  crowbar approve install@web --seen 5d0c1a0f3a1b2c4d\n  crowbar approve rollout/storage/osd\n\nExit codes: 0 approved; 1 nothing was approved; 4 what waits is not what was shown.')
     .action(async (steps: string[], options: ApproveOptions) => finish(await (await import('./approve.ts')).approveCommand(steps, options)))
 
   program
@@ -68,7 +86,7 @@ export function agentCommands(program: Command, finish: (code: number) => void):
   for (const [name, description] of [
     ['freeze', 'start nothing more and let every machine boot its own disk, also after a restart'],
     ['thaw', 'end a freeze'],
-    ['cancel', 'let running steps end and start no more'],
+    ['cancel', 'let running steps end and start no more; a second time, stop what runs'],
   ] as const) {
     program
       .command(name)

@@ -24,6 +24,8 @@ export function printStatus(status: Status): string {
     '',
     ...table(['node', 'os', 'address', 'connected', 'doing'], status.nodes.map(node => [node.name, node.os ?? '-', node.address ?? '-', node.connected ?? 'no', node.doing])),
   ]
+  const rollouts = status.rollouts.filter(({ state }) => state !== 'done')
+  if (rollouts.length > 0) lines.push('', ...table(['rollout', 'batch', 'state', 'because'], rollouts.map(({ id, batch, batches, state, reason }) => [id, `${batch} of ${batches}`, state, reason ?? ''])))
   const unclaimed = status.machines.filter(machine => machine.node === null)
   if (unclaimed.length > 0) lines.push('', ...table(['machine', 'unclaimed'], unclaimed.map(machine => [machine.id, machine.summary])))
   const open = status.steps.filter(step => !DONE.has(step.state))

@@ -26,7 +26,16 @@ export type CompiledSite =
   /** The site is at fault, and says where. */
   | { readonly kind: 'refused'; readonly commit: string; readonly diagnostics: readonly Diagnostic[] }
 
-export type CompileErrorCode = 'COMPILER_FAILED' | 'COMPILER_TIMEOUT' | 'COMPILER_TOO_NEW'
+/** Which changes are wanted: globs over steps and nodes. */
+export interface Filter {
+  readonly target: readonly string[]
+  readonly exclude: readonly string[]
+}
+
+export type CompileErrorCode =
+  /** Nothing is called as the filter says. */
+  | 'SELECTION_UNKNOWN'
+  | 'COMPILER_FAILED' | 'COMPILER_TIMEOUT' | 'COMPILER_TOO_NEW'
 
 /** The compiler itself failed; the site may be good. */
 export class CompileError extends Error {
@@ -46,6 +55,7 @@ export interface CompileOptions {
   readonly commit: string
   /** Folder in which it keeps barclamps from git, unless XDG_CACHE_HOME names another. */
   readonly cache: string
+  readonly filter?: Filter
   /** Folder for what it writes; emptied first, and the caller's to remove. */
   readonly out: string
   /** Heap limit, MiB. */
@@ -65,6 +75,7 @@ export async function compileSite(options: CompileOptions): Promise<CompiledSite
   await rm(out, { recursive: true, force: true })
   const { code, stderr } = await run(options)
   if (code === 1 || code === 4) return { kind: 'refused', commit, diagnostics: (await readJson<Compilation>(out, 'result.json', stderr)).diagnostics }
+  if (code === 64 && options.filter !== undefined) throw new CompileError('SELECTION_UNKNOWN', stderr.trim().replace(/^crowbar: /, ''))
   if (code !== 0) throw new CompileError('COMPILER_FAILED', `the compiler ended with ${String(code)} on ${commit}: ${stderr.trim().split('\n').slice(-5).join('\n')}`)
   const [result, plan, changes, lockText] = await Promise.all([
     readJson<Compilation>(out, 'result.json', stderr),
@@ -90,11 +101,15 @@ function reachingOthers(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => wanted.test(name)))
 }
 
+function filterArguments(filter: Filter | undefined): string[] {
+  return [...(filter?.target ?? []).flatMap(glob => ['--target', glob]), ...(filter?.exclude ?? []).flatMap(glob => ['--exclude', glob])]
+}
+
 function run(options: CompileOptions): Promise<{ readonly code: number | null; readonly stderr: string }> {
   const [program, ...args] = options.compiler
   const deadline = AbortSignal.timeout(options.deadlineMs)
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [...args, 'compile', '--site', options.repository, '--ref', options.commit, '--out', options.out], {
+    const child = spawn(program, [...args, 'compile', '--site', options.repository, '--ref', options.commit, '--out', options.out, ...filterArguments(options.filter)], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', XDG_CACHE_HOME: options.cache, ...reachingOthers(), LC_ALL: 'C.UTF-8', NODE_OPTIONS: `--max-old-space-size=${options.megabytes}` },
       signal: AbortSignal.any([options.signal, deadline]),

@@ -21,17 +21,20 @@ const PAGE = 1000
 
 /**
  * Approves what the patterns name, exactly as it is now; with `seen`, only when all of it is what was shown. Says what
- * differs when it is not, and then approves nothing.
+ * differs when it is not, and then approves nothing. Rollouts that have a pause before them go on after it.
  */
 export async function approve({ steps: patterns, seen, dryRun }: ApproveRequest, { work, engine, store, by }: ApproveOptions): Promise<ApproveAnswer> {
-  if (work === null) return { outcome: 'nothing', approved: [], approvals: [], message: 'nothing was compiled yet' }
+  if (work === null) return { outcome: 'nothing', approved: [], approvals: [], rollouts: [], message: 'nothing was compiled yet' }
   const { state } = engine
   const possible = approvable(work.plan, work.changes, state)
   const chosen = matching(patterns, possible.keys()).flatMap(step => possible.get(step) ?? [])
   const approvals = printable(chosen.map(one => pendingApproval(one, work.plan.steps.find(({ id }) => id === one.step)?.node ?? null, state)))
-  const answer = (outcome: ApproveAnswer['outcome'], message: string): ApproveAnswer => ({ outcome, approved: outcome === 'approved' ? chosen.map(({ step }) => step) : [], approvals, message: printable(message) })
-  if (chosen.length === 0) {
-    const others = possible.size === 0 ? 'nothing waits for an approval' : `what can be approved: ${[...possible.keys()].join(', ')}`
+  const pausing = new Map((engine.schedule?.rollouts ?? []).flatMap(({ id, pauseAfter }) => (pauseAfter === null ? [] : [[id, pauseAfter]])))
+  const rollouts = matching(patterns, pausing.keys())
+  const answer = (outcome: ApproveAnswer['outcome'], message: string): ApproveAnswer => ({ outcome, approved: outcome === 'approved' ? [...chosen.map(({ step }) => step), ...rollouts] : [], approvals, rollouts, message: printable(message) })
+  if (chosen.length + rollouts.length === 0) {
+    const names = [...possible.keys(), ...pausing.keys()]
+    const others = names.length === 0 ? 'nothing waits for an approval' : `what can be approved: ${names.join(', ')}`
     return answer('nothing', `nothing that can be approved matches ${patterns.join(' ')}; ${others}.`)
   }
   const changed = seen === undefined ? [] : chosen.filter(one => !seen.includes(approvalCode(one)))
@@ -39,9 +42,11 @@ export async function approve({ steps: patterns, seen, dryRun }: ApproveRequest,
     const shown = await approvalsByCode(seen ?? [], store)
     return answer('changed', `nothing was approved. ${changed.map(one => `${describe(one, approvals)}; ${difference(one, { shown, state })}`).join('. ')}.`)
   }
-  if (dryRun === true) return answer('shown', chosen.map(one => describe(one, approvals)).join('; '))
+  const said = [...chosen.map(one => describe(one, approvals)), ...rollouts.map(id => `${id} to go on after batch ${(pausing.get(id) ?? 0) + 1}`)].join('; ')
+  if (dryRun === true) return answer('shown', said)
   for (const one of chosen) await engine.approve(one, { by })
-  return answer('approved', `approved ${chosen.map(one => describe(one, approvals)).join('; ')}.`)
+  for (const id of rollouts) await engine.resumeRollout(id, { by })
+  return answer('approved', `approved ${said}.`)
 }
 
 /** What is approved, in full. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { applyRequestShape, approveRequestShape } from '../../schemas/control.ts'
-import type { ApplyAnswer, ApplyRequest, ApproveAnswer, ApproveRequest, Status } from '../../schemas/control.ts'
+import type { ApplyAnswer, ApplyRequest, ApproveAnswer, ApproveRequest, RunRecord, Status } from '../../schemas/control.ts'
 import type { Shape } from '../../schemas/shape.ts'
 
 /** What an operator may ask of an agent. */
@@ -11,11 +11,13 @@ export interface ControlOperations {
   status(): Promise<Status>
   apply(request: ApplyRequest): Promise<ApplyAnswer>
   approve(request: ApproveRequest): Promise<ApproveAnswer>
+  /** Every run, the newest first. */
+  runs(): Promise<readonly RunRecord[]>
   /** Starts nothing more and lets every machine boot its own disk, until thawed; survives a restart. */
   freeze(frozen: boolean): Promise<void>
   /** Lets a machine out of quarantine. @returns what came of it, in words. */
   admit(machine: string): Promise<string>
-  /** Lets running steps end, starts no more, ends the run. */
+  /** Starts no more and ends the run when what runs has ended; asked for again, what runs is stopped. */
   cancel(): Promise<void>
   /** `/etc/crowbar/agent.json` for a machine that is installed already and is to be this node. */
   join(node: string): Promise<unknown>
@@ -92,6 +94,8 @@ async function route(request: IncomingMessage, response: ServerResponse, operati
       return sendJson(response, 200, await operations.apply(await readBody(request, applyRequestShape)))
     case 'POST /approve':
       return sendJson(response, 200, await operations.approve(await readBody(request, approveRequestShape)))
+    case 'GET /runs':
+      return sendJson(response, 200, await operations.runs())
     case 'POST /freeze':
     case 'POST /thaw':
       await operations.freeze(url.pathname === '/freeze')

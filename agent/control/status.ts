@@ -6,7 +6,7 @@ import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { Schedule } from '../engine/schedule.ts'
-import { runsAnother } from '../state/standing-installation.ts'
+import { runsAnother, standingInstallation } from '../state/standing-installation.ts'
 import type { MachineRecord, State, StepState } from '../state/state.ts'
 
 /** What `status` is made of. */
@@ -14,12 +14,12 @@ export interface StatusSources {
   readonly agent: { readonly node: string; readonly version: string; readonly ready: boolean; readonly readyReason: string | null }
   readonly site: { readonly repository: string; readonly branch: string }
   readonly state: State
-  readonly ledger: Ledger
   /** The last plan that compiled; null before the first. */
   readonly plan: Plan | null
   /** Of the last run; null before the first. */
   readonly changes: Changes | null
   readonly schedule: Schedule | null
+  readonly ledger: Ledger
   /** Milliseconds since 1970. */
   readonly now: number
 }
@@ -45,10 +45,12 @@ export function describeStatus(sources: StatusSources): Status {
       machine: node.machine,
       os: node.os,
       address: node.addresses[plan?.site.admin.network ?? ''] ?? null,
+      incarnation: standingInstallation(name, { state, ledger: sources.ledger })?.incarnation ?? null,
       ...presence(name, node.machine, { sources, steps }),
     })),
     machines: [...state.machines.values()].map(machine => ({ id: machine.id, node: nodeOf(machine, plan), summary: summarise(machine) })),
     steps,
+    rollouts: (sources.schedule?.rollouts ?? []).map(({ id, batch, batches, nodes, failed, maxFailures, state: at, reason }) => ({ id, batch: batches === 0 ? 0 : batch + 1, batches, nodes, failed: [...failed], maxFailures, state: at, reason })),
     refusals: (state.run === null ? [] : (sources.changes?.changes ?? [])).flatMap((change) => {
       const because = refusalOf(change)
       return because === null ? [] : [{ step: change.step.id, node: change.step.node, because }]
@@ -64,9 +66,11 @@ function stepsOf({ state, plan, changes, schedule, now }: StatusSources): StepSt
   const nodes = new Map([...run.steps].map(([id, step]) => [id, step.node]))
   for (const { step } of changes.changes) nodes.set(step.id, step.node)
   const planned = (plan?.steps ?? []).map(step => step.id).filter(id => nodes.has(id))
-  // Removals are in no plan.
+  // Removals are in no plan, and come first; what operations and gates do comes last.
   const isPlanned = new Set(planned)
-  const ids = [...[...nodes.keys()].filter(id => !isPlanned.has(id)), ...planned]
+  const others = [...nodes.keys()].filter(id => !isPlanned.has(id))
+  const isLate = (id: string): boolean => id.startsWith('operation/') || id.startsWith('gate/')
+  const ids = [...others.filter(id => !isLate(id)), ...planned, ...others.filter(isLate)]
   return ids.map(id => {
     const node = nodes.get(id) ?? null
     const known = run.steps.get(id)

@@ -34,7 +34,7 @@ export async function followRun(client: ControlClient, options: FollowRunOptions
       if (status !== undefined) options.onStatus(status)
       const state = status?.run?.state
       // Nobody approves anything here: what waits for a person waits for ever.
-      const over = state === 'complete' || state === 'failed' || (state === 'partial' && (status?.approvals.length ?? 0) > 0)
+      const over = state === 'complete' || state === 'failed' || (state === 'partial' && waitsForPerson(status))
       if (over && !options.unsettled()) {
         const { seq } = await client.get<{ seq: number }>('/sequence')
         for (let waited = 0; heard < seq && waited < LAST_EVENTS_MS; waited += 50) await sleep(50, undefined, { signal })
@@ -46,6 +46,10 @@ export async function followRun(client: ControlClient, options: FollowRunOptions
     enough.abort()
     await listening
   }
+}
+
+function waitsForPerson(status: Status | undefined): boolean {
+  return status !== undefined && (status.approvals.length > 0 || status.rollouts.some(({ state }) => state === 'paused'))
 }
 
 /** Reads the log as it grows, again from where it was when the agent was away. */

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
 import { compileSite } from '../compile/compile.ts'
-import type { CompiledSite } from '../compile/compile.ts'
+import type { CompiledSite, Filter } from '../compile/compile.ts'
 import type { NewEvent } from '../log/event-types.ts'
 import type { SiteRepository } from '../site/repository.ts'
 import { follow } from '../site/follow.ts'
@@ -43,7 +43,7 @@ export interface SiteKeeper extends AsyncDisposable {
   /** Fetches, and looks now: what came of it. `rewritten`: also at a branch that does not come after the plan in force. */
   lookNow(signal: AbortSignal, options: { readonly rewritten: boolean }): Promise<Reconciled>
   /** Compiles any commit against the ledger as it is now. Null when the repository has no such revision. */
-  compileRevision(revision: string, signal: AbortSignal): Promise<CompiledSite | null>
+  compileRevision(revision: string, signal: AbortSignal, filter?: Filter): Promise<CompiledSite | null>
   /** Writes the ledger as it is now into the repository. */
   publish(signal: AbortSignal): Promise<void>
 }
@@ -75,10 +75,10 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
     queue = next.catch(() => undefined)
     return next
   }
-  const compile = async (commit: string, signal: AbortSignal): Promise<CompiledSite> => {
+  const compile = async (commit: string, signal: AbortSignal, filter?: Filter): Promise<CompiledSite> => {
     const out = join(options.folder, String(++runs))
     try {
-      const compiled = await compileSite({ compiler: options.compiler, repository: site.folder, commit, out, cache: options.cache, megabytes: options.megabytes, deadlineMs: options.deadlineMs, signal })
+      const compiled = await compileSite({ compiler: options.compiler, repository: site.folder, commit, out, cache: options.cache, megabytes: options.megabytes, deadlineMs: options.deadlineMs, signal, ...(filter === undefined ? {} : { filter }) })
       if (compiled.kind === 'refused') return compiled
       await keepBlobs(compiled.blobs, store)
       const fresh: Compiled = { ...compiled, asOf }
@@ -165,10 +165,10 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
       await site.fetch(signal)
       return once(signal, rewritten)
     }),
-    compileRevision: (revision, signal) => exclusive(async () => {
+    compileRevision: (revision, signal, filter) => exclusive(async () => {
       await publish(signal)
       const commit = await site.readRef(revision === site.branch ? 'refs/crowbar-remote/heads' : revision, signal)
-      return commit === null ? null : compile(commit, signal)
+      return commit === null ? null : compile(commit, signal, filter)
     }),
     publish: signal => exclusive(() => publish(signal)),
     async [Symbol.asyncDispose]() {

@@ -79,7 +79,7 @@ test('only the installation that was put there last is given work: not the one b
   const says = (name: string): unknown => here.admit(candidate(of, { environment: 'installed', node: 'n1', incarnation: name, mac: null })).admission
   const at = (n: number): { readonly attempt: string; readonly once: string } => ({ attempt: `1/install@n1/${n}`, once: n === 2 ? 'another os' : 'k' })
   const name = (n: number): string => incarnation({ node: 'n1', ...at(n) })
-  const sent = (n: number): NewEvent => ({ type: 'step.sent', data: { run: 1, step: 'install@n1', node: 'n1', digest: 'd', commit: 'c', plan: 'p', changes: 'c', machine, n, inputs: null, ...at(n), destructive: true, disks: [], stamp: 's', approved: true } })
+  const sent = (n: number): NewEvent => ({ type: 'step.sent', data: { run: 1, step: 'install@n1', node: 'n1', digest: 'd', commit: 'c', plan: 'p', changes: 'c', machine, n, inputs: null, ...at(n), destructive: true, disks: [], stamp: 's', approved: true, boot: null } })
   const imaged = (n: number): NewEvent => ({ type: 'node.imaged', data: { run: 1, step: 'install@n1', node: 'n1', machine, incarnation: name(n), attempt: at(n).attempt } })
   here.admit(candidate(of))
   expect(says(name(1))).toMatchObject({ work: false, code: 'STALE' })
