@@ -24,21 +24,15 @@ export async function listRuns(store: EventStore): Promise<readonly RunRecord[]>
 export function foldRuns(events: readonly LogEvent[]): readonly RunRecord[] {
   const runs = new Map<number, RunRecord>()
   for (const { type, time, data } of events) {
-    switch (type) {
-      case 'run.started':
-        runs.set(data.run, { run: data.run, commit: data.commit, state: 'running', reason: data.reason, started: time, ended: null, steps: data.steps, succeeded: 0, unchanged: 0, failed: 0, skipped: 0, waiting: 0 })
-        break
-      case 'run.extended':
-        change(runs, data.run, { commit: data.commit, steps: data.steps, state: 'running', ended: null, reason: data.reason })
-        break
-      case 'run.continued':
-        change(runs, data.run, { state: 'running', ended: null, reason: data.reason })
-        break
-      case 'run.ended': {
-        const { run, ...sums } = data
-        change(runs, run, { ...sums, ended: time })
-        break
-      }
+    if (type === 'run.started') {
+      runs.set(data.run, { run: data.run, commit: data.commit, state: 'running', reason: data.reason, started: time, ended: null, steps: data.steps, succeeded: 0, unchanged: 0, failed: 0, skipped: 0, waiting: 0 })
+    } else if (type === 'run.extended') {
+      change(runs, data.run, { commit: data.commit, steps: data.steps, state: 'running', ended: null, reason: data.reason })
+    } else if (type === 'run.continued') {
+      change(runs, data.run, { state: 'running', ended: null, reason: data.reason })
+    } else if (type === 'run.ended') {
+      const { run, ...sums } = data
+      change(runs, run, { ...sums, ended: time })
     }
   }
   return [...runs.values()].toReversed()
