@@ -9,7 +9,6 @@ import type { Plan } from '../../../schemas/plan.ts'
 import type { RoleTask, TaskResult } from '../../../schemas/protocol.ts'
 import { openLife } from './agent-life.ts'
 import type { AgentLife } from './agent-life.ts'
-import { changesOf } from './build-work.ts'
 import { FakeRack } from './fake-rack.ts'
 import { edited, planOfSite, randomOf, rolloutsOf, startingSite } from './random-site.ts'
 import type { Random, RandomSite } from './random-site.ts'
@@ -172,10 +171,8 @@ async function decided(life: AgentLife, { world, random, sums }: Pick<Scene, 'wo
 function compiled(site: RandomSite, commit: number, ledger: Ledger): CompiledWork {
   const plan = planOfSite(site)
   const changes = change(ledger, plan)
-  const steps = changes.changes.map((one) => one.step).filter((one) => one.kind !== 'operation')
-  const due = plan.operations.flatMap((one) => one.steps).filter((one) => ledger.nodes[one.node ?? '']?.steps[one.id] === undefined)
-  const more = changesOf({ ...plan, steps: [] }, { ids: due.map((one) => one.id) }).changes
-  return { commit: `c${commit}`, plan, changes: { ...changes, changes: [...changes.changes.filter((one) => one.step.kind !== 'operation'), ...more], rollouts: [...changes.rollouts, ...rolloutsOf(site, steps)] } }
+  const steps = changes.changes.map((one) => one.step)
+  return { commit: `c${commit}`, plan, changes: { ...changes, rollouts: [...changes.rollouts, ...rolloutsOf(site, steps)] } }
 }
 
 /** The ledger says what the nodes are, and there is nothing left to do. */
