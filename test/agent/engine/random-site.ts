@@ -36,7 +36,7 @@ export function edited(site: RandomSite, random: Random, commit: number): Random
   for (let edits = 1 + random(5); edits > 0; edits--) {
     const role = ['a', 'b', 'c'][random(3)] as string
     const node = site.nodes[random(site.nodes.length)] as string
-    const { [node]: version, ...others } = roles[role] ?? {}
+    const others = Object.fromEntries(Object.entries(roles[role] ?? {}).filter(([one]) => one !== node))
     const what = random(10)
     if (what < 2) roles = { ...roles, [role]: others }
     else if (what < 5) roles = { ...roles, [role]: { ...others, [node]: commit * 100 + edits } }
@@ -47,7 +47,7 @@ export function edited(site: RandomSite, random: Random, commit: number): Random
   return { ...site, roles, operations, rollout }
 }
 
-export function planOfSite({ nodes, roles, operations, rollout: _ }: RandomSite): Plan {
+export function planOfSite({ nodes, roles, operations }: RandomSite): Plan {
   const has = (role: string, node: string): boolean => roles[role]?.[node] !== undefined
   const steps: Step[] = ['a', 'b', 'c'].flatMap((role) =>
     Object.entries(roles[role] ?? {}).map(([node, version]) =>
