@@ -19,7 +19,7 @@ const NODES = ['n1', 'n2', 'n3', 'n4']
 const log = (node: string): string[] => (rack.read(node, 'var/lib/shop/log') ?? '').split('\n').filter(line => line !== '')
 /** Sets attributes of the role `front` and, when given, its rollout. */
 const withFront = (attributes: string, rollout?: string) => (text: string): string => {
-  const edited = text.replace(/attributes: \{ shop: \{.*\} \}/, `attributes: { shop: { ${attributes} } }`)
+  const edited = text.replace(/attributes: \{ shop: .*$/m, `attributes: { shop: { ${attributes} } } }`)
   return rollout === undefined ? edited : edited.replace(/^ {2}front: \{ batches.*$/m, `  front: { ${rollout} }`)
 }
 /** What was sent and how it ended, in order: `+step` and `-step`. */
@@ -32,12 +32,19 @@ const cli = (...args: string[]): ReturnType<typeof crowbar> => crowbar(...args, 
 test('the first run went batch after batch, each checked', async () => {
   expect([rack.report.outcome, rack.report.problems]).toEqual(['complete', []])
   expect(NODES.map(log)).toEqual(NODES.map(() => ['run back', 'run front 1']))
-  const order = course(await rack.eventsAfter(0), /front/)
+  const events = await rack.eventsAfter(0)
+  const order = course(events, /front/)
+  // Nodes whose machines were seen later came last.
+  const batches = events.findLast(event => event.type === 'run.started' || event.type === 'run.extended')?.data.rollouts[0]?.batches ?? []
+  expect(batches[0]).toHaveLength(1)
+  expect(batches.flat().toSorted()).toEqual(NODES)
   const at = (entry: string): number => order.indexOf(entry)
-  expect(at('-gate/rollout/shop/front/1@n1')).toBeGreaterThan(at('-shop/front@n1'))
-  for (const node of ['n2', 'n3', 'n4']) {
-    expect(at(`+shop/front@${node}`)).toBeGreaterThan(at('-gate/rollout/shop/front/1@n1'))
-    expect(at(`-gate/rollout/shop/front/2@${node}`)).toBeGreaterThan(Math.max(...['n2', 'n3', 'n4'].map(one => at(`-shop/front@${one}`))))
+  for (const [batch, nodes] of batches.entries()) {
+    for (const node of nodes) {
+      const check = `gate/rollout/shop/front/${batch + 1}@${node}`
+      expect(at(`+${check}`)).toBeGreaterThan(Math.max(...nodes.map(one => at(`-shop/front@${one}`))))
+      for (const next of batches[batch + 1] ?? []) expect(at(`+shop/front@${next}`)).toBeGreaterThan(at(`-${check}`))
+    }
   }
   expect(rack.report.secondApply).toMatch(/^nothing to do/)
 })
