@@ -110,9 +110,16 @@ export const runRecordShape = object({
 })
 export type RunRecord = TypeOf<typeof runRecordShape>
 
+/** `GET /why-not?step=`. The step first, then what it waits for, each once. */
+export const whyNotShape = object({
+  step: string(),
+  chain: list(object({ step: string(), state: string(), because: list(string(), {}, 'For people.') })),
+})
+export type WhyNot = TypeOf<typeof whyNotShape>
+
 /**
- * `POST /approve`. A glob is expanded once, over waiting steps whose disks were seen and
- * rollouts that have a pause before them.
+ * `POST /approve`. A glob is expanded once, over waiting steps whose disks were seen and rollouts that have a
+ * pause before them.
  */
 export const approveRequestShape = object({
   steps: list(string({ min: 1 }), { min: 1 }),

@@ -55,6 +55,15 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .action(async (options: SocketOptions) => finish(await (await import('./nodes.ts')).nodesCommand(options)))
 
   program
+    .command('why-not')
+    .description('what a step waits for now, and what that waits for')
+    .argument('<step>', 'a step id, as status shows it')
+    .option(...socketOption)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar why-not storage/osd@node7')
+    .action(async (step: string, options: SocketOptions) => finish(await (await import('./why-not.ts')).whyNotCommand(step, options)))
+
+  program
     .command('runs')
     .description('every run, the newest first: commit, state, times, how many steps ended how')
     .option(...socketOption)

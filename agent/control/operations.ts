@@ -8,6 +8,7 @@ import { printable } from './printable.ts'
 import { listRuns } from './runs.ts'
 import type { ControlOperations } from './serve-control.ts'
 import { describeStatus } from './status.ts'
+import { whyNot } from './why-not.ts'
 
 export interface OperationsOptions {
   readonly agent: { readonly node: string; readonly version: string }
@@ -25,6 +26,10 @@ export interface OperationsOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly signal: AbortSignal
+}
+
+class NoSuchStep extends Error {
+  readonly code = 'NO_SUCH_STEP'
 }
 
 const PAGE = 1000
@@ -48,6 +53,11 @@ export function operations(options: OperationsOptions): ControlOperations {
     },
     apply: request => apply(request, options),
     runs: () => listRuns(store),
+    whyNot(step) {
+      const found = whyNot(step, { state: engine.state, ledger: options.ledger.current, work: engine.work, schedule: engine.schedule, plan: keeper.current?.plan ?? null })
+      if (found.answer !== null) return Promise.resolve(printable(found.answer))
+      return Promise.reject(new NoSuchStep(`no step is called ${JSON.stringify(step)}${found.near === undefined ? '' : `; did you mean ${found.near}?`}`))
+    },
     approve: request => approve(request, { work: engine.work ?? keeper.current, engine, store, by: BY }),
     freeze: frozen => (frozen ? engine.freeze({ by: BY, reason: 'asked for' }) : engine.thaw({ by: BY })),
     async admit(machine) {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { applyRequestShape, approveRequestShape } from '../../schemas/control.ts'
-import type { ApplyAnswer, ApplyRequest, ApproveAnswer, ApproveRequest, RunRecord, Status } from '../../schemas/control.ts'
+import type { ApplyAnswer, ApplyRequest, ApproveAnswer, ApproveRequest, RunRecord, Status, WhyNot } from '../../schemas/control.ts'
 import type { Shape } from '../../schemas/shape.ts'
 
 /** What an operator may ask of an agent. */
@@ -11,6 +11,8 @@ export interface ControlOperations {
   status(): Promise<Status>
   apply(request: ApplyRequest): Promise<ApplyAnswer>
   approve(request: ApproveRequest): Promise<ApproveAnswer>
+  /** What a step waits for. @throws {Error} with code NO_SUCH_STEP. */
+  whyNot(step: string): Promise<WhyNot>
   /** Every run, the newest first. */
   runs(): Promise<readonly RunRecord[]>
   /** Starts nothing more and lets every machine boot its own disk, until thawed; survives a restart. */
@@ -96,6 +98,11 @@ async function route(request: IncomingMessage, response: ServerResponse, operati
       return sendJson(response, 200, await operations.approve(await readBody(request, approveRequestShape)))
     case 'GET /runs':
       return sendJson(response, 200, await operations.runs())
+    case 'GET /why-not': {
+      const step = url.searchParams.get('step')
+      if (step === null) throw new RequestError('which step?')
+      return sendJson(response, 200, await operations.whyNot(step))
+    }
     case 'POST /freeze':
     case 'POST /thaw':
       await operations.freeze(url.pathname === '/freeze')
