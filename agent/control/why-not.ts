@@ -33,9 +33,9 @@ export function whyNot(step: string, sources: WhyNotSources): { readonly answer:
   const seen = new Set([step])
   const queue = [step]
   for (let next = queue.shift(); next !== undefined && chain.length < MOST; next = queue.shift()) {
-    const { state, because, then } = look(next, sources)
+    const { state, because, next: more } = look(next, sources)
     chain.push({ step: next, state, because })
-    for (const other of then) {
+    for (const other of more) {
       if (seen.has(other)) continue
       seen.add(other)
       queue.push(other)
@@ -47,7 +47,7 @@ export function whyNot(step: string, sources: WhyNotSources): { readonly answer:
 interface Look {
   readonly state: string
   readonly because: string[]
-  readonly then: readonly string[]
+  readonly next: readonly string[]
 }
 
 function look(id: string, { state, ledger, schedule, work }: WhyNotSources): Look {
@@ -56,33 +56,33 @@ function look(id: string, { state, ledger, schedule, work }: WhyNotSources): Loo
   const known = run?.steps.get(id)
   if (reasons !== undefined) {
     const ended = run?.ended === null || run === null ? [] : [`run ${run.run} ended ${run.ended.state}: ${run.ended.reason}`]
-    return { state: 'blocked', because: [...reasons.map(({ message }) => message), ...ended], then: reasons.flatMap(({ step }) => (step === undefined ? [] : [step])) }
+    return { state: 'blocked', because: [...reasons.map(({ message }) => message), ...ended], next: reasons.flatMap(({ step }) => (step === undefined ? [] : [step])) }
   }
   if (known !== undefined) return told(known)
-  if (run?.ended === null && work?.changes.changes.some(({ step }) => step.id === id) === true) return { state: 'ready', because: ['it starts at once'], then: [] }
+  if (run?.ended === null && work?.changes.changes.some(({ step }) => step.id === id) === true) return { state: 'ready', because: ['it starts at once'], next: [] }
   const entry = Object.values(ledger.nodes).map(({ steps }) => steps[id]).find((one) => one !== undefined)
-  if (entry !== undefined) return { state: 'done', because: [`it succeeded at ${entry.time}, with commit ${entry.commit.slice(0, 12)}`], then: [] }
-  return { state: 'not asked for', because: ['no run has been asked to do it: crowbar apply'], then: [] }
+  if (entry !== undefined) return { state: 'done', because: [`it succeeded at ${entry.time}, with commit ${entry.commit.slice(0, 12)}`], next: [] }
+  return { state: 'not asked for', because: ['no run has been asked to do it: crowbar apply'], next: [] }
 }
 
 function told({ status, since, reason, code, retryAt }: StepState): Look {
   const said = reason ?? ''
   switch (status) {
     case 'running':
-      return { state: 'running', because: [`since ${since}`], then: [] }
+      return { state: 'running', because: [`since ${since}`], next: [] }
     case 'succeeded':
     case 'unchanged':
-      return { state: 'done', because: [`${status} at ${since}`], then: [] }
+      return { state: 'done', because: [`${status} at ${since}`], next: [] }
     case 'failed':
-      return { state: 'failed', because: [`${said}${code === null ? '' : ` (${code})`}, at ${since}`], then: [] }
+      return { state: 'failed', because: [`${said}${code === null ? '' : ` (${code})`}, at ${since}`], next: [] }
     case 'skipped':
-      return { state: 'skipped', because: [`${said} failed`], then: reason === null ? [] : [reason] }
+      return { state: 'skipped', because: [`${said} failed`], next: reason === null ? [] : [reason] }
     case 'cancelled':
-      return { state: 'cancelled', because: [`by ${said}`], then: [] }
+      return { state: 'cancelled', because: [`by ${said}`], next: [] }
     case 'waiting':
     case 'unknown':
-      return { state: status, because: [said], then: [] }
+      return { state: status, because: [said], next: [] }
     case 'retrying':
-      return { state: 'ready', because: [`${said}; again at ${retryAt}`], then: [] }
+      return { state: 'ready', because: [`${said}; again at ${retryAt}`], next: [] }
   }
 }

@@ -4,6 +4,7 @@ import { digestBytes } from '../../../schemas/canonical.ts'
 import type { Approval, Changes } from '../../../schemas/changes.ts'
 import type { DiskState } from '../../../schemas/inventory.ts'
 import type { Plan } from '../../../schemas/plan.ts'
+import { printAnswer } from '../../../agent/cli/apply.ts'
 import { operations } from '../../../agent/control/operations.ts'
 import type { OperationsOptions } from '../../../agent/control/operations.ts'
 import type { Engine } from '../../../agent/engine/engine.ts'
@@ -32,6 +33,53 @@ test('a commit is compiled anew when steps ended meanwhile, and only then begins
   expect(await over({ start }, [compiled(3), compiled(9)]).apply({ ref: null, approve: [] })).toMatchObject({ outcome: 'started', run: 7 })
   expect(asked).toEqual([3, 9])
   expect(await over({ start }).apply({ ref: null, approve: [] })).toMatchObject({ outcome: 'refused', message: 'steps have ended' })
+})
+
+const CHOSEN = { target: ['n1'], exclude: [], pulledIn: [{ step: 'd/a@n2', by: 'd/b@n1' }], deferred: [{ step: 'd/c@n1', by: 'd/x@n3' }], excluded: 4 }
+const change = (id: string, more: object = {}): object => ({ step: { id, node: 'n1' }, consequence: 'run', needsApproval: false, protectedBy: null, ...more })
+
+test('what was chosen is compiled again, and is all that the run is asked for', async () => {
+  const asked: unknown[] = []
+  const start: Engine['start'] = (_work, { only }) => {
+    asked.push(only)
+    return Promise.resolve(3)
+  }
+  const keeper = {
+    current: compiled(1),
+    lookNow: () => Promise.resolve({ kind: 'compiled', compiled: compiled(0), head: '', own: [], machines: [] }),
+    compileRevision: (revision: string, _signal: AbortSignal, filter: unknown) => {
+      asked.push(revision, filter)
+      return Promise.resolve({ ...compiled(1), changes: { changes: [change('d/a@n2'), change('d/b@n1')], rollouts: [], selection: CHOSEN, unchanged: 0, violations: [] } })
+    },
+  }
+  const over = (engine: Partial<Engine>) => operations({ engine: { state: emptyState(), ...engine }, keeper, store: {}, signal: AbortSignal.timeout(5000) } as unknown as OperationsOptions)
+  const answer = await over({ start }).apply({ ref: null, approve: [], target: ['n1'] })
+  expect(answer).toMatchObject({ outcome: 'started', run: 3, selection: CHOSEN, message: expect.stringContaining('pulled in: d/a@n2 (needed by d/b@n1); deferred: d/c@n1 (needs d/x@n3); 4 left out') as string })
+  expect(asked).toEqual(['c'.repeat(40), { target: ['n1'], exclude: [] }, ['d/a@n2', 'd/b@n1']])
+  const going = { ...emptyState(), run: { run: 2, ended: null, work: { commit: 'c'.repeat(40) } } } as unknown as Engine['state']
+  expect(await over({ start, state: going }).apply({ ref: null, approve: [], target: ['n1'] })).toMatchObject({ outcome: 'refused', message: expect.stringContaining('run 2') as string })
+})
+
+test('a dry run says what would run, what waits for whom, and in which batches; it starts nothing', async () => {
+  const changes = { changes: [change('d/a@n1'), change('install@n1', { needsApproval: true, consequence: 'wipe' })], rollouts: [{ id: 'rollout/d/a', batches: [['n1'], ['n2']], pause: 'after-first' }], unchanged: 1, violations: [] }
+  const answer = await over({}, [{ ...compiled(1), changes } as unknown as Compiled]).apply({ ref: null, approve: [], dryRun: true })
+  expect(answer).toMatchObject({ outcome: 'planned', run: null, steps: 2, message: '2 steps to run (run 1, wipe 1), 1 stand; nothing was started' })
+  expect(printAnswer(answer)).toBe(`2 steps to run (run 1, wipe 1), 1 stand; nothing was started
+STEP        DOES  WAITS FOR
+d/a@n1      run
+install@n1  wipe  an approval: crowbar approve install@n1
+rollout/d/a: 2 batches, pause after-first
+  1  n1
+  2  n2
+`)
+})
+
+test('a rollout that pauses is approved by its name, and goes on', async () => {
+  const resumed: string[] = []
+  const engine = { state: emptyState(), work: { plan: { steps: [] }, changes: { changes: [] } }, schedule: { rollouts: [{ id: 'rollout/d/a', pauseAfter: 0 }, { id: 'rollout/d/b', pauseAfter: null }] }, resumeRollout: (id: string) => Promise.resolve(void resumed.push(id)) } as unknown as Partial<Engine>
+  expect(await over(engine).approve({ steps: ['rollout/*'] })).toEqual({ approved: ['rollout/d/a'], message: 'approved rollout/d/a to go on after batch 1.' })
+  expect(await over(engine).approve({ steps: ['rollout/d/b'] })).toEqual({ approved: [], message: 'nothing that can be approved matches rollout/d/b; what can be approved: rollout/d/a.' })
+  expect(resumed).toEqual(['rollout/d/a'])
 })
 
 test('an approval says which disks it allows to overwrite, as they are known at that moment', async () => {

@@ -13,3 +13,8 @@ test('a newer version, an unknown type and a missing step are refused', () => {
   expect(() => upcast({ ...event, type: 'constructor' })).toThrow(expect.objectContaining({ code: 'EVENT_UNKNOWN' }))
   expect(() => upcast(event, {}, { 'freeze.on': 2 })).toThrow(expect.objectContaining({ code: 'EVENT_UNKNOWN' }))
 })
+
+test('what a version 1 could not say yet: no waves, no restart', () => {
+  expect(upcast({ ...event, type: 'run.started', data: { run: 1 } })).toMatchObject({ v: 2, data: { run: 1, rollouts: [] } })
+  expect(upcast({ ...event, type: 'step.sent', data: { step: 'd/a@n1' } })).toMatchObject({ v: 2, data: { step: 'd/a@n1', boot: null } })
+})
