@@ -74,9 +74,11 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
 
 async function repositoryOf(step: Step, { plan }: StepContext, { stager }: RoleDriverOptions): Promise<{ readonly inputs: string; readonly repository: PackageRepository } | StepOutcome> {
   const name = step.artifacts.find((artifact) => plan.artifacts[artifact]?.kind === 'packages')
-  const staged = name === undefined ? undefined : await stager.locate(name, plan)
+  // No role of this os brings packages: there is nothing to upgrade to.
+  if (name === undefined) return { kind: 'unchanged', provides: {} }
+  const staged = await stager.locate(name, plan)
   if (staged?.kind === 'repository') return { inputs: staged.hash, repository: { url: staged.url, index: staged.index } }
-  return { kind: 'failed', code: 'NOT_STAGED', message: `${name ?? `no packages for ${step.node}`} is not in the store`, retryable: false }
+  return { kind: 'failed', code: 'NOT_STAGED', message: `${name} is not in the store`, retryable: false }
 }
 
 async function entriesOf(step: Step, { do: action, roles }: OperationPart, { context, options }: { readonly context: StepContext; readonly options: RoleDriverOptions }): Promise<{ readonly inputs: string; readonly entries: EntriesTask['entries'] } | StepOutcome> {
