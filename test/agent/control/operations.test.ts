@@ -77,8 +77,10 @@ rollout/d/a: 2 batches, pause after-first
 test('a rollout that pauses is approved by its name, and goes on', async () => {
   const resumed: string[] = []
   const engine = { state: emptyState(), work: { plan: { steps: [] }, changes: { changes: [] } }, schedule: { rollouts: [{ id: 'rollout/d/a', pauseAfter: 0 }, { id: 'rollout/d/b', pauseAfter: null }] }, resumeRollout: (id: string) => Promise.resolve(void resumed.push(id)) } as unknown as Partial<Engine>
-  expect(await over(engine).approve({ steps: ['rollout/*'] })).toEqual({ approved: ['rollout/d/a'], message: 'approved rollout/d/a to go on after batch 1.' })
-  expect(await over(engine).approve({ steps: ['rollout/d/b'] })).toEqual({ approved: [], message: 'nothing that can be approved matches rollout/d/b; what can be approved: rollout/d/a.' })
+  expect(await over(engine).approve({ steps: ['rollout/*'], dryRun: true })).toMatchObject({ outcome: 'shown', approved: [], rollouts: ['rollout/d/a'], message: 'rollout/d/a to go on after batch 1' })
+  expect(resumed).toEqual([])
+  expect(await over(engine).approve({ steps: ['rollout/*'], seen: [] })).toEqual({ outcome: 'approved', approved: ['rollout/d/a'], approvals: [], rollouts: ['rollout/d/a'], message: 'approved rollout/d/a to go on after batch 1.' })
+  expect(await over(engine).approve({ steps: ['rollout/d/b'] })).toMatchObject({ outcome: 'nothing', approved: [], message: 'nothing that can be approved matches rollout/d/b; what can be approved: rollout/d/a.' })
   expect(resumed).toEqual(['rollout/d/a'])
 })
 
