@@ -8,6 +8,7 @@ import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { actionOf, dueOperations } from './operations.ts'
 import { overridesOf } from './overrides.ts'
+import { needsThrough } from './needs-through.ts'
 import { movedSince, readdressed } from './readdressed.ts'
 import { renamed } from './renamed.ts'
 import { NO_DOCUMENT, releases, removals } from './removals.ts'
@@ -34,7 +35,8 @@ export interface ChangeOptions {
  * in plan order, then those of operations (operations.ts). Waves: rollouts.ts. Pure; the same two give the same bytes.
  *
  * Steps are the plan's own, but for needs that only a comparison can know: what runs on a node waits for that node's
- * removals, and an install waits for the release of the node that had the machine. A step whose only difference may be
+ * removals, an install waits for the release of the node that had the machine, and what comes after a step that stands
+ * comes after what that one comes after (needs-through.ts). A step whose only difference may be
  * a value that another changed step will tell is in the list with `certain: false`: when its document, resolved at
  * dispatch, has the digest that the ledger has as `inputs`, it stands and must not run.
  *
@@ -56,12 +58,13 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
   const released = releases(base, plan)
   const operations = dueOperations(base, plan, verdicts)
   const extra = addedNeeds({ undone, released, operations: operations.changes, plan })
+  const through = needsThrough(plan, (step) => verdicts.has(step))
   const sides = { base, plan, holders: holdersOf(base) }
   const was = new Map(undone.map(({ step, entry }) => [step.id, placeWas(entry.step)]))
   const bare: BareChange[] = [...undone.map(removalChange), ...released.map((release) => releaseChange(release, supposed))]
   for (const step of plan.steps) {
     const verdict = verdicts.get(step.id)
-    if (verdict !== undefined) bare.push(stepChange(withNeeds(step, extra(step)), verdict, sides))
+    if (verdict !== undefined) bare.push(stepChange(withNeeds(step, [...through(step), ...extra(step)]), verdict, sides))
   }
   for (const one of operations.changes) bare.push({ ...one, step: withNeeds(one.step, extra(one.step)) })
   const changes = bare.map((one) => finished(one, { base, plan, options, was }))
