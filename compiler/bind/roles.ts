@@ -139,8 +139,9 @@ interface Implicit {
 }
 
 /** A required role that is implicit comes along to the same node, unless it or one that acts as it is there already. */
-function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Context): void {
-  const isThere = ({ name }: ResolvedRole, node: string): boolean => asked.get(name)?.has(node) === true || deployment.reach.some((level) => level.some((other) => {
+function addImplicit({ deployment, asked, roles }: Implicit, { resolved, nodes }: Context): void {
+  const came = new Map<string, Map<string, Range>>()
+  const isThere = ({ name }: ResolvedRole, node: string): boolean => asked.get(name)?.has(node) === true || came.get(name)?.has(node) === true || deployment.reach.some((level) => level.some((other) => {
     const there = roles.get(`${other}/${name}`)
     return there !== undefined && memberOf(there, node) !== undefined
   }))
@@ -149,18 +150,23 @@ function addImplicit({ deployment, asked, roles }: Implicit, { resolved }: Conte
     if (!known.has(required)) known.set(required, isClusterWide(resolved, required) ? undefined : implicitAmong(resolved.answering.get(required) ?? [], required))
     return known.get(required)
   }
-  const work = [...asked].flatMap(([role, members]) => [...members.keys()].map((node) => ({ role, node })))
-  for (let item = work.pop(); item !== undefined; item = work.pop()) {
-    const { role, node } = item
+  // By name and in the order of asking, so that neither the order of a document nor that of this search tells who comes first.
+  const work = [...asked.keys()].toSorted(byCodePoint).flatMap((role) => [...(asked.get(role) as Asked).keys()].map((node) => ({ role, node })))
+  for (const { role, node } of work) {
     const resolvedRole = resolved.roles.get(role) as ResolvedRole
     for (const [i, required] of (resolvedRole.declaration.requires ?? []).entries()) {
       const name = comesAlong(required)
       if (name === undefined || (resolved.answering.get(required) ?? []).some((each) => isThere(each, node))) continue
-      const members = asked.get(name) ?? new Map<string, Range>()
+      const members = came.get(name) ?? new Map<string, Range>()
       members.set(node, rangeOf(resolvedRole.barclamp.document.source, ['roles', role, 'requires', i]))
-      asked.set(name, members)
+      came.set(name, members)
       work.push({ role: name, node })
     }
+  }
+  for (const [name, members] of came) {
+    const all = asked.get(name) ?? new Map<string, Range>()
+    for (const node of nodes.keys()) if (members.has(node)) all.set(node, members.get(node) as Range)
+    asked.set(name, all)
   }
 }
 

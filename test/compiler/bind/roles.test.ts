@@ -17,6 +17,14 @@ describe('bindings', () => {
     expect(third.plan.roles['d/r']?.founder).toBe('n3')
   })
 
+  test('a role that comes along by itself has its members in the order of nodes, whatever order the document has', () => {
+    const roles = ['  a: { nodes: [n4, n2] }\n', '  z: { nodes: [n1, n2, n3] }\n']
+    for (const order of [roles, roles.toReversed()]) {
+      const { plan } = compiled({ ...barclamp('  a: { requires: [base] }\n  z: { requires: [base] }\n  base: { flags: [implicit], requires: [under] }\n  under: { flags: [implicit] }\n'), 'n.yaml': NODES, 'd.yaml': deployment(order.join('')) })
+      for (const role of ['d/base', 'd/under']) expect(plan.roles[role]).toMatchObject({ members: ['n1', 'n2', 'n3', 'n4'].map((node, index) => ({ node, index })), founder: 'n1' })
+    }
+  })
+
   test('a range with many nodes that are not there is one mistake', () => {
     const result = compileTexts({ ...barclamp('  r: {}\n'), 'n.yaml': NODES, 'd.yaml': deployment('  r: { nodes: ["n[1-2000]", m1] }\n') })
     expect(codes(result)).toEqual(['REFERENCE_UNKNOWN d.yaml:4:16', 'REFERENCE_UNKNOWN d.yaml:4:29'])
