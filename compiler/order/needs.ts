@@ -1,6 +1,6 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Need } from '../../schemas/plan.ts'
-import type { BoundRole } from '../bind/bound-site.ts'
+import type { BoundRole, BoundSite } from '../bind/bound-site.ts'
 import { findRole, isClusterWide } from '../bind/find-role.ts'
 import type { InjectedSite, NodeRole } from '../inject/injected-site.ts'
 import { isClaimed } from '../inject/scope.ts'
@@ -76,11 +76,7 @@ function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<stri
     else needs.push({ step: `${bound.owners.get(`${required.name}@${node.name}`)}/${required.name}@${node.name}`, kind: 'requires', at })
   }
   for (const { role: key, at } of nodeRole.dataOfAll) needs.push({ step: barrier(key), kind: 'data', at })
-  const deployment = bound.resolved.deployments.get(role.deployment)
-  for (const name of deployment?.after ?? []) {
-    const { document } = deployment as NonNullable<typeof deployment>
-    needs.push({ step: `barrier/${name}`, kind: 'deployment', at: placeOf(rangeOf(document.source, ['after', document.value.after?.indexOf(name) ?? 0])) })
-  }
+  needs.push(...deploymentsBefore(bound, role.deployment))
   return { ...NOTHING, id, kind: 'role', node: node.name, deployment: role.deployment, role: role.role.name, nodeRole, needs }
 }
 
@@ -92,9 +88,17 @@ function roleBarrier({ allocated: { bound } }: InjectedSite, role: BoundRole): D
   return { ...NOTHING, id: `barrier/${role.key}`, kind: 'barrier', deployment: role.deployment, role: role.role.name, needs }
 }
 
-/** A whole deployment, as far as its nodes have machines. */
+/** The barriers of the deployments that one comes `after`. */
+function deploymentsBefore({ resolved }: BoundSite, name: string): readonly Need[] {
+  const deployment = resolved.deployments.get(name)
+  if (deployment === undefined) return []
+  const { source, value } = deployment.document
+  return deployment.after.map((before) => ({ step: `barrier/${before}`, kind: 'deployment', at: placeOf(rangeOf(source, ['after', value.after?.indexOf(before) ?? 0])) }))
+}
+
+/** A whole deployment, as far as its nodes have machines, and all that comes before it: it may have no machine at all. */
 function deploymentBarrier({ allocated: { bound } }: InjectedSite, deployment: string): Draft {
-  const needs: Need[] = []
+  const needs: Need[] = [...deploymentsBefore(bound, deployment)]
   for (const role of bound.roles.values()) {
     if (role.deployment !== deployment) continue
     for (const { node, at } of role.members) {

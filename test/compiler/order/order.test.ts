@@ -35,6 +35,14 @@ describe('needs', () => {
     expect(needs(plan, 'barrier/d/c')).toEqual(['cluster d/c@n1'])
   })
 
+  test('what a deployment comes after counts through one that has no machine yet', () => {
+    const late = (name: string, after: string, node: string): string => `---\nkind: deployment\nname: ${name}\nafter: [${after}]\nroles: { s: { nodes: [${node}] } }\n`
+    const { plan } = compiled({ ...barclamp('  r: {}\n  s: {}\n'), ...machine('m1'), 'd.yaml': `kind: deployment\nname: d\nroles: { r: { nodes: [n1] } }\n${late('e', 'd', 'n2')}${late('f', 'e', 'n1')}` })
+    expect(needs(plan, 'd/r@n1')).toEqual(['lifecycle install@n1'])
+    expect(needs(plan, 'f/s@n1')).toEqual(['deployment barrier/e', 'lifecycle install@n1'])
+    expect(needs(plan, 'barrier/e')).toEqual(['deployment barrier/d'])
+  })
+
   test('a deployment comes after another as far as that has machines', () => {
     const { plan } = compiled({ ...barclamp('  r: {}\n  s: {}\n'), ...machine('m1'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: { nodes: [n1, n2] } }\n---\nkind: deployment\nname: e\nafter: [d]\nroles: { s: { nodes: [n1] } }\n' })
     expect(needs(plan, 'e/s@n1')).toEqual(['deployment barrier/d', 'lifecycle install@n1'])
