@@ -1,11 +1,9 @@
 import type { Report } from '../../schemas/diagnostic.ts'
-import { error, warning } from '../diagnostics/diagnostic.ts'
+import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
 import type { BoundNode, BoundRole } from './bound-site.ts'
 import { oncePerPlace } from './once-per-place.ts'
-
-const UNUSED = ['check', 'drain', 'resume', 'upgrade'] as const
 
 /** Says of bound roles what this version could not carry out, before a run finds it half-way. */
 export function checkSupported(roles: ReadonlyMap<string, BoundRole>, nodes: ReadonlyMap<string, BoundNode>, sink: Report): void {
@@ -15,8 +13,6 @@ export function checkSupported(roles: ReadonlyMap<string, BoundRole>, nodes: Rea
     const { declaration, barclamp: { document: { source } } } = role
     const { retries } = declaration
     if (hasFlag(role, 'destructive') && retries !== undefined && retries.max > 0) report(error('UNSUPPORTED', rangeOf(source, ['roles', role.name, 'retries']), `${role.name} is destructive, and what destroys is never repeated unasked.`, { fix: 'Take `retries` away.' }))
-    const unused = UNUSED.filter((field) => declaration[field] !== undefined)
-    if (unused[0] !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['roles', role.name, unused[0]], 'key'), `${unused.map((field) => `\`${field}\``).join(', ')} of ${role.name} ${unused.length === 1 ? 'is' : 'are'} not supported yet: nothing runs ${unused.length === 1 ? 'it' : 'them'}.`))
     for (const { node, at } of members) {
       if (nodes.get(node)?.admin === true) report(warning('UNSUPPORTED', at, `${role.name} is bound to the admin node ${node}, on which no agent of this version runs roles: a run with it is refused.`, { fix: 'Bind it to another node.' }))
     }

@@ -11,18 +11,12 @@ import type { Site } from '../validate/site.ts'
  */
 export function reportUnsupported(site: Site, report: Report): void {
   for (const { value, source } of site.operations.values()) {
-    report(warning('UNSUPPORTED', rangeOf(source, ['kind']), `The agent cannot carry out operations yet: as long as ${value.name} is to be done, it refuses to run.`, { fix: 'Take the document out of the site.' }))
     const erase = value.do.indexOf('erase')
     if (erase >= 0) report(error('UNSUPPORTED', rangeOf(source, ['do', erase]), '`erase` is not supported yet.', { fix: 'Take it out: disks are written by an installation only.' }))
   }
   if (site.site.value.automation?.apply === 'safe') report(warning('UNSUPPORTED', rangeOf(site.site.source, ['automation', 'apply']), '`apply: safe` is not supported yet: it is as `manual`, and nothing is applied by itself.'))
   for (const { value, source } of site.agents.values()) {
     if (value.mode === 'offline') report(warning('UNSUPPORTED', rangeOf(source, ['mode']), '`mode: offline` is not supported yet: what is not staged is fetched from the mirror.'))
-  }
-  const rollout = 'Rollouts are not supported yet: whatever may run starts at once.'
-  if (site.site.value.rollout !== undefined) report(warning('UNSUPPORTED', rangeOf(site.site.source, ['rollout'], 'key'), rollout))
-  for (const { value, source } of site.deployments.values()) {
-    if (value.rollout !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['rollout'], 'key'), rollout))
   }
   for (const { value, source } of site.hardware.values()) {
     if (value.firmware !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['firmware'], 'key'), 'Firmware settings are not supported yet: they stay as they are.'))

@@ -19,12 +19,6 @@ test.each<[string, Texts, readonly string[]]>([
   expect(codes(compileTexts(files))).toEqual(expected)
 })
 
-test('what is not run is warned of, once a role', () => {
-  const result = compileTexts(site('check: run.sh, upgrade: run.sh'))
-  expect(codes(result)).toEqual(['UNSUPPORTED barclamps/b/barclamp.yaml:5:8'])
-  expect(result.diagnostics[0]).toMatchObject({ severity: 'warning', summary: '`check`, `upgrade` of r are not supported yet: nothing runs them.' })
-})
-
 test('automation and modes that are not carried out are warned of', () => {
   const files = { 'site.yaml': SITE.replace('barclamps:', 'automation: { apply: safe }\nbarclamps:'), 'agent.yaml': 'kind: agent\nnode: adm\nmode: offline\ninterfaces: { eth0: { network: admin, dhcp: off } }\n' }
   const result = compileTexts(files)

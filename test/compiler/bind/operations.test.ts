@@ -3,8 +3,7 @@ import { rollingSite } from '../../builders/rolling-site.ts'
 import { codes, compiled, compileTexts } from '../compiling.ts'
 
 const operation = (lines: string): string => `kind: operation\nname: kernel\n${lines}\n`
-/** Codes without the warning that the agent cannot carry operations out. */
-const said = (lines: string): readonly string[] => codes(compileTexts(rollingSite({ documents: operation(lines) }))).filter((code) => !code.startsWith('UNSUPPORTED more.yaml:1'))
+const said = (lines: string): readonly string[] => codes(compileTexts(rollingSite({ documents: operation(lines) })))
 
 describe('an operation that cannot be done is refused, where it says so:', () => {
   test.each([
