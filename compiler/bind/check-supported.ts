@@ -1,5 +1,5 @@
 import type { Report } from '../../schemas/diagnostic.ts'
-import { error } from '../diagnostics/diagnostic.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
 import type { BoundNode, BoundRole } from './bound-site.ts'
