@@ -98,6 +98,10 @@ const KERNEL = 'kind: operation\nname: kernel\ndo: [check, reboot]\nnodes: [n1, 
 const withKernel = compiled({ 'kernel.yaml': KERNEL }, lock).plan
 const kernelRan = (ledger: Ledger): Ledger => folded(ledger, withKernel.operations.flatMap((operation) => operation.steps.flatMap((one) => ran(one, withKernel))))
 
+/** n3 under another name, and then under a third. */
+const N4: Edit = { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n4\nmoved: { from: n3 }'), ...replaced('base.yaml', 'n3', 'n4') }
+const N5: Edit = { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n5\nmoved: { from: n4 }'), ...replaced('base.yaml', 'n3', 'n5') }
+
 const ROWS: readonly Row[] = [
   { edit: 'nothing', to: {}, gives: [] },
   { edit: 'documents moved to other files', to: { 'rules.yaml': undefined, 'a/b.yaml': EDITED_SITE['rules.yaml'] }, gives: [] },
@@ -136,7 +140,10 @@ const ROWS: readonly Row[] = [
   // Nodes.
   { edit: 'a node renamed', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'] },
   { edit: 'a node renamed, said by `moved`', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2\nmoved: { from: j1 }'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'], said: ['rename deny'] },
-  { edit: 'an installed node renamed, said by `moved`', to: { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n4\nmoved: { from: n3 }'), ...replaced('base.yaml', 'n3', 'n4') }, gives: ['release release@n3', 'wipe install@n4'], partial: ['wipe install@n4'], said: ['rename deny'] },
+  { edit: 'an installed node renamed, said by `moved`', to: N4, gives: ['release release@n3', 'wipe install@n4'], partial: ['wipe install@n4'], said: ['rename deny'] },
+  { edit: 'an installed node renamed by `moved` whose machine is not seen any more', to: { ...N4, 'inventory/m3.json': undefined }, gives: ['may wipe install@n4', 'release release@n3'], partial: ['may wipe install@n4'], said: ['rename deny'] },
+  { edit: 'an installed node renamed by `moved` and put on another machine', to: { ...N4, 'nodes/n3.yaml': N4['nodes/n3.yaml']?.replace('tags: [big]', 'serial: SB') }, gives: ['reinstall install@n4', 'release release@n3'], partial: ['reinstall install@n4'], said: ['rename deny'] },
+  { edit: 'an installed node renamed by `moved` twice, the first never applied', to: N5, lock: compiled(N4, lock).lock, gives: ['release release@n3', 'wipe install@n5'], partial: ['wipe install@n5'], said: ['rename deny'] },
   { edit: 'a node taken out', to: { 'nodes/j1.yaml': undefined, ...replaced('base.yaml', ', j1] }, probe: { nodes: [j1] } }', '] } }') }, gives: ['release release@j1'] },
   { edit: 'a new node on a blank machine', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SB }\n' }, gives: ['reinstall install@n5'] },
   { edit: 'a new node on a machine in use', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SU }\n' }, gives: ['wipe install@n5'] },
@@ -226,6 +233,20 @@ describe('whatever is edited', () => {
       }
     }
   }
+
+  it('is refused when the same commit gives an installed node another name by `moved`', () => {
+    let together = 0
+    for (const row of ROWS) {
+      // Without a lock nothing says what a node was; the command line refuses that beside a ledger.
+      if (row.to['nodes/n3.yaml']?.includes('moved:') === true || Object.hasOwn(row.to, 'site.lock.json')) continue
+      together++
+      const edited = Object.entries({ ...EDITED_SITE, ...row.to }).map(([path, text]) => [path, text?.replaceAll(/\bn3\b/g, path === 'nodes/n3.yaml' ? 'n4\nmoved: { from: n3 }' : 'n4')])
+      const { plan } = compiled(Object.fromEntries(edited), row.lock ?? lock, row.crowbar)
+      const { violations } = change(row.onto?.(complete) ?? complete, plan)
+      expect(violations.filter(({ policy, level, message }) => policy === 'rename' && level === 'deny' && message.startsWith('n4 ')).length, row.edit).toBe(1)
+    }
+    expect(together).toBeGreaterThan(60)
+  })
 
   it('nothing that wipes or reinstalls is ever classed lower', () => {
     let judged = 0
