@@ -56,25 +56,33 @@ export function digest(value: Json): Digest {
   return digestBytes(canonical(value))
 }
 
+/** Characters from which on a text is given to the hash. */
+const ENOUGH = 1 << 16
+
 /** What digest() gives, of an object with long lists and maps in it: its text is never there as a whole. */
 export function digestLarge(value: { readonly [key: string]: Json }): Digest {
   const sum = createHash('sha256')
+  let text = ''
   const write = (part: Json, depth: number): void => {
     if (depth === 0 || part === null || typeof part !== 'object') {
-      sum.update(canonical(part))
+      text += canonical(part)
+      if (text.length < ENOUGH) return
+      sum.update(text)
+      text = ''
       return
     }
     const list = Array.isArray(part)
     let separator = ''
-    sum.update(list ? '[' : '{')
+    text += list ? '[' : '{'
     for (const key of list ? part.keys() : sortedKeys(part as { readonly [key: string]: Json })) {
-      sum.update(list ? separator : `${separator}${quotedKey(String(key))}:`)
+      text += list ? separator : `${separator}${quotedKey(String(key))}:`
       write((part as { readonly [key: string | number]: Json })[key] as Json, depth - 1)
       separator = ','
     }
-    sum.update(list ? ']' : '}')
+    text += list ? ']' : '}'
   }
   write(value, 2)
+  sum.update(text)
   return `sha256:${sum.digest('hex')}`
 }
 

@@ -39,7 +39,7 @@ export const FAILED: DeferredJson = deferredInput('value', { step: 'crowbar:fail
 
 const found = new WeakMap<object, boolean>()
 /** Members from which on an answer is remembered: to remember a small one costs more than to look again. */
-const LARGE = 8
+const LARGE = 6
 
 /** Whether anything in a value is deferred. Asked once of every large object: those are what many values share. */
 export function hasDeferred(value: Json): boolean {

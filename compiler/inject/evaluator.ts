@@ -6,12 +6,12 @@ import type { Range, Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { own } from '../../schemas/own.ts'
 import type { AllocatedSite } from '../allocate/allocated-site.ts'
-import type { BoundMember, BoundRole } from '../bind/bound-site.ts'
+import type { BoundMember, BoundNode, BoundRole } from '../bind/bound-site.ts'
 import { oncePerPlace } from '../bind/once-per-place.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { expressionInvalid, sentence } from '../diagnostics/expression-problem.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
-import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
+import type { ResolvedBarclamp, ResolvedDeployment } from '../resolve/resolved-site.ts'
 import { adviceFor, adviceForRead } from './advice.ts'
 import { cycleOf } from './cycle.ts'
 import type { Link } from './cycle.ts'
@@ -39,10 +39,12 @@ export class Evaluator implements Evaluation {
   readonly report: Report
   readonly stack: LayerStack
   readonly #language = new AttributeLanguage()
-  readonly #subjects = new Map<string, Subject>()
+  /** By barclamp, by role or deployment, by node or address. */
+  readonly #subjects = new Map<ResolvedBarclamp, Map<BoundRole | ResolvedDeployment | null, Map<BoundNode | string | null, Subject>>>()
   readonly #values = new Map<Subject, Map<Merged, Json | typeof RUNNING>>()
   readonly #wants = new Map<Subject, Map<string, Json | typeof RUNNING>>()
-  readonly #provides = new Map<string, Json>()
+  /** By role, by name, by node or address. */
+  readonly #provides = new Map<BoundRole, Map<string, Map<BoundNode | string | null, Json>>>()
   readonly #declared = new Map<string, Merged>()
   readonly #failed = new WeakSet<Subject>()
   readonly #reportOnce: Report
@@ -60,11 +62,12 @@ export class Evaluator implements Evaluation {
 
   subject(question: StackQuestion, external?: string): Subject {
     const { barclamp, node, deployment, role } = question
-    const key = `${barclamp.name} ${role?.key ?? deployment?.name ?? ''} ${node?.name ?? external ?? ''}`
-    let subject = this.#subjects.get(key)
+    const known = mapIn(mapIn(this.#subjects, barclamp), role ?? deployment)
+    const who = node ?? external ?? null
+    let subject = known.get(who)
     if (subject === undefined) {
-      subject = { key, ...question, external: external ?? null, merged: this.stack.merged(question) }
-      this.#subjects.set(key, subject)
+      subject = { barclamp, node, deployment, role, external: external ?? null, merged: this.stack.merged(question) }
+      known.set(who, subject)
     }
     return subject
   }
@@ -89,8 +92,7 @@ export class Evaluator implements Evaluation {
 
   value(subject: Subject, merged: Merged): Json {
     if (merged.plain !== undefined) return merged.plain
-    let known = this.#values.get(subject)
-    if (known === undefined) this.#values.set(subject, (known = new Map()))
+    const known = mapIn(this.#values, subject)
     const value = known.get(merged)
     if (value === RUNNING) return this.#cycle((link) => link.subject === subject && link.merged === merged)
     if (value !== undefined) return value
@@ -106,8 +108,7 @@ export class Evaluator implements Evaluation {
     const { role, deployment } = subject
     const want = own(role?.role.declaration.wants, name)
     if (role === null || deployment === null || want === undefined) return undefined
-    let known = this.#wants.get(subject)
-    if (known === undefined) this.#wants.set(subject, (known = new Map()))
+    const known = mapIn(this.#wants, subject)
     const value = known.get(name)
     if (value === RUNNING) return this.#cycle((link) => link.subject === subject && link.want === name)
     if (value !== undefined) return value
@@ -123,11 +124,12 @@ export class Evaluator implements Evaluation {
   provide(role: BoundRole, name: string, from: BoundMember | { readonly external: string }): Json {
     const external = 'external' in from ? from.external : undefined
     const node = 'external' in from ? null : (this.allocated.bound.nodes.get(from.node) ?? null)
-    const key = `${role.key} ${name} ${external ?? node?.name ?? ''}`
-    let value = this.#provides.get(key)
+    const known = mapIn(mapIn(this.#provides, role), name)
+    const who = external ?? node
+    let value = known.get(who)
     if (value === undefined) {
       value = this.#provide(role, name, { node, external })
-      this.#provides.set(key, value)
+      known.set(who, value)
     }
     return value
   }
@@ -253,6 +255,13 @@ export class Evaluator implements Evaluation {
   #fail(subject: Subject): void {
     this.#failed.add(subject)
   }
+}
+
+/** The map at a key of a map of maps; an empty one is put there when there is none. Keys are objects: to make a text of three names costs more than the rest. */
+function mapIn<K, Inner, V>(maps: Map<K, Map<Inner, V>>, key: K): Map<Inner, V> {
+  let map = maps.get(key)
+  if (map === undefined) maps.set(key, (map = new Map()))
+  return map
 }
 
 interface Mistake {

@@ -4,7 +4,6 @@ import type { Merged } from './merge.ts'
 
 /** Whose attributes are meant: a barclamp's, on a node, for a role in a deployment; each of the last three may be absent. */
 export interface Subject {
-  readonly key: string
   readonly barclamp: ResolvedBarclamp
   readonly node: BoundNode | null
   readonly deployment: ResolvedDeployment | null
