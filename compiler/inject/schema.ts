@@ -11,6 +11,7 @@ import { rangeOf } from '../parse/document.ts'
 import type { Pointer } from '../parse/document.ts'
 import type { ResolvedBarclamp } from '../resolve/resolved-site.ts'
 import type { Layer } from './layer.ts'
+import { ordinarySchema } from './ordinary-schema.ts'
 import { pointerOf } from './pointer-of.ts'
 
 type Schema = { readonly [key: string]: Json }
@@ -29,8 +30,10 @@ export interface AttributeSchema {
 export function compileSchema(barclamp: ResolvedBarclamp, report: Report): AttributeSchema {
   const { value, source } = barclamp.document
   const schema = (value.attributes ?? { type: 'object', additionalProperties: false }) as Schema
-  const wrong = findWrong(schema)
-  const validate = wrong === undefined ? compile(schema) : wrong.summary
+  // The full validator costs more to make ready than everything else that most barclamps need.
+  const fits = ordinarySchema(schema)
+  const wrong = findWrong(schema, { ordinary: fits !== undefined })
+  let validate = wrong !== undefined ? wrong.summary : fits === undefined ? compile(schema) : undefined
   if (typeof validate === 'string') {
     const at = ['attributes', ...(wrong?.pointer ?? [])]
     report(error('BARCLAMP_SCHEMA', rangeOf(source, at), `The attributes of ${value.name} are not described by a usable JSON Schema: ${validate}.`, { fix: wrong?.fix ?? 'Write JSON Schema 2020-12, with everything in this one document.' }))
@@ -41,6 +44,8 @@ export function compileSchema(barclamp: ResolvedBarclamp, report: Report): Attri
   return {
     defaults: nothing ? null : { name: 'default', value: defaults, document: source, at: (pointer) => placeOfDefault(places, pointer) },
     check: (document) => {
+      if (fits?.(document) === true) return []
+      validate ??= compile(schema)
       if (typeof validate === 'string' || validate(document)) return []
       return [...(validate.errors ?? [])]
     },
@@ -56,9 +61,9 @@ interface Wrong {
 }
 
 /** What people get wrong about a schema, before a validator says it in its own words. */
-function findWrong(schema: Schema): Wrong | undefined {
+function findWrong(schema: Schema, { ordinary }: { readonly ordinary: boolean }): Wrong | undefined {
   if (schema['type'] !== undefined && schema['type'] !== 'object') return { pointer: ['type'], summary: 'attributes are a mapping', fix: 'Write `type: object`.' }
-  return danglingReference(schema, schema, []) ?? notSchema(schema)
+  return ordinary ? undefined : (danglingReference(schema, schema, []) ?? notSchema(schema))
 }
 
 function danglingReference(value: Json, root: Schema, pointer: Pointer): Wrong | undefined {
