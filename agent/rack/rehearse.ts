@@ -125,7 +125,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   const file = join(work, 'rack-order.json')
   await writeFile(file, JSON.stringify(order))
   onProgress(`starting ${kernel === null ? `${specs.length} container nodes` : `${machines.length} virtual machines (${accelerator})`} in a rack of their own`)
-  await runEnclosed([process.execPath, join(ROOT, 'bin/main.ts'), 'rack', file], { order, signal, onHeld: options.onHeld })
+  await runEnclosed([process.execPath, join(ROOT, 'bin/main.js'), 'rack', file], { order, signal, onHeld: options.onHeld })
   const report = JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as RehearsalReport
   return { kind: 'finished', report }
 }
