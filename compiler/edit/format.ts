@@ -87,8 +87,7 @@ function documentText(document: Document.Parsed, text: string, index: number): s
     },
   })
   // A mark of its own is only for a document that follows another.
-  document.directives = undefined as never
-  const written = document.toString({ lineWidth: folds ? FOLD_WIDTH : 0, minContentWidth: 0, indent: 2 })
+  const written = document.toString({ directives: false, lineWidth: folds ? FOLD_WIDTH : 0, minContentWidth: 0, indent: 2 })
   const body = written.replace(/^---\n/, '')
   // A document of one line stands beside its mark.
   return index === 0 ? body : `---${body.startsWith('{') ? ' ' : '\n'}${body}`

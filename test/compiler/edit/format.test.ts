@@ -16,6 +16,10 @@ const format = (text: string): string => {
 }
 
 describe('fmt', () => {
+  test('keeps anchors, and the aliases that say them again', () => {
+    expect(format('kind: deployment\nroles:\n  a: &all\n    nodes: [n1]\n  b: *all\nname: d\n')).toBe('kind: deployment\nname: d\nroles:\n  a: &all\n    nodes: [n1]\n  b: *all\n')
+  })
+
   test('orders the fields that the formats list, at every depth, and takes comments along', () => {
     expect(format(`# about the file
 
@@ -92,7 +96,7 @@ description: >-
   test.each<[string, string, string]>([
     ['broken YAML', 'kind: node\n  name: x\n', 'line 2'],
     ['a key twice', 'kind: node\nname: a\nname: b\n', 'line 3'],
-    ['an alias that would come before its anchor', 'os: &x debian-12\nkind: node\nname: *x\n', 'the same afterwards'],
+    ['an alias that would come before its anchor', 'os: &x debian-12\nkind: node\nname: *x\n', 'the anchor must be set before the alias'],
   ])('leaves alone: %s', (_, text, problem) => {
     expect(formatYaml('a.yaml', text)).toEqual({ problem: expect.stringMatching(new RegExp(problem, 'i')) as string })
   })
