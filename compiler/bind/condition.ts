@@ -3,7 +3,7 @@ import type { Environment } from '../../schemas/cel/environment.ts'
 import { compile, evaluate } from '../../schemas/cel/evaluate.ts'
 import type { CelValue } from '../../schemas/cel/value.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
-import { expressionInvalid } from '../diagnostics/expression-problem.ts'
+import { expressionInvalid, failureAdvice } from '../diagnostics/expression-problem.ts'
 import { rangeInside } from '../parse/document.ts'
 import type { Pointer, SourceDocument } from '../parse/document.ts'
 
@@ -44,7 +44,7 @@ export function compileCondition({ text, document, pointer, environment }: Condi
     if (result.kind === 'value' && typeof result.value === 'boolean') return result.value
     const message = result.kind === 'error' ? result.message : 'it is neither true nor false'
     const span = result.kind === 'error' ? result : { offset: 0, length: text.length }
-    report(warning('EXPRESSION_FAILED', place(span), `The condition fails for ${subject}: ${message}.`, { detail: 'It counts as not met there.', fix: 'Ask with has() before reading what not everything has.' }))
+    report(warning('EXPRESSION_FAILED', place(span), `The condition fails for ${subject}: ${message}.`, { detail: 'It counts as not met there.', fix: failureAdvice(message) }))
     return false
   }
 }

@@ -4,7 +4,7 @@ import type { Report } from '../../schemas/diagnostic.ts'
 import type { RuleDocument } from '../../schemas/documents/rule.ts'
 import { evaluateJson, MACHINE_ENVIRONMENT } from '../../schemas/expression.ts'
 import { warning } from '../diagnostics/diagnostic.ts'
-import { expressionInvalid } from '../diagnostics/expression-problem.ts'
+import { expressionInvalid, failureAdvice } from '../diagnostics/expression-problem.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
 import type { Located } from '../validate/site.ts'
 
@@ -27,6 +27,6 @@ export function evaluateLabel({ text, rule, name, bindings, subject }: LabelSour
   const result = evaluateJson(compiled.program, bindings)
   if (result.kind === 'value' && (typeof result.value === 'string' || typeof result.value === 'number' || typeof result.value === 'boolean')) return String(result.value)
   const message = result.kind === 'error' ? result.message : 'it gives no text'
-  report(warning('EXPRESSION_FAILED', rangeOf(rule.source, pointer), `The label ${name} has no value for ${subject}: ${message}.`, { fix: 'Ask with has() before reading what not everything has.' }))
+  report(warning('EXPRESSION_FAILED', rangeOf(rule.source, pointer), `The label ${name} has no value for ${subject}: ${message}.`, { fix: failureAdvice(message) }))
   return undefined
 }

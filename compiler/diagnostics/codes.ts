@@ -14,7 +14,7 @@ export const CODES = {
   ATTRIBUTE_INVALID: 'An attribute is not one that the schema of its barclamp allows.',
   ATTRIBUTE_OPERATOR: 'One of $append, $remove and $unset stands where it means nothing.',
   BARCLAMP_DUPLICATE: 'Two barclamps of the site have the same name.',
-  BARCLAMP_SCHEMA: 'What a barclamp declares under `attributes` is no JSON Schema that can be used.',
+  BARCLAMP_SCHEMA: 'What a barclamp declares under `attributes` is no JSON Schema that can be used; as a warning, a part of it does nothing.',
   BARCLAMP_UNPINNED: 'Barclamps come from a git repository, and the lock does not say which commit of it.',
   BARCLAMP_UNREACHABLE: 'A commit of barclamps from git is not kept on this machine and could not be fetched.',
   BARCLAMP_VERSION: 'A barclamp requires another one in a version that the site does not have.',

@@ -39,3 +39,18 @@ function advice(message: string): string {
   if (variables !== undefined) return `Read ${variables.includes(',') ? 'one of ' : ''}${variables}.`
   return ADVICE.find(([when]) => when.test(message))?.[1] ?? 'Expressions are CEL; `Expressions` in docs/formats.md has what they may read.'
 }
+
+/** By what fails, for an expression that is right and meets a value that it cannot take. */
+const FAILURE_ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/costs too much/, 'Let it do less: a macro inside another one runs for each item of both lists.'],
+  [/out of range|no slice|substring/, 'Ask for size() first.'],
+  [/by zero/, 'Ask first whether it is 0.'],
+  [/clause of format|lone %|cannot show|has no argument|precision/, 'Write a clause such as %s, %d or %.2f for each argument, and %% for a percent sign.'],
+  [/pattern/, 'Patterns are those of RE2: no back-references, no look-around.'],
+  [/ is not a | is not an | does not fit|date and time/, 'Give it a value that is one.'],
+]
+
+/** What to change when the evaluation of an expression fails. */
+export function failureAdvice(message: string): string {
+  return FAILURE_ADVICE.find(([when]) => when.test(message))?.[1] ?? 'Ask with has() before reading what not everything has.'
+}

@@ -2,7 +2,7 @@ import { canonical } from '../../schemas/canonical.ts'
 import { isDeferred } from '../../schemas/deferred.ts'
 import { shownVersion } from '../../schemas/secret-file.ts'
 import type { Json } from '../../schemas/shape.ts'
-import { isPending, pendingOn } from '../inject/deferred-value.ts'
+import { inputsOf, pendingOn } from '../inject/deferred-value.ts'
 import { placeOf } from '../parse/document.ts'
 import type { ExplainedRole, ExplainedValue } from './explain.ts'
 
@@ -24,11 +24,12 @@ function valueLines({ path, value, layers, inputs }: ExplainedValue): readonly s
 function shown(value: Json): string {
   if (value === null || typeof value !== 'object') return canonical(value)
   if (!isDeferred(value)) return shorten(canonical(value))
-  const { inputs, type } = value.deferred
-  const [waits, ...others] = Object.values(inputs)
-  if (waits === undefined || isPending(waits)) return `(${type}, known later: ${pendingOn(value) ?? 'what it is made from'})`
-  const from = [waits, ...others].map((input) => ('secret' in input ? `secret ${input.secret} ${shownVersion(input.version)}` : `${input.provide} of ${input.step}`))
-  return `(${type}, known later: ${from.join(', ')})`
+  const { type } = value.deferred
+  const pending = pendingOn(value)
+  if (pending !== undefined) return `(${type}, known later: ${pending})`
+  // What it reads may wait for other values in turn.
+  const from = [...inputsOf(value)].map((input) => ('secret' in input ? `secret ${input.secret} ${shownVersion(input.version)}` : `${input.provide} of ${input.step}`))
+  return `(${type}, known later: ${[...new Set(from)].join(', ')})`
 }
 
 function shorten(text: string): string {

@@ -9,7 +9,7 @@ import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundNode, BoundRole } from '../bind/bound-site.ts'
 import { oncePerPlace } from '../bind/once-per-place.ts'
 import { error } from '../diagnostics/diagnostic.ts'
-import { expressionInvalid, sentence } from '../diagnostics/expression-problem.ts'
+import { expressionInvalid, failureAdvice, sentence } from '../diagnostics/expression-problem.ts'
 import { rangeInside, rangeOf } from '../parse/document.ts'
 import type { ResolvedBarclamp, ResolvedDeployment } from '../resolve/resolved-site.ts'
 import { adviceFor, adviceForRead } from './advice.ts'
@@ -232,7 +232,7 @@ export class Evaluator implements Evaluation {
     this.#fail(subject)
     const { role, node } = subject
     const who = role === null ? '' : ` (for ${role.key}${node === null ? '' : ` on ${node.name}`})`
-    const fix = found.suggestion === undefined ? (advice ?? 'Ask with has() before reading what may not be there.') : `Did you mean ${found.suggestion}?`
+    const fix = found.suggestion === undefined ? (advice ?? failureAdvice(found.message)) : `Did you mean ${found.suggestion}?`
     this.#reportOnce(error('EXPRESSION_FAILED', rangeOfMistake(merged, found), `${sentence(found.message)}${who}.`, { fix }))
   }
 

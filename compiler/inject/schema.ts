@@ -5,7 +5,7 @@ import type { Report } from '../../schemas/diagnostic.ts'
 import type { ValueType } from '../../schemas/documents/barclamp.ts'
 import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
-import { error } from '../diagnostics/diagnostic.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
 import { knownNames } from '../diagnostics/known-names.ts'
 import { rangeOf } from '../parse/document.ts'
 import type { Pointer } from '../parse/document.ts'
@@ -39,7 +39,13 @@ export function compileSchema(barclamp: ResolvedBarclamp, report: Report): Attri
     report(error('BARCLAMP_SCHEMA', rangeOf(source, at), `The attributes of ${value.name} are not described by a usable JSON Schema: ${validate}.`, { fix: wrong?.fix ?? 'Write JSON Schema 2020-12, with everything in this one document.' }))
   }
   const places = new Map<string, Pointer>()
-  const defaults = defaultsOf(schema, { root: schema, at: ['attributes'], pointer: [], places, depth: 0 })
+  const defaults = defaultsOf(schema, { root: schema, at: ['attributes'], pointer: [], places, depth: 0, given: undefined })
+  if (typeof validate !== 'string') {
+    const used = new Set([...places.values()].map((place) => JSON.stringify(place)))
+    for (const place of defaultsIn(schema, ['attributes'])) {
+      if (!used.has(JSON.stringify(place))) report(warning('BARCLAMP_SCHEMA', rangeOf(source, place), 'This default is never taken.', { detail: 'Defaults count for attributes that have a name in `properties`, from the outermost one inwards; not for the items of a list, the values of a map whose keys are free, nor one of several alternatives.', fix: 'Take it away, or let the role do without the value.' }))
+    }
+  }
   const nothing = defaults === undefined || defaults === null || typeof defaults !== 'object' || Array.isArray(defaults)
   return {
     defaults: nothing ? null : { name: 'default', value: defaults, document: source, at: (pointer) => placeOfDefault(places, pointer) },
@@ -127,22 +133,24 @@ interface DefaultsAt {
   readonly pointer: Pointer
   readonly places: Map<string, Pointer>
   readonly depth: number
+  /** What a default further out says of this place. */
+  readonly given: Json | undefined
 }
 
-/** The value that defaults give: an object's own default, with those of its properties filled in. */
-function defaultsOf(schema: Schema, { root, at, pointer, places, depth }: DefaultsAt): Json | undefined {
-  if (depth > 32) return undefined
-  const { target, place } = follow(schema, root, at)
-  const own = target['default']
-  if (own !== undefined) places.set(JSON.stringify(pointer), [...place, 'default'])
+/** The value that defaults give: an object's own default, or what is `given` in its place, with those of its properties filled in. */
+function defaultsOf(schema: Schema, { root, at, pointer, places, depth, given }: DefaultsAt): Json | undefined {
+  if (depth > 32) return given
+  const { target, place, said } = follow(schema, root, at)
+  if (given === undefined && said !== undefined) places.set(JSON.stringify(pointer), said.place)
+  const own = given === undefined ? said?.value : given
   const properties = asSchema(target['properties'])
   if (properties === undefined || (own !== undefined && asSchema(own) === undefined)) return own
   const value = new Map(Object.entries(asSchema(own) ?? {}))
   for (const [key, inner] of Object.entries(properties)) {
     const child = asSchema(inner)
-    if (child === undefined || value.has(key)) continue
-    const given = defaultsOf(child, { root, at: [...place, 'properties', key], pointer: [...pointer, key], places, depth: depth + 1 })
-    if (given !== undefined) value.set(key, given)
+    if (child === undefined) continue
+    const found = defaultsOf(child, { root, at: [...place, 'properties', key], pointer: [...pointer, key], places, depth: depth + 1, given: value.get(key) })
+    if (found !== undefined) value.set(key, found)
   }
   return value.size === 0 && own === undefined ? undefined : Object.fromEntries(value)
 }
@@ -156,18 +164,42 @@ function placeOfDefault(places: ReadonlyMap<string, Pointer>, pointer: Pointer):
   return ['attributes', ...pointer.flatMap((key) => ['properties', key])]
 }
 
-function follow(schema: Schema, root: Schema, at: Pointer): { readonly target: Schema; readonly place: Pointer } {
+interface Followed {
+  readonly target: Schema
+  readonly place: Pointer
+  /** The default of the first on the way that has one: what stands beside a reference goes before what it leads to. */
+  readonly said: { readonly value: Json; readonly place: Pointer } | undefined
+}
+
+function follow(schema: Schema, root: Schema, at: Pointer): Followed {
   let target = schema
   let place = at
-  for (let hops = 0; hops < 16; hops++) {
+  let said: Followed['said']
+  for (let hops = 0; ; hops++) {
+    if (said === undefined && target['default'] !== undefined) said = { value: target['default'], place: [...place, 'default'] }
     const reference = target['$ref']
-    if (typeof reference !== 'string' || !reference.startsWith('#/')) break
-    const found = referred(root, reference)
-    if (found === undefined) break
+    const found = hops < 16 && typeof reference === 'string' && reference.startsWith('#/') ? referred(root, reference) : undefined
+    if (found === undefined) return { target, place, said }
     target = found.schema
     place = ['attributes', ...found.keys]
   }
-  return { target, place }
+}
+
+const SCHEMAS_BY_NAME = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']
+const SCHEMAS = ['items', 'additionalProperties', 'contains', 'propertyNames', 'not', 'if', 'then', 'else', 'unevaluatedItems', 'unevaluatedProperties']
+const LISTS_OF_SCHEMAS = ['allOf', 'anyOf', 'oneOf', 'prefixItems']
+
+/** The place of every default. */
+function* defaultsIn(value: Json | undefined, at: Pointer): Generator<Pointer> {
+  const schema = asSchema(value)
+  if (schema === undefined || at.length > 100) return
+  if (schema['default'] !== undefined) yield [...at, 'default']
+  for (const key of SCHEMAS_BY_NAME) for (const [name, inner] of Object.entries(asSchema(schema[key]) ?? {})) yield* defaultsIn(inner, [...at, key, name])
+  for (const key of SCHEMAS) yield* defaultsIn(schema[key], [...at, key])
+  for (const key of LISTS_OF_SCHEMAS) {
+    const list = schema[key]
+    if (Array.isArray(list)) for (const [i, inner] of list.entries()) yield* defaultsIn(inner as Json, [...at, key, i])
+  }
 }
 
 /** What a reference into the document itself leads to (RFC 6901). */

@@ -154,6 +154,8 @@ const MISTAKES: readonly (readonly [string, Texts, string, string])[] = [
   ['deferred in where', { 'd.yaml': D + 'attributes: { b: { port: "${wants.token}" } }\n' }, 'EXPRESSION_INVALID d.yaml:6:29', 'Add it to `wants` of client.'],
   ['vip explicit outside', { 'd.yaml': D + 'addresses: { api: { network: admin, address: 10.1.0.1 } }\n' }, 'ADDRESS_OUTSIDE_RANGE d.yaml:6:46', 'Take an address of 10.0.0.0/24, or leave it out so that one is given.'],
   ['vip network typo', { 'd.yaml': D + 'addresses: { api: { network: amdin } }\n' }, 'REFERENCE_UNKNOWN d.yaml:6:30', 'Did you mean admin?'],
+  ['format clause', { 'd.yaml': D + "attributes: { b: { name: \"${'%05d'.format([1])}\" } }\n" }, 'EXPRESSION_FAILED d.yaml:6:29', 'Write a clause such as %s, %d or %.2f for each argument, and %% for a percent sign.'],
+  ['division by zero', { 'd.yaml': D + 'attributes: { b: { port: "${1 / (size(node.tags))}" } }\n' }, 'EXPRESSION_FAILED d.yaml:6:29', 'Ask first whether it is 0.'],
   ['deployment.address typo', { 'd.yaml': D + 'addresses: { api: { network: admin } }\nattributes: { b: { name: "${deployment.address(\'apo\')}" } }\n' }, 'EXPRESSION_FAILED d.yaml:7:29', 'Did you mean api?'],
 ]
 
