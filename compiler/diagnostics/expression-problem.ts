@@ -42,7 +42,7 @@ function advice(message: string): string {
 
 /** By what fails, for an expression that is right and meets a value that it cannot take. */
 const FAILURE_ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/costs too much/, 'Let it do less: a macro inside another one runs for each item of both lists.'],
+  [/cost/, 'Let it do less: a macro inside another one runs for each item of both lists.'],
   [/out of range|no slice|substring/, 'Ask for size() first.'],
   [/by zero/, 'Ask first whether it is 0.'],
   [/clause of format|lone %|cannot show|has no argument|precision/, 'Write a clause such as %s, %d or %.2f for each argument, and %% for a percent sign.'],

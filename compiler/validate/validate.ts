@@ -20,9 +20,10 @@ import type { Located, Site } from './site.ts'
  * Checks every document by itself, finds those that are there twice, and expands ranges and tables.
  *
  * @param documents what `parse` read of the tree, all of it: an absent site document is reported.
- * @returns undefined only when there is no site document to go on with.
+ * @returns undefined only when there is no site document to go on with, or several sites in folders of their own.
  */
 export function validate(tree: Tree, documents: readonly SourceDocument[], report: Report): Site | undefined {
+  if (hasSeveralSites(documents, report)) return undefined
   const inventory: Located<InventoryDocument>[] = []
   const checked: AnyDocument[] = []
   let lock: Site['lock'] = null
@@ -59,6 +60,22 @@ export function validate(tree: Tree, documents: readonly SourceDocument[], repor
 }
 
 type NamedKind = 'network' | 'conduit' | 'rule' | 'hardware' | 'os' | 'source' | 'deployment' | 'operation' | 'policy' | 'rack'
+
+/** Whether the folders of two sites lie beside each other, so that all else would be said of documents that have nothing to do with each other. */
+function hasSeveralSites(documents: readonly SourceDocument[], report: Report): boolean {
+  const [first, ...others] = documents.filter((document) => fieldOf(document, 'kind') === 'site')
+  if (first === undefined) return false
+  const apart = others.filter(({ path }) => !path.startsWith(folderOf(first.path)) && !first.path.startsWith(folderOf(path)))
+  for (const other of apart) {
+    const related = [{ message: 'another one is here', range: rangeOf(first, ['kind']) }]
+    report(error('SITE_DUPLICATE', rangeOf(other, ['kind']), `${folderOf(first.path)} and ${folderOf(other.path)} are two sites.`, { related, fix: `Name one of them: --site ${folderOf(first.path).slice(0, -1)}.` }))
+  }
+  return apart.length > 0
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1)
+}
 
 function onlySite(sites: readonly Located<DocumentOf<'site'>>[], { documents, report }: { readonly documents: readonly SourceDocument[]; readonly report: Report }): Site['site'] | undefined {
   const [site, ...others] = sites

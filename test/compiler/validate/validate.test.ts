@@ -41,6 +41,7 @@ describe('documents', () => {
 
   test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
     ['no site', { 'site.yaml': 'kind: network\nname: a\n' }, ['NOT_A_SITE']],
+    ['several sites in one repository', { 'site.yaml': '', 'a/site.yaml': SITE, 'a/inventory/m1.json': '{ "kind": "machine", "id": "m1" }', 'b/c/site.yaml': SITE }, ['SITE_DUPLICATE b/c/site.yaml:1:7 <- a/site.yaml:1:7']],
     ['two sites', { 'z.yaml': SITE }, ['SITE_DUPLICATE z.yaml:1:7 <- site.yaml:1:7']],
     ['a site that is wrong is still a site', { 'site.yaml': 'kind: site\nname: a\n' }, ['FIELD_MISSING site.yaml:1:7', 'FIELD_MISSING site.yaml:1:7']],
     ['no kind', { 'a.yaml': '\nfoo: 1\n' }, ['KIND_MISSING a.yaml:2:1']],
