@@ -30,6 +30,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/no matching \}/, 'Close it with }, or write $${ for the text itself.'],
   [/empty/, 'Write what is to stand here, such as ${node.name}.'],
   [/which are never equal/, 'Compare values of one type; `x in list` asks whether a list holds something.'],
+  [/does not join/, 'Convert one of them: string(), int() and double() do.'],
   [/does not apply to/, 'Compare values of one type: int(), double() and string() convert.'],
   [/pattern/, 'Patterns are those of RE2: no back-references, no look-around.'],
 ]

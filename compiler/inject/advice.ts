@@ -31,7 +31,7 @@ function adviceForAttribute({ merged }: Subject, path: readonly string[]): strin
 
 /** What to do instead of reading what is not to be seen: `text` begins with it. */
 export function adviceForRead({ allocated: { bound } }: Evaluation, text: string): string | undefined {
-  const [path = ''] = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*/.exec(text) ?? []
+  const [path = ''] = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*(?![A-Za-z0-9_'"])/.exec(text) ?? []
   const [name = '', ...rest] = path.split('.')
   if (bound.resolved.barclamps.has(name)) return `Declare it: add \`${rest.at(-1) ?? name}: { attribute: ${path} }\` to the \`wants\` of the role, and read \`wants.${rest.at(-1) ?? name}\`.`
   return bound.resolved.roles.has(name) ? `A role is read as role('${name}'), and what it provides by a want.` : undefined
