@@ -39,6 +39,8 @@ class RunLoop implements Engine {
   /** Steps that a driver has in hand. */
   readonly #active = new Map<string, { readonly stop: AbortController; readonly end: Promise<void> }>()
   readonly #askAt = new Map<string, number>()
+  /** Steps about whose machine something new came while a driver had them in hand, and perhaps had looked already. */
+  readonly #asked = new Set<string>()
   readonly #break: (error: unknown) => void
   #isBroken = false
   #current: CurrentWork | undefined
@@ -253,16 +255,16 @@ class RunLoop implements Engine {
     const work = async (): Promise<void> => {
       try {
         const askAfterMs = await carryOut(assignment, this.#options, stop)
-        if (askAfterMs > 0) this.#askAt.set(id, this.#options.timers.now() + askAfterMs)
+        if (askAfterMs > 0 && !this.#asked.has(id)) this.#askAt.set(id, this.#options.timers.now() + askAfterMs)
         else this.#askAt.delete(id)
       } catch (error) {
         if (!this.#closed) this.#break(error)
       } finally {
+        this.#asked.delete(id)
         this.#active.delete(id)
         this.#wake()
       }
     }
-    // The entry must be there before the first line of work() may remove it.
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#active.set(id, { stop, end: promise })
     void work().then(resolve)
@@ -337,6 +339,7 @@ class RunLoop implements Engine {
     const { run } = this.state
     const work = this.#current?.work
     if (run === null || work === undefined) return
+    for (const id of this.#active.keys()) if (work.plan.nodes[work.items.get(id)?.step.node ?? '']?.machine === machine) this.#asked.add(id)
     const waiting = [...run.steps].filter(([id, step]) => {
       if (step.status !== 'waiting' || work.items.get(id)?.step.digest !== step.digest) return false
       return step.node === null || work.plan.nodes[step.node]?.machine === machine

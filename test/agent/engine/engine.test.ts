@@ -408,3 +408,23 @@ test('hurried, a run waits for no machine any longer', async () => {
   await life.engine.idle({ signal: soon() })
   expect(ended(life)).toBe('partial')
 })
+
+test('a machine that comes back while a driver finds that it is away is asked about at once, and not a minute later', async () => {
+  const rack = joinedRack()
+  let looks = 0
+  await using life = await open(rack, {
+    drivers: (drivers) => drivers.map((driver) => (driver.kind === 'role' ? {
+      ...driver,
+      run: async (step, context) => {
+        if (++looks > 1) return driver.run(step, context)
+        life.sessions.connectAll()
+        await Promise.resolve()
+        return { kind: 'waiting', reason: 'n1 is not connected', afterMs: 60_000, on: 'machine' }
+      },
+    } : driver)),
+  })
+  await startJoined(life)
+  await life.engine.idle({ signal: soon() })
+  expect(looks).toBe(2)
+  expect((await life.events()).at(-1)?.type).toBe('run.ended')
+})
