@@ -35,8 +35,8 @@ function quotedKey(key: string): string {
   return KNOWN_KEYS.get(key) ?? JSON.stringify(key)
 }
 
-/** Native order is by UTF-16 unit; it differs from code points only where some key has a unit at or above the surrogates. */
-function sortedKeys(object: { readonly [key: string]: Json }): string[] {
+/** The keys of an object by code point. Native order is by UTF-16 unit; it differs only where some key has a unit at or above the surrogates. */
+export function sortedKeys(object: { readonly [key: string]: Json }): string[] {
   const keys = Object.keys(object)
   let sorted = true
   let before = ''

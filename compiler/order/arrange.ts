@@ -16,36 +16,37 @@ export type Arranged<T> =
  * that this is an order in which everything comes after what it needs. Linear in steps and needs but for the sort.
  */
 export function arrange<T extends Needing>(steps: ReadonlyMap<string, T>): Arranged<T> {
-  const cohorts = new Map<string, number>()
-  const open = new Map<string, number>()
-  const dependants = new Map<string, string[]>()
-  const ready: string[] = []
-  for (const [id, step] of steps) {
-    const needs = step.needs.filter((need) => steps.has(need.step))
-    open.set(id, needs.length)
-    if (needs.length === 0) {
-      cohorts.set(id, 0)
-      ready.push(id)
+  const places = new Map<string, Place<T>>()
+  for (const [id, step] of steps) places.set(id, { step, open: 0, cohort: 0, dependants: [] })
+  const ready: Place<T>[] = []
+  for (const place of places.values()) {
+    for (const need of place.step.needs) {
+      const needed = places.get(need.step)
+      if (needed === undefined) continue
+      place.open++
+      needed.dependants.push(place)
     }
-    for (const need of needs) {
-      const list = dependants.get(need.step)
-      if (list === undefined) dependants.set(need.step, [id])
-      else list.push(id)
-    }
+    if (place.open === 0) ready.push(place)
   }
   for (let at = 0; at < ready.length; at++) {
-    const id = ready[at] as string
-    const cohort = (cohorts.get(id) ?? 0) + 1
-    for (const dependant of dependants.get(id) ?? []) {
-      cohorts.set(dependant, Math.max(cohorts.get(dependant) ?? 0, cohort))
-      const left = (open.get(dependant) as number) - 1
-      open.set(dependant, left)
-      if (left === 0) ready.push(dependant)
+    const { cohort, dependants } = ready[at] as Place<T>
+    for (const dependant of dependants) {
+      dependant.cohort = Math.max(dependant.cohort, cohort + 1)
+      dependant.open--
+      if (dependant.open === 0) ready.push(dependant)
     }
   }
-  if (ready.length < steps.size) return { steps: null, cycle: findCycle(steps, new Set(ready)) }
-  const placed = [...steps.values()].map((step) => ({ ...step, cohort: cohorts.get(step.id) ?? 0 }))
+  if (ready.length < steps.size) return { steps: null, cycle: findCycle(steps, new Set(ready.map(({ step }) => step.id))) }
+  const placed = ready.map(({ step, cohort }) => ({ ...step, cohort }))
   return { steps: placed.toSorted((a, b) => a.cohort - b.cohort || compareIds(a.id, b.id)), cycle: null }
+}
+
+interface Place<T> {
+  readonly step: T
+  /** Needs that have no place yet. */
+  open: number
+  cohort: number
+  readonly dependants: Place<T>[]
 }
 
 /** Ids are made of names, which are ASCII: code units and code points are in the same order, and this one is native. */

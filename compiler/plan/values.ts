@@ -1,4 +1,4 @@
-import { byCodePoint, canonical, digestBytes } from '../../schemas/canonical.ts'
+import { canonical, digestBytes, sortedKeys } from '../../schemas/canonical.ts'
 import type { Digest } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 
@@ -8,22 +8,27 @@ const LONG = 16
 /** The values of a plan by digest. An object that is there a second time is not hashed again. */
 export class Values {
   readonly #values = new Map<Digest, Json>()
-  readonly #digests = new WeakMap<object, Digest>()
-  readonly #lists = new WeakMap<object, string>()
+  readonly #digests = new Map<object, Digest>()
+  readonly #lists = new Map<object, string>()
 
   /** Keeps a value and gives its digest. */
   add(value: Json): Digest {
-    const known = value !== null && typeof value === 'object' ? this.#digests.get(value) : undefined
-    if (known !== undefined) return known
-    const digest = digestBytes(this.#text(value))
-    if (value !== null && typeof value === 'object') this.#digests.set(value, digest)
-    this.#values.set(digest, value)
+    if (value === null || typeof value !== 'object') return this.#keep(value, canonical(value))
+    let digest = this.#digests.get(value)
+    if (digest === undefined) this.#digests.set(value, (digest = this.#keep(value, this.#text(value))))
     return digest
   }
 
   /** Keeps a document part by part, so that steps share what is the same. */
   addDocument(parts: { readonly [part: string]: Json }): Digest {
-    return this.add({ parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, this.add(value)])) })
+    const document = { parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, this.add(value)])) }
+    return this.#keep(document, canonical(document))
+  }
+
+  #keep(value: Json, text: string): Digest {
+    const digest = digestBytes(text)
+    this.#values.set(digest, value)
+    return digest
   }
 
   /** Canonical JSON. Long lists are what many values have in common: each is written once. */
@@ -38,7 +43,7 @@ export class Values {
       return text
     }
     const object = value as { readonly [key: string]: Json }
-    return `{${Object.keys(object).toSorted(byCodePoint).map((key) => `${JSON.stringify(key)}:${this.#text(object[key] as Json)}`).join(',')}}`
+    return `{${sortedKeys(object).map((key) => `${JSON.stringify(key)}:${this.#text(object[key] as Json)}`).join(',')}}`
   }
 
   /** Everything that was added. */
