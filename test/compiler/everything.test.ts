@@ -168,3 +168,9 @@ test('a role may not be on the node of one that it conflicts with', () => {
   const result = compileTree(withFiles(WRITTEN, { ...SEEN, 'deployments.yaml': text.replace("'compute' in node.tags", "'compute' in node.tags || node.name == 'db2'") }))
   expect(result.diagnostics.filter(({ severity }) => severity === 'error').map(({ code, range }) => `${code} ${range === undefined ? '' : placeOf(range)}`)).toEqual(['ROLE_CONFLICT deployments.yaml:11:35'])
 })
+
+test('an array is one mistake as long as no agent makes it', () => {
+  const text = new TextDecoder().decode(WRITTEN.files.get('rules.yaml')?.bytes())
+  const result = compileTree(withFiles(WRITTEN, { ...SEEN, 'rules.yaml': text.replace('bus: nvme }', 'bus: nvme, count: 2 }, raid: 1') }))
+  expect(result.diagnostics.filter(({ severity }) => severity === 'error').map(({ code, range }) => `${code} ${range === undefined ? '' : placeOf(range)}`)).toEqual(['UNSUPPORTED rules.yaml:15:52'])
+})
