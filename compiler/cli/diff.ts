@@ -73,7 +73,7 @@ async function readBase(site: string, base: string | undefined): Promise<Base | 
     const found = await findLedger(site, LEDGER_REF)
     if (found.kind === 'found') return { ledger: found.ledger, ref: LEDGER_REF, options: {} }
     if (found.kind === 'damaged') return stale(found.message)
-    process.stderr.write(`There is no ${LEDGER_REF} here, so every step counts as new: ${found.message}.\nIf the cluster runs already: git fetch origin '+refs/crowbar/*:refs/crowbar/*'\n\n`)
+    process.stderr.write(`There is no ${LEDGER_REF} here, so every step counts as new: ${/not a git repository/.test(found.message) ? 'this folder is in no git repository' : found.message}.\nIf the cluster runs already: git fetch origin '+refs/crowbar/*:refs/crowbar/*'\n\n`)
     return { ledger: EMPTY_LEDGER, ref: null, options: {} }
   }
   const side = await readSide(site, base, EXIT.stale)
