@@ -1,13 +1,20 @@
 import { defineConfig } from 'vitest/config'
 
-/** `quick` needs nothing but this checkout; `system` needs root, Debian packages, namespaces and QEMU. */
+/** What boots virtual machines, and so keeps all processors busy. */
+const MACHINES = ['test/system/rehearsal.test.ts', 'test/system/approval.test.ts', 'test/system/boot/qemu.test.ts', 'test/system/image/*.test.ts']
+
+/**
+ * `quick` needs nothing but this checkout; `machines` and `system` need root, Debian packages and namespaces, `machines` QEMU
+ * too. These two may run beside each other, but neither beside itself.
+ */
 export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: ['test/system/**'], testTimeout: 20_000 } },
-      { extends: true, test: { name: 'system', include: ['test/system/**/*.test.ts'], fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
+      { extends: true, test: { name: 'machines', include: MACHINES, fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
+      { extends: true, test: { name: 'system', include: ['test/system/**/*.test.ts'], exclude: MACHINES, fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
     ],
   },
 })
