@@ -54,6 +54,7 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   if (install.method === 'joined') return { outcome: 'unchanged', provides: {} }
   if (install.method !== 'image' || rootfs === null || install.firmware === 'container') throw new NodeError('INSTALL_UNSUPPORTED', 'only real machines are imaged, and only with a root filesystem')
 
+  if (install.raid !== undefined) throw new NodeError('INSTALL_UNSUPPORTED', 'this node agent makes no arrays of disks')
   const plans = planPartitions(install)
   await checkPrograms(plans)
   say('looking at the disks')

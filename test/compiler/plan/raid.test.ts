@@ -26,7 +26,7 @@ test('an install has every disk of each entry that it writes, and the levels of 
   expect(joined?.once).not.toBe(stepOf(plan, 'install@n').once)
 })
 
-test('an array is refused, at its level and nowhere else, as long as no node can make one', () => {
+test('an array is warned of, at its level and nowhere else, as long as no node can make one', () => {
   expect(codes(compileTexts(site('  system: { choose: { rotational: false, count: 2 }, raid: 1, onInstall: wipe }\n')))).toEqual(['UNSUPPORTED h.yaml:4:60'])
 })
 
