@@ -3,7 +3,7 @@ import { ANSIBLE_CALLBACK } from './ansible-callback.ts'
 import { flowYaml } from '../../schemas/flow-yaml.ts'
 import { crowbarPart } from './crowbar-part.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readJson, readText, readValues, ResultError } from './read-values.ts'
+import { readJson, readOutcome, readText, readValues, ResultError } from './read-values.ts'
 import { topNames } from './top-names.ts'
 
 /**
@@ -49,14 +49,7 @@ export const ansibleJig: Jig = {
       path: [],
     }
   },
-  import(end, input) {
-    try {
-      return readOutcome(end, input)
-    } catch (error) {
-      if (!(error instanceof ResultError)) throw error
-      return { kind: 'failed', code: 'JIG_RESULT', message: `${input.entry}: ${error.message}` }
-    }
-  },
+  import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
 }
 
 const PLACES: Readonly<Record<string, string>> = {
@@ -80,7 +73,7 @@ interface Told {
   readonly failures: readonly { readonly task: string; readonly path: string; readonly message: string }[]
 }
 
-function readOutcome({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigOutcome {
+function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigOutcome {
   const bytes = files.get('ansible.json')
   const told = bytes === undefined ? undefined : readJson(readText(bytes, 'ansible.json'), 'ansible.json') as unknown as Told
   if (exitCode !== 0) {

@@ -2,7 +2,7 @@ import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { JigValueError } from './jig.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readValues, ResultError } from './read-values.ts'
+import { readOutcome, readValues } from './read-values.ts'
 import { topNames } from './top-names.ts'
 
 /**
@@ -29,7 +29,7 @@ export const cfengineJig: Jig = {
       path: ['/var/lib/cfengine3/bin'],
     }
   },
-  import: readOutcome,
+  import: outcomeOf,
 }
 
 /** cf-agent expands references in values too, again and again, and there is no way to quote one. */
@@ -41,7 +41,7 @@ function checkedFor(value: Json, path: string): void {
 /** What cf-agent leaves beside a file that it edits. */
 const BACKUP = '.cf-before-edit'
 
-function readOutcome({ exitCode, files, said }: JigEnd, { work, entry }: JigInput): JigOutcome {
+function outcomeOf({ exitCode, files, said }: JigEnd, { work, entry }: JigInput): JigOutcome {
   const lines = said.split('\n').map((line) => line.trim())
   const errors = lines.filter((line) => line.startsWith('error:') || /^\S+\.cf:[0-9]+:[0-9]+: error:/.test(line))
   if (exitCode !== 0 || errors.length > 0) {
@@ -49,12 +49,9 @@ function readOutcome({ exitCode, files, said }: JigEnd, { work, entry }: JigInpu
     const what = [...places, ...(errors.length === 0 ? lines.filter((line) => line !== '').slice(-2) : errors.slice(0, 3))].join(' ')
     return { kind: 'failed', code: 'JIG_EXIT', message: `${entry}${exitCode === 0 ? '' : ` ended with exit code ${exitCode}`}: ${what}`.replaceAll(`${work}/inputs/policy.cf`, entry) }
   }
-  try {
+  return readOutcome(entry, () => {
     const unchanged = !lines.some((line) => line.startsWith('info:'))
     const left = new Map([...files].filter(([path]) => !path.endsWith(BACKUP)))
     return { kind: unchanged ? 'unchanged' : 'succeeded', provides: readValues(left, 'provides'), facts: readValues(left, 'facts') }
-  } catch (error) {
-    if (!(error instanceof ResultError)) throw error
-    return { kind: 'failed', code: 'JIG_RESULT', message: `${entry}: ${error.message}` }
-  }
+  })
 }

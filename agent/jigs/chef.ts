@@ -2,7 +2,7 @@ import { canonical } from '../../schemas/canonical.ts'
 import { crowbarPart } from './crowbar-part.ts'
 import { JigValueError } from './jig.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readValues, ResultError } from './read-values.ts'
+import { readOutcome, readValues } from './read-values.ts'
 
 /**
  * Runs a recipe on the node itself, with `chef-solo`. Its entry is `cookbooks/<cookbook>/recipes/<recipe>.rb`.
@@ -32,20 +32,17 @@ export const chefJig: Jig = {
       path: ['/opt/chef/bin', '/opt/cinc/bin'],
     }
   },
-  import: readOutcome,
+  import: outcomeOf,
 }
 
-function readOutcome({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigOutcome {
+function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigOutcome {
   if (exitCode !== 0) {
     const at = said.lastIndexOf('FATAL:')
     const what = at < 0 ? said.trim().split('\n').slice(-2).join(' ') : (said.slice(at).split('\n')[0] ?? '')
     return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${what}`.replaceAll(`${content}/`, '') }
   }
-  try {
+  return readOutcome(entry, () => {
     const unchanged = / 0\/[0-9]+ resources updated/.test(said)
     return { kind: unchanged ? 'unchanged' : 'succeeded', provides: readValues(files, 'provides'), facts: readValues(files, 'facts') }
-  } catch (error) {
-    if (!(error instanceof ResultError)) throw error
-    return { kind: 'failed', code: 'JIG_RESULT', message: `${entry}: ${error.message}` }
-  }
+  })
 }

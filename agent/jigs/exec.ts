@@ -2,7 +2,7 @@ import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { shellQuote } from './shell-attributes.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readJson, readText, ResultError } from './read-values.ts'
+import { readJson, readOutcome, readText, ResultError } from './read-values.ts'
 
 /**
  * Runs a program of the barclamp that speaks a small protocol, so that a tool that Crowbar does not know can be wrapped in
@@ -30,17 +30,10 @@ export const execJig: Jig = {
       path: [],
     }
   },
-  import(end, input) {
-    try {
-      return readOutcome(end, input)
-    } catch (error) {
-      if (!(error instanceof ResultError)) throw error
-      return { kind: 'failed', code: 'JIG_RESULT', message: `${input.entry}: ${error.message}` }
-    }
-  },
+  import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
 }
 
-function readOutcome({ exitCode, files }: JigEnd, { entry }: JigInput): JigOutcome {
+function outcomeOf({ exitCode, files }: JigEnd, { entry }: JigInput): JigOutcome {
   const provides: Record<string, Json> = {}
   const facts: Record<string, Json> = {}
   let ended: { readonly [key: string]: Json } | undefined

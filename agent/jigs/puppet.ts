@@ -2,7 +2,7 @@ import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { crowbarPart } from './crowbar-part.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readValues, ResultError } from './read-values.ts'
+import { readOutcome, readValues } from './read-values.ts'
 import { topNames } from './top-names.ts'
 
 /**
@@ -35,7 +35,7 @@ export const puppetJig: Jig = {
       path: [],
     }
   },
-  import: readOutcome,
+  import: outcomeOf,
 }
 
 const HIERA: Json = { version: 5, defaults: { datadir: 'data', data_hash: 'json_data' }, hierarchy: [{ name: 'crowbar', path: 'crowbar.json' }] }
@@ -59,19 +59,16 @@ function literal(value: Json): Json {
 }
 
 /** With `--detailed-exitcodes`: 0 nothing to do, 2 changed, 4 and 6 some resource failed, 1 it did not compile. */
-function readOutcome({ exitCode, files, said }: JigEnd, { content, entry, results }: JigInput): JigOutcome {
+function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry, results }: JigInput): JigOutcome {
   if (exitCode !== 0 && exitCode !== 2) {
     // Facter calls it an error when it may not look into a corner of the machine.
     const errors = said.split('\n').filter((line) => /^(Error: (?!Facter:)|Could not\b)/.test(line)).slice(0, 2)
     const what = errors.length === 0 ? said.trim().split('\n').slice(-2).join(' ') : errors.join(' ')
     return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${what}`.replaceAll(`${content}/`, '') }
   }
-  try {
+  return readOutcome(entry, () => {
     // A value that is provided is a file of this run, and no change of the node.
     const changed = exitCode === 2 && said.split('\n').some((line) => line.startsWith('Notice: /Stage') && !line.includes(`[${results}/`))
     return { kind: changed ? 'succeeded' : 'unchanged', provides: readValues(files, 'provides'), facts: readValues(files, 'facts') }
-  } catch (error) {
-    if (!(error instanceof ResultError)) throw error
-    return { kind: 'failed', code: 'JIG_RESULT', message: `${entry}: ${error.message}` }
-  }
+  })
 }

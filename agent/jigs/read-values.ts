@@ -1,7 +1,18 @@
 import type { Json } from '../../schemas/shape.ts'
+import type { JigOutcome } from './jig.ts'
 
-/** What a program left that cannot be read; a jig turns it into a failed outcome. */
+/** What a program left that cannot be read; `readOutcome` turns it into a failed outcome. */
 export class ResultError extends Error {}
+
+/** What a run means, as `read` says it; what cannot be read fails with JIG_RESULT. */
+export function readOutcome(entry: string, read: () => JigOutcome): JigOutcome {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof ResultError)) throw error
+    return { kind: 'failed', code: 'JIG_RESULT', message: `${entry}: ${error.message}` }
+  }
+}
 
 /**
  * The values that a program left in `<folder>/` of its results: `<name>` is a string, `<name>.json` any JSON value.

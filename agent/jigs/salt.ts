@@ -3,7 +3,7 @@ import type { Json } from '../../schemas/shape.ts'
 import { crowbarPart } from './crowbar-part.ts'
 import { JigValueError } from './jig.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readJson, readText, readValues, ResultError } from './read-values.ts'
+import { readJson, readOutcome, readText, readValues } from './read-values.ts'
 
 /**
  * Applies a state on the node itself, with `salt-call --local`. Its entry is `<folder>/<name>.sls`; the folder is the file
@@ -35,14 +35,7 @@ export const saltJig: Jig = {
       path: ['/opt/saltstack/salt'],
     }
   },
-  import(end, input) {
-    try {
-      return readOutcome(end, input)
-    } catch (error) {
-      if (!(error instanceof ResultError)) throw error
-      return { kind: 'failed', code: 'JIG_RESULT', message: `${input.entry}: ${error.message}` }
-    }
-  },
+  import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
 }
 
 interface StateResult {
@@ -51,7 +44,7 @@ interface StateResult {
   readonly changes?: { readonly [key: string]: Json }
 }
 
-function readOutcome({ exitCode, files, said }: JigEnd, { entry }: JigInput): JigOutcome {
+function outcomeOf({ exitCode, files, said }: JigEnd, { entry }: JigInput): JigOutcome {
   const bytes = files.get('salt.json')
   const told = bytes === undefined ? undefined : readJson(readText(bytes, 'salt.json'), 'salt.json') as unknown as { readonly local?: Readonly<Record<string, StateResult>> | readonly string[] }
   const { local } = told ?? {}

@@ -1,7 +1,7 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Jig, JigEnd, JigOutcome } from './jig.ts'
-import { readValues, ResultError } from './read-values.ts'
+import { readOutcome, readValues } from './read-values.ts'
 import { shellAttributes } from './shell-attributes.ts'
 import { CROWBAR_GET, CROWBAR_PROVIDE, CROWBAR_UNCHANGED } from './shell-commands.ts'
 import { valueFiles } from './value-files.ts'
@@ -49,7 +49,7 @@ export const scriptJig: Jig = {
       path: [`${work}/bin`],
     }
   },
-  import: (end, input) => readOutcome(end, input.entry),
+  import: (end, input) => outcomeOf(end, input.entry),
 }
 
 function commandFor(program: string, text: string): readonly [string, ...string[]] {
@@ -58,14 +58,11 @@ function commandFor(program: string, text: string): readonly [string, ...string[
   return [INTERPRETERS[ending] ?? 'sh', program]
 }
 
-function readOutcome({ exitCode, files }: JigEnd, entry: string): JigOutcome {
+function outcomeOf({ exitCode, files }: JigEnd, entry: string): JigOutcome {
   if (exitCode !== 0) return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}` }
-  try {
+  return readOutcome(entry, () => {
     const provides = readValues(files, 'provides')
     const facts = readValues(files, 'facts')
     return { kind: files.has('unchanged') ? 'unchanged' : 'succeeded', provides, facts }
-  } catch (error) {
-    if (!(error instanceof ResultError)) throw error
-    return { kind: 'failed', code: 'JIG_RESULT', message: `${entry}: ${error.message}` }
-  }
+  })
 }
