@@ -3,6 +3,7 @@ import type { Environment } from '../log/event-types.ts'
 import { stepStop } from './driver.ts'
 import type { StepStop, Timers } from './driver.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
+import { watchMachine } from './watch-machine.ts'
 
 /** How waiting for an attempt came to an end. */
 export type AttemptEnd =
@@ -57,16 +58,10 @@ export async function awaitAttempt(sessions: NodeSessions, options: AwaitOptions
 
   using _subscription = sessions.subscribe((event) => {
     if (event.type === 'result' && event.machine === machine && event.result.attempt === attempt) resolve({ kind: 'result', result: event.result })
-    else if (event.type === 'connected' && event.session.machine === machine) look(event.session)
   })
-  signal.addEventListener('abort', stop)
   try {
-    const now = sessions.session(machine)
-    if (now !== undefined) look(now)
-    if (signal.aborted) stop()
-    return await promise
+    return await watchMachine(sessions, { machine, signal, look, stop, settled: promise })
   } finally {
-    signal.removeEventListener('abort', stop)
     grace?.[Symbol.dispose]()
   }
 }

@@ -3,6 +3,7 @@ import { stepStop } from './driver.ts'
 import type { StepContext, StepOutcome } from './driver.ts'
 import { lookAgain } from './look-again.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
+import { watchMachine } from './watch-machine.ts'
 
 export interface AwaitInstalledOptions {
   readonly step: string
@@ -115,16 +116,5 @@ async function bootedFromDisk(sessions: NodeSessions, { context, machine, incarn
     const why = stepStop(signal)
     resolve(why === 'TIMEOUT' ? { kind: 'failed', code: 'TIMEOUT', message: `machine ${machine} did not come up from its disk within its time`, retryable: false } : { kind: 'cancelled' })
   }
-  using _subscription = sessions.subscribe((event) => {
-    if (event.type === 'connected' && event.session.machine === machine) look(event.session)
-  })
-  signal.addEventListener('abort', stop)
-  try {
-    const now = sessions.session(machine)
-    if (now !== undefined) look(now)
-    if (signal.aborted) stop()
-    return await promise
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  return watchMachine(sessions, { machine, signal, look, stop, settled: promise })
 }

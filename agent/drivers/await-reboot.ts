@@ -1,6 +1,7 @@
 import { stepStop } from './driver.ts'
 import type { StepOutcome, Timers } from './driver.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
+import { watchMachine } from './watch-machine.ts'
 
 export interface AwaitRebootOptions {
   readonly node: string
@@ -33,17 +34,8 @@ export async function awaitReboot(sessions: NodeSessions, options: AwaitRebootOp
     resolve(cancelled ? { kind: 'cancelled' } : { kind: 'failed', code: 'TIMEOUT', message: `${node} did not come back within its time`, retryable: false })
   }
   using _subscription = sessions.subscribe((event) => {
-    if (event.type === 'connected' && event.session.machine === machine) look(event.session)
     const session = event.type === 'result' && event.machine === machine && event.result.attempt === attempt ? sessions.session(machine) : undefined
     if (session !== undefined) look(session)
   })
-  signal.addEventListener('abort', stop)
-  try {
-    const now = sessions.session(machine)
-    if (now !== undefined) look(now)
-    if (signal.aborted) stop()
-    return await promise
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  return await watchMachine(sessions, { machine, signal, look, stop, settled: promise })
 }
