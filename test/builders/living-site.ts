@@ -99,7 +99,7 @@ export function filesOf(site: LivingSite): Texts {
     'site.yaml': SITE_OF(site),
     ...Object.fromEntries([...files].map(([path, texts]) => [path, texts.join('---\n')])),
     ...tables,
-    'barclamps/work/barclamp.yaml': BARCLAMP,
+    'barclamps/labour/barclamp.yaml': BARCLAMP,
     ...Object.assign({}, ...site.machines.map((state, i) => (state.here ? inventoryOf(i, state) : {}))) as Texts,
   }
 }
