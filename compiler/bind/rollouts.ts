@@ -79,7 +79,8 @@ function gateOf({ value, source, pointer, deployment }: Declared, roles: Readonl
   const { gate } = value
   if (gate === undefined) return null
   const range = rangeOf(source, [...pointer, 'gate', 'check'])
-  const reachable = [...roles.values()].filter((role) => role.members.length > 0 && (deployment === null || role.deployment === deployment))
+  // Nodes that match a `where` may still come: until then the gate has nothing to ask.
+  const reachable = [...roles.values()].filter((role) => (role.members.length > 0 || role.binding.where !== undefined) && (deployment === null || role.deployment === deployment))
   const found = reachable.filter(({ role }) => role.name === gate.check)
   const [first, second] = found
   if (first === undefined) {

@@ -25,6 +25,16 @@ describe('a rollout that could not be carried out is refused, where it says so:'
   })
 })
 
+test('a gate may name a role whose nodes are still to come', () => {
+  const roles = `{ web: { where: "'shop' in node.tags" }, base: { where: "'shop' in node.tags" }, checked: { where: "'late' in node.tags" } }`
+  const { plan } = compiled({
+    ...rollingSite({ roles, site: 'rollout: { install: { gate: { check: checked } } }\n', deployment: 'rollout: { web: { gate: { check: checked } } }\n' }),
+    'barclamps/late/barclamp.yaml': 'kind: barclamp\nname: late\nversion: 1.0.0\nroles: { checked: { jig: noop, check: check.sh } }\n',
+    'barclamps/late/check.sh': 'check',
+  })
+  expect(plan.rollouts.map(({ id, gate }) => [id, gate?.role])).toEqual([['rollout/install', 'app/checked'], ['rollout/app/web', 'app/checked']])
+})
+
 test('what is declared is in the plan, with what goes without saying', () => {
   const { plan } = compiled(rollingSite({
     site: 'rollout: { install: { batches: [1, 10%], maxFailures: 5%, spreadBy: rack }, reboot: { batches: [2] } }\n',
