@@ -21,6 +21,10 @@ const NODE: CelType = {
   object: 'node',
   fields: { machine: 'string', admin: 'bool', os: 'string', hardware: 'string', tags: TEXTS, labels: BY_NAME, addresses: BY_NAME, protect: 'bool' },
 }
+const STEP: CelType = {
+  object: 'step',
+  fields: { id: 'string', kind: 'string', action: 'string', node: 'string', deployment: 'string', role: 'string', barclamp: 'string', jig: 'string', destructive: 'bool', packages: TEXTS, needs: TEXTS },
+}
 const ROLE: CelType = { object: 'role', fields: { barclamp: 'string', nodes: TEXTS, founder: 'string', cluster: 'bool' } }
 
 /** What policies read. What is not there (the node of a staging step, the machine of a node that has none) is empty text. */
@@ -35,6 +39,7 @@ export const POLICY_ENVIRONMENT: Environment = {
         nodes: { map: ['string', NODE] },
         /** By deployment/role. */
         roles: { map: ['string', ROLE] },
+        steps: { list: STEP },
         missing: { list: { object: 'missing', fields: { what: 'string', for: 'string', because: 'string' } } },
       },
     },
@@ -44,6 +49,7 @@ export const POLICY_ENVIRONMENT: Environment = {
 
 /** A plan and what leads to it, as policies read them. */
 export function policyBindings({ changes }: Changes, plan: Plan): Bindings {
+  let steps: Bindings[] | undefined
   return {
     changes: changes.map((change) => {
       const { step, consequence, certain, needsApproval, disks } = change
@@ -61,6 +67,12 @@ export function policyBindings({ changes }: Changes, plan: Plan): Bindings {
       ),
       roles: Object.fromEntries(Object.entries(plan.roles).map(([key, { barclamp, members, founder, cluster }]) => [key, { barclamp, nodes: members.map(({ node }) => node), founder: founder ?? '', cluster }])),
       missing: plan.missing,
+      // Few policies ask, and a large site has a hundred thousand.
+      get steps() {
+        return (steps ??= plan.steps.map(({ id, kind, action, node, deployment, role, barclamp, jig, destructive, packages, needs }) => ({
+          id, kind, action, node: node ?? '', deployment: deployment ?? '', role: role ?? '', barclamp: barclamp ?? '', jig: jig ?? '', destructive, packages, needs: needs.map(({ step }) => step),
+        })))
+      },
     },
   }
 }

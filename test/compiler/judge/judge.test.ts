@@ -30,6 +30,11 @@ describe('a policy', () => {
     expect(judged("changes.size() == 0", 'advise').violations.map(({ level }) => level)).toStrictEqual(['advise'])
   })
 
+  it('reads the steps of the plan', () => {
+    expect(judged("plan.steps.exists(s, s.id == 'install@db1' && s.kind == 'install' && s.destructive && 'discover@db1' in s.needs) && plan.nodes.all(n, plan.nodes[n].admin || plan.steps.exists_one(s, s.kind == 'install' && s.node == n))").violations).toStrictEqual([])
+    expect(judged("plan.steps.all(s, s.kind != 'install')").violations).toHaveLength(1)
+  })
+
   it('that cannot be evaluated is violated', () => {
     expect(judged("plan.nodes['gone'].admin").violations[0]?.message).toContain('by hand only (it cannot be judged: ')
   })
