@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
-import type { Facts, InventoryDocument } from '../schemas/inventory.ts'
+import { completeInventory } from '../schemas/inventory.ts'
+import type { CommittedInventory, Facts } from '../schemas/inventory.ts'
 import type { Plan } from '../schemas/plan.ts'
 import { decideBoot } from './boot/decide-boot.ts'
 import { keepBoot } from './boot/keep-boot.ts'
@@ -247,7 +248,7 @@ async function carryOn(engine: Engine, { compiled, head, isOwn }: { readonly com
 async function readInventory(site: SiteRepository, commit: string, committed: Map<string, Facts>, signal: AbortSignal): Promise<void> {
   committed.clear()
   for (const text of (await site.readFiles(commit, INVENTORY, signal)).values()) {
-    const { id, facts } = JSON.parse(text) as InventoryDocument
+    const { id, facts } = completeInventory(JSON.parse(text) as CommittedInventory)
     committed.set(id, facts)
   }
 }

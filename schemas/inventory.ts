@@ -2,7 +2,7 @@ import { boolean, integer, list, literal, map, nullable, object, oneOf, optional
 import type { TypeOf } from './shape.ts'
 
 /** One disk, as what a screwdriver changes. */
-const disk = object({
+const fieldsOfDisk = {
   bytes: integer({ min: 0 }),
   rotational: boolean(),
   model: string(),
@@ -10,20 +10,23 @@ const disk = object({
   wwn: string({}, 'Empty when the disk has none.'),
   bus: oneOf(['nvme', 'sata', 'sas', 'scsi', 'virtio', 'usb', 'loop', 'other']),
   path: string({}, 'Stable path on the bus, e.g. pci-0000:00:05.0; never a kernel name.'),
-})
+}
+const disk = object(fieldsOfDisk)
 export type DiskFact = TypeOf<typeof disk>
 
-const nic = object({
+const lldp = object({ system: string(), port: string() })
+const fieldsOfNic = {
   mac: string({ pattern: '^[0-9a-f]{2}(:[0-9a-f]{2}){5}$' }),
   driver: string(),
   bus: string({}, 'PCI address, or empty.'),
   speed: nullable(integer({ min: 0 }, 'Capability in Mbit/s; null when the port does not tell.')),
-  lldp: optional(object({ system: string(), port: string() })),
-})
+  lldp: optional(lldp),
+}
+const nic = object(fieldsOfNic)
 export type NicFact = TypeOf<typeof nic>
 
-/** What a machine is: only what a screwdriver changes. Lists are sorted: disks by id, nics by bus then MAC. */
-export const factsShape = object({
+const bmc = object({ address: string(), mac: string() })
+const fieldsOfFacts = {
   architecture: oneOf(['amd64', 'arm64']),
   firmware: object({ kind: oneOf(['bios', 'uefi', 'container']) }),
   dmi: object({ vendor: string(), product: string(), serial: string(), uuid: string(), asset: string() }),
@@ -31,18 +34,53 @@ export const factsShape = object({
   memory: object({ bytes: integer({ min: 0 }) }),
   disks: list(disk),
   nics: list(nic),
-  bmc: optional(object({ address: string(), mac: string() })),
+  bmc: optional(bmc),
   pci: optional(list(string())),
-})
+}
+
+/** What a machine is: only what a screwdriver changes. Lists are sorted: disks by id, nics by bus then MAC. */
+export const factsShape = object(fieldsOfFacts)
 export type Facts = TypeOf<typeof factsShape>
+
+/** Facts as they may be committed: another program, or an older agent, may have left out what it does not know. */
+const committedFactsShape = object({
+  ...fieldsOfFacts,
+  dmi: object({ vendor: optional(string()), product: optional(string()), serial: optional(string()), uuid: optional(string()), asset: optional(string()) }),
+  disks: list(object({ ...fieldsOfDisk, model: optional(string()), serial: optional(string()), wwn: optional(string()), path: optional(string()) })),
+  nics: list(object({ ...fieldsOfNic, driver: optional(string()), bus: optional(string()), speed: optional(fieldsOfNic.speed), lldp: optional(nullable(lldp)) })),
+  bmc: optional(nullable(bmc)),
+  pci: optional(nullable(list(string()))),
+})
 
 /** `inventory/<machine-id>.json`: written by the agent, edited by nobody. */
 export const inventoryShape = object({
   kind: literal('machine'),
   id: string({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }),
-  facts: factsShape,
+  facts: committedFactsShape,
 })
-export type InventoryDocument = TypeOf<typeof inventoryShape>
+export type CommittedInventory = TypeOf<typeof inventoryShape>
+
+/** A committed machine with all its facts; what is not known is empty, the speed of a port null. */
+export interface InventoryDocument {
+  readonly kind: 'machine'
+  readonly id: string
+  readonly facts: Facts
+}
+
+export function completeInventory({ kind, id, facts }: CommittedInventory): InventoryDocument {
+  const { bmc: controller, pci, ...rest } = facts
+  return {
+    kind, id,
+    facts: {
+      ...rest,
+      dmi: { vendor: '', product: '', serial: '', uuid: '', asset: '', ...facts.dmi },
+      disks: facts.disks.map((disk) => ({ model: '', serial: '', wwn: '', path: '', ...disk })),
+      nics: facts.nics.map(({ lldp: neighbour, ...nic }) => ({ driver: '', bus: '', speed: null, ...nic, ...(neighbour === null || neighbour === undefined ? {} : { lldp: neighbour }) })),
+      ...(controller === null || controller === undefined ? {} : { bmc: controller }),
+      ...(pci === null || pci === undefined ? {} : { pci }),
+    },
+  }
+}
 
 /** The name of a disk that survives reboots and recabling: WWN, else serial, else its path on the bus. */
 export function diskId(fact: Pick<DiskFact, 'wwn' | 'serial' | 'path'>): string {

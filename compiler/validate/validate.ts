@@ -1,7 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { DocumentOf } from '../../schemas/documents/kinds.ts'
-import { inventoryShape } from '../../schemas/inventory.ts'
+import { completeInventory, diskId, inventoryShape } from '../../schemas/inventory.ts'
 import type { InventoryDocument } from '../../schemas/inventory.ts'
 import { lockShape } from '../../schemas/lock.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -127,8 +127,21 @@ function checkInventory(document: SourceDocument, report: Report): readonly Loca
     report(error('VALUE_INVALID', rangeOf(document, ['id']), `The id is ${checked.value.id}, but the file is named ${expected}.json.`, { fix: 'The agent writes these files: restore the one that was there.' }))
     return []
   }
-  return [checked]
+  const value = completeInventory(checked.value)
+  const names = new Set<string>()
+  for (const [index, disk] of value.facts.disks.entries()) {
+    const id = diskId(disk)
+    if (id !== diskId(NAMELESS) && !names.has(id)) {
+      names.add(id)
+      continue
+    }
+    report(error('VALUE_INVALID', rangeOf(document, ['facts', 'disks', index]), id === diskId(NAMELESS) ? 'This disk has no WWN, serial or path, so nothing could name it.' : `Two disks of this machine are ${id}.`, { fix: 'Give each a `serial`, `wwn` or `path` of its own.' }))
+    return []
+  }
+  return [{ source: checked.source, value }]
 }
+
+const NAMELESS = { wwn: '', serial: '', path: '' }
 
 /** A lock is written by Crowbar, so that what is wrong with it has one code and one way out. */
 function checkLock(document: SourceDocument, report: Report): Site['lock'] {

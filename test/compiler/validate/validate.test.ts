@@ -157,7 +157,23 @@ describe('inventory and lock', () => {
     expect(site?.lock?.value.claims).toEqual({ a: 'm-1', b: 'm-2' })
   })
 
+  test('facts that another program left out are empty, and null is as good as absent', () => {
+    const facts = { ...MACHINE.facts, dmi: { serial: '4XK2' }, disks: [{ bytes: 1, rotational: false, bus: 'nvme', serial: 'N1' }], nics: [{ mac: '52:54:00:00:00:01', lldp: null }], bmc: null, pci: null }
+    const { site, found } = read({ 'inventory/m-1.json': JSON.stringify({ ...MACHINE, facts }) })
+    expect(found).toEqual([])
+    expect(site?.inventory.get('m-1')?.value.facts).toEqual({
+      ...MACHINE.facts, dmi: { ...MACHINE.facts.dmi, serial: '4XK2' },
+      disks: [{ bytes: 1, rotational: false, bus: 'nvme', serial: 'N1', wwn: '', model: '', path: '' }],
+      nics: [{ mac: '52:54:00:00:00:01', driver: '', bus: '', speed: null }],
+    })
+  })
+
+  const DISK = { bytes: 1, rotational: false, bus: 'nvme' }
+  const withDisks = (...disks: readonly object[]): Readonly<Record<string, string>> => ({ 'inventory/m-1.json': JSON.stringify({ ...MACHINE, facts: { ...MACHINE.facts, disks } }, null, 1) })
+
   test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
+    ['a disk that nothing names', withDisks(DISK), ['VALUE_INVALID inventory/m-1.json:25:4']],
+    ['two disks with one name', withDisks({ ...DISK, serial: 'A' }, { ...DISK, serial: 'A' }), ['VALUE_INVALID inventory/m-1.json:31:4']],
     ['a file named after another machine', { 'inventory/m-2.json': JSON.stringify(MACHINE, null, 1) }, ['VALUE_INVALID inventory/m-2.json:3:8']],
     ['facts that are none', { 'inventory/m-1.json': JSON.stringify({ ...MACHINE, facts: { ...MACHINE.facts, memory: 3 } }, null, 1) }, ['VALUE_INVALID inventory/m-1.json:21:13']],
     ['JSON that is none', { 'inventory/m-1.json': '{"kind": ' }, ['YAML_SYNTAX inventory/m-1.json:1:10']],
