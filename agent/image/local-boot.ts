@@ -2,7 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Progress } from '../stage/progress.ts'
 import { runProgram } from '../stage/run-program.ts'
-import type { ObjectHash, Store } from '../stage/store.ts'
+import type { ObjectHash } from '../stage/object-hash.ts'
+import type { Store } from '../stage/store.ts'
 
 /** What the loader can read: a GPT or MBR disk with a FAT system partition. */
 const MODULES = 'boot chain echo fat minicmd normal part_gpt part_msdos search search_fs_file sleep test'

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { readAptRepositoryManifest } from './debian-packages.ts'
 import type { AptRepositoryManifest } from './debian-packages.ts'
-import type { ObjectHash, Store } from './store.ts'
+import type { ObjectHash } from './object-hash.ts'
+import type { Store } from './store.ts'
 
 /** What a path of the repository is: an object of the store, to be sent as it is. */
 export interface RepositoryFile {

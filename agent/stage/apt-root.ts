@@ -6,8 +6,9 @@ import { parseStanzas } from './deb822.ts'
 import type { Progress } from './progress.ts'
 import { runProgram } from './run-program.ts'
 import { StageError } from './stage-error.ts'
-import { hashOf } from './store.ts'
-import type { ObjectHash, Store } from './store.ts'
+import { hashOf } from './object-hash.ts'
+import type { ObjectHash } from './object-hash.ts'
+import type { Store } from './store.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 /** A package that apt chose, as the signed index describes it. */

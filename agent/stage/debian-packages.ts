@@ -5,8 +5,9 @@ import { readHostAptSources, sourcesForSuite } from './apt-sources.ts'
 import type { AptSource } from './apt-sources.ts'
 import type { Progress } from './progress.ts'
 import { StageError } from './stage-error.ts'
-import { hashOf, isObjectHash } from './store.ts'
-import type { ObjectHash, Store } from './store.ts'
+import { hashOf, isObjectHash } from './object-hash.ts'
+import type { ObjectHash } from './object-hash.ts'
+import type { Store } from './store.ts'
 
 /** The Debian release that packages are staged for. */
 export interface DebianRelease {

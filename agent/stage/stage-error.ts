@@ -8,6 +8,8 @@ export type StageErrorCode =
   | 'STORE_BAD_REFERENCE'
   /** The store has no object of that hash. */
   | 'STORE_MISSING'
+  /** The file system of the store is full, or its user's quota is used up; nothing of what came is kept. */
+  | 'STORE_FULL'
   | 'PROGRAM_MISSING'
   | 'PROGRAM_FAILED'
   | 'PROGRAM_TIMEOUT'

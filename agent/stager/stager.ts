@@ -1,6 +1,7 @@
 import type { StagedSet, Stager } from '../drivers/stage.ts'
 import { readAptRepositoryManifest } from '../stage/debian-packages.ts'
-import type { ObjectHash, Store } from '../stage/store.ts'
+import type { ObjectHash } from '../stage/object-hash.ts'
+import type { Store } from '../stage/store.ts'
 import { readResult } from './carry-out.ts'
 import type { CarryOut, StageOptions } from './carry-out.ts'
 import { discoveryOrder, orderReference, stageOrder, StagerError } from './order.ts'

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { aptSourcesLine, createAptRepository } from '../../../agent/stage/apt-repository.ts'
 import type { AptRepositoryManifest } from '../../../agent/stage/debian-packages.ts'
 import { openStore } from '../../../agent/stage/store.ts'
-import type { ObjectHash, Store } from '../../../agent/stage/store.ts'
+import type { ObjectHash } from '../../../agent/stage/object-hash.ts'
+import type { Store } from '../../../agent/stage/store.ts'
 
 let folder: string
 let store: Store

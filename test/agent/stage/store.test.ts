@@ -3,8 +3,10 @@ import { mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { hashOf, openStore } from '../../../agent/stage/store.ts'
-import type { ObjectHash, Store } from '../../../agent/stage/store.ts'
+import { hashOf } from '../../../agent/stage/object-hash.ts'
+import { openStore } from '../../../agent/stage/store.ts'
+import type { ObjectHash } from '../../../agent/stage/object-hash.ts'
+import type { Store } from '../../../agent/stage/store.ts'
 
 const ABC = 'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 const NEVER: ObjectHash = `sha256:${'0'.repeat(64)}`
