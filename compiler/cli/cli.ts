@@ -113,6 +113,16 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .addHelpText('after', '\nExample:\n  crowbar rules trace 4XK2\n  crowbar rules trace compute-007')
     .action(async (what: string, options: SiteArguments & { format: string }) => finish(await (await import('./rules.ts')).rulesTraceCommand(what, options)))
 
+  const os = program.command('os').description('operating systems that nodes can have')
+  os
+    .command('list')
+    .description('the operating systems of the site and its barclamps: how they are installed, where their packages come from, which nodes have them')
+    .option(...site)
+    .option(...ref)
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar os list')
+    .action(async (options: SiteArguments & { format: string }) => finish(await (await import('./os-list.ts')).osListCommand(options)))
+
   program
     .command('export')
     .description('the cluster as a configuration tool reads it, without what is secret or not known yet')

@@ -29,7 +29,7 @@ export function planText(plan: Plan, options: { readonly full?: boolean } = {}):
   return `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
 
-/** Nodes that differ in nothing but name and addresses are one line. */
+/** The first forty nodes, a line each; all with --full. */
 function nodeLines(plan: Plan, full: boolean): readonly string[] {
   const rows = Object.entries(plan.nodes)
     .toSorted(([a], [b]) => byCodePoint(a, b))
