@@ -13,7 +13,6 @@ import type { Settings } from './config/read-config.ts'
 import { operations } from './control/operations.ts'
 import { serveControl } from './control/serve-control.ts'
 import { allDrivers } from './drivers/all-drivers.ts'
-import type { Engine } from './engine/engine.ts'
 import { openEngine } from './engine/open-engine.ts'
 import { systemTimers } from './engine/timers.ts'
 import { admit } from './inventory/admit.ts'
@@ -25,9 +24,9 @@ import { openEnrolment, TOKEN_SECONDS } from './nodes/enrolment.ts'
 import { openNodeServer } from './nodes/node-server.ts'
 import { reportNodes } from './nodes/report-nodes.ts'
 import { openServerIdentity } from './nodes/tls.ts'
+import { carryOn } from './reconcile/carry-on.ts'
 import { keepSite } from './reconcile/keep-site.ts'
 import type { SiteKeeper } from './reconcile/keep-site.ts'
-import type { Compiled } from './reconcile/reconcile.ts'
 import { EngineError } from './engine/engine-error.ts'
 import { INVENTORY } from './reconcile/inventory-files.ts'
 import { behindEvents, recallLedger } from './reconcile/recall-ledger.ts'
@@ -223,26 +222,16 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     },
     joining: node => ({ ...enrolInstalled(node, null), time: `${base()}/time` }),
   })))
+  // What came while a run went on is looked at when that has ended.
+  using _next = store.subscribe(events => {
+    if (events.some(({ type }) => type === 'run.ended') && plan()?.site.automation.apply !== 'manual') keeper?.look()
+  })
   // The published ledger follows the log.
   using _publishing = publishAfterSteps(store, () => keeper?.publish(signal).catch((error: unknown) => log('the ledger could not be published', { error: String(error) })))
   log('agent is up', { node: settings.node, epoch, socket: settings.socket })
   await Promise.race([aborted(signal), engine.broken.then(error => Promise.reject(error as Error))])
   await append([{ type: 'agent.stopped', data: { reason: 'asked to end' } }])
   await discovery
-}
-
-/**
- * What a new plan means for the run: a commit of the agent's own, which only adds what was seen, extends the run of the
- * commit before it; any other starts one where the site says that commits are applied by themselves.
- */
-async function carryOn(engine: Engine, { compiled, head, isOwn }: { readonly compiled: Compiled; readonly head: string; readonly isOwn: boolean }): Promise<void> {
-  const run = engine.state.run
-  const isOver = run === null || run.ended !== null
-  if (isOwn && run !== null && run.work.commit === head && run.ended?.state !== 'complete' && run.cancelled === null) {
-    await engine.extend(compiled, { reason: 'machines were seen' })
-  } else if (compiled.plan.site.automation.apply === 'automatic' && isOver && compiled.changes.changes.length > 0 && run?.work.commit !== compiled.commit) {
-    await engine.start(compiled, { reason: 'automation.apply: automatic', ...(compiled.asOf === undefined ? {} : { asOf: compiled.asOf }) })
-  }
 }
 
 async function readInventory(site: SiteRepository, commit: string, committed: Map<string, Facts>, signal: AbortSignal): Promise<void> {

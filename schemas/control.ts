@@ -43,6 +43,7 @@ export const statusShape = object({
     diagnostics: list(diagnosticShape),
   }),
   run: nullable(object({ run: integer({ min: 1 }), commit: string(), state: oneOf(['running', 'complete', 'partial', 'failed']), started: string(), ended: nullable(string()) })),
+  held: nullable(object({ commit: string(), consequence: nullable(oneOf(CONSEQUENCES, 'The worst of it.')), steps: integer({ min: 0 }), because: string() }, 'What of the newest commit `automation.apply` leaves to a person.')),
   nodes: list(object({ name: string(), machine: nullable(string()), os: nullable(string()), address: nullable(string()), connected: nullable(oneOf(['discovery', 'installed'])), incarnation: nullable(string({}, 'Of what is installed on it.')), doing: string({}, 'In words, for people.') })),
   machines: list(object({ id: string(), node: nullable(string()), summary: string() })),
   steps: list(stepStatus),

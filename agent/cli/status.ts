@@ -21,6 +21,7 @@ export function printStatus(status: Status): string {
     `${status.agent.node}  epoch ${status.agent.epoch}${status.agent.frozen ? '  FROZEN' : ''}${status.agent.ready ? '' : `  not ready: ${status.agent.readyReason ?? ''}`}`,
     `site  ${status.site.repository} ${status.site.branch} ${status.site.commit?.slice(0, 12) ?? '-'}  ${status.site.state}${status.site.reason === null ? '' : `: ${status.site.reason}`}`,
     status.run === null ? 'run   none yet' : `run   ${status.run.run} of ${status.run.commit.slice(0, 12)}: ${status.run.state}`,
+    ...(status.held === null ? [] : [`held  ${status.held.commit.slice(0, 12)} is not applied by itself: ${status.held.because}; look at it (crowbar apply --dry-run), then crowbar apply`]),
     '',
     ...table(['node', 'os', 'address', 'connected', 'doing'], status.nodes.map(node => [node.name, node.os ?? '-', node.address ?? '-', node.connected ?? 'no', node.doing])),
   ]

@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts'
 import type { EventStore } from '../log/store.ts'
+import { heldBack } from '../reconcile/carry-on.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import { apply, BY } from './apply.ts'
@@ -40,12 +41,15 @@ export function operations(options: OperationsOptions): ControlOperations {
   return {
     status: () => {
       const notReady = options.notReady()
+      const newest = keeper.current
+      const hold = heldBack(newest, engine.state.run)
       return Promise.resolve(printable(describeStatus({
         agent: { ...options.agent, ready: notReady === null, readyReason: notReady },
         site: options.site,
         state: engine.state,
         ledger: options.ledger.current,
         plan: keeper.current?.plan ?? null,
+        held: newest === null || hold === null ? null : { commit: newest.commit, ...hold },
         changes: engine.work?.changes ?? null,
         schedule: engine.schedule ?? null,
         now: options.now(),

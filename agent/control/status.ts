@@ -16,6 +16,8 @@ export interface StatusSources {
   readonly state: State
   /** The last plan that compiled; null before the first. */
   readonly plan: Plan | null
+  /** What of the newest commit waits for a person. */
+  readonly held: Status['held']
   /** Of the last run; null before the first. */
   readonly changes: Changes | null
   readonly schedule: Schedule | null
@@ -40,6 +42,7 @@ export function describeStatus(sources: StatusSources): Status {
       diagnostics: [],
     },
     run: state.run === null ? null : { run: state.run.run, commit: state.run.work.commit, state: state.run.ended?.state ?? 'running', started: state.run.started, ended: state.run.ended?.time ?? null },
+    held: sources.held,
     nodes: Object.entries(plan?.nodes ?? {}).filter(([, node]) => !node.admin).map(([name, node]) => ({
       name,
       machine: node.machine,

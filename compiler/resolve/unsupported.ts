@@ -14,7 +14,6 @@ export function reportUnsupported(site: Site, report: Report): void {
     const erase = value.do.indexOf('erase')
     if (erase >= 0) report(error('UNSUPPORTED', rangeOf(source, ['do', erase]), '`erase` is not supported yet.', { fix: 'Take it out: disks are written by an installation only.' }))
   }
-  if (site.site.value.automation?.apply === 'safe') report(warning('UNSUPPORTED', rangeOf(site.site.source, ['automation', 'apply']), '`apply: safe` is not supported yet: it is as `manual`, and nothing is applied by itself.'))
   for (const { value, source } of site.agents.values()) {
     if (value.mode === 'offline') report(warning('UNSUPPORTED', rangeOf(source, ['mode']), '`mode: offline` is not supported yet: what is not staged is fetched from the mirror.'))
   }

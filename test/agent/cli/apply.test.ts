@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const STARTED: ApplyAnswer = { outcome: 'started', denied: false, run: 3, commit: 'c', steps: 1, message: 'run 3', diagnostics: [] }
-const STATUS = { agent: { node: 'admin', epoch: 1, frozen: false, ready: true }, site: { repository: 'r', branch: 'main', commit: 'c', state: 'good', reason: null }, run: null, nodes: [], machines: [], steps: [], refusals: [], approvals: [], rollouts: [] } as unknown as Status
+const STATUS = { agent: { node: 'admin', epoch: 1, frozen: false, ready: true }, site: { repository: 'r', branch: 'main', commit: 'c', state: 'good', reason: null }, run: null, held: null, nodes: [], machines: [], steps: [], refusals: [], approvals: [], rollouts: [] } as unknown as Status
 
 type Said = { readonly [K in 'type' | 'data' | 'seq']: K extends 'seq' ? number : unknown }
 const ended = (state: string): Said => ({ seq: 8, type: 'run.ended', data: { run: 3, state, reason: '', succeeded: 1, unchanged: 0, failed: 0, skipped: 0, waiting: 0 } })
