@@ -3,6 +3,7 @@ import { barclampCommands } from './barclamp.ts'
 import type { CompileArguments } from './compile.ts'
 import type { SiteArguments } from './compile-site.ts'
 import type { DiffArguments } from './diff.ts'
+import type { ImportArguments } from './import.ts'
 import type { LockArguments } from './lock.ts'
 import type { ReplaceArguments } from './replace.ts'
 import type { RewriteOptions } from './rewrite.ts'
@@ -132,6 +133,17 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .option(...ref)
     .addHelpText('after', '\nExample:\n  crowbar export --to ansible --out inventory && ansible-inventory -i inventory/hosts.yml --graph')
     .action(async (options: SiteArguments & { to: string; out?: string }) => finish(await (await import('./export.ts')).exportCommand(options)))
+
+  program
+    .command('import')
+    .description('documents out of files of another tool, and a report of every value: mapped, kept as it is, or refused')
+    .requiredOption('--from <format>', 'ansible')
+    .argument('<files...>', 'files, or folders with all below them')
+    .option('--out <dir>', 'an empty folder to write the documents into; without it only the report is printed')
+    .option('--network <name>', 'the network that addresses of hosts are on; without it they stay text')
+    .option('--format <format>', 'of the report: text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar import --from ansible inventory/hosts.ini --network admin --out imported-site\n\nExit codes: 0 every value was understood; 1 some were refused, or a file could not be read.')
+    .action(async (files: readonly string[], options: ImportArguments) => finish((await import('./import.ts')).importCommand(files, options)))
 
   program
     .command('lock')

@@ -1,17 +1,18 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { clusterOf } from '../export/cluster.ts'
 import { EXPORT_TARGETS, exportCluster } from '../export/export.ts'
 import type { ContentOf, ExportedFile } from '../export/exported-file.ts'
 import { compileSite } from './compile-site.ts'
 import type { GoodSite, SiteArguments } from './compile-site.ts'
+import { isEmptyFolder } from './empty-folder.ts'
 import { EXIT, misused, tell } from './session.ts'
 
 /** `crowbar export --to TOOL [--out DIR]`: the cluster as a configuration tool reads it. */
 export async function exportCommand(options: SiteArguments & { readonly to: string; readonly out?: string }): Promise<number> {
   const { to, out } = options
   if (!EXPORT_TARGETS.includes(to)) return misused(`--to takes ${EXPORT_TARGETS.join(', ')}`)
-  if (out !== undefined && !isEmpty(out)) return misused(`${out} is there already, and not an empty folder`)
+  if (out !== undefined && !isEmptyFolder(out)) return misused(`${out} is there already, and not an empty folder`)
   const { tree, compiled, diagnostics } = await compileSite(options)
   tell(diagnostics, tree)
   if (compiled === undefined) return EXIT.fault
@@ -29,16 +30,6 @@ export async function exportCommand(options: SiteArguments & { readonly to: stri
 
 /** Values left out that are named one by one. */
 const SHOWN = 20
-
-function isEmpty(folder: string): boolean {
-  try {
-    return readdirSync(folder).length === 0
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return true
-    if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return false
-    throw cause
-  }
-}
 
 function write(folder: string, { path, text, executable }: ExportedFile): void {
   const target = join(folder, path)

@@ -39,6 +39,8 @@ export const CODES = {
   FOLDER_UNREADABLE: 'The folder of the site could not be read.',
   GIT_FAILED: 'The git program could not read the repository.',
   HARDWARE_UNDECLARED: 'A machine has several disks and nothing says which of them the system goes on.',
+  IMPORT_SYNTAX: 'A file to import is not in the format that it is to be in.',
+  IMPORT_TOO_LARGE: 'A file to import, or all of them together, are larger than what is read.',
   KIND_MISSING: 'A document has no `kind`, so nothing says what it is.',
   KIND_UNKNOWN: 'The `kind` of a document is none that Crowbar knows.',
   LEDGER_INVALID: 'The ledger in the repository is damaged, or a newer Crowbar wrote it.',

@@ -7,6 +7,7 @@ import type { Code } from '../diagnostics/codes.ts'
 import { rangeBetween } from './document.ts'
 import type { SourceDocument, SourceText } from './document.ts'
 import { resolvePlain } from './scalar.ts'
+import type { Resolved } from './scalar.ts'
 import { explainSyntax } from './syntax-error.ts'
 
 /** Collections inside collections. */
@@ -14,12 +15,22 @@ const MAX_DEPTH = 100
 /** Values that aliases may add to one file. */
 const MAX_ALIASED_VALUES = 100_000
 
+/** How YAML that another program reads differs from that of a site. */
+export interface YamlDialect {
+  /** What a plain scalar means. */
+  readonly plain: (text: string) => Resolved
+  /** What a scalar with a tag of that program means; undefined for a tag that it does not have. */
+  readonly tagged: (tag: string, text: string) => Json | undefined
+}
+
 /**
  * Reads every document of a YAML 1.2 (or JSON) file. Documents without any content are left out.
  *
+ * @param dialect of a file that is no part of a site: merge keys count there, of a key that is given twice the last
+ *   counts, with a warning, and a number that JSON cannot keep is text.
  * @returns undefined when something in the file could not be understood; it is reported, one syntax error a file.
  */
-export function parseYaml(source: SourceText, report: Report): readonly SourceDocument[] | undefined {
+export function parseYaml(source: SourceText, report: Report, dialect?: YamlDialect): readonly SourceDocument[] | undefined {
   let events: readonly Event[]
   try {
     events = parseEvents(source.text, { maxDepth: MAX_DEPTH + 1 })
@@ -28,7 +39,7 @@ export function parseYaml(source: SourceText, report: Report): readonly SourceDo
     report(explainSyntax(source, cause.reason, cause.mark?.position ?? 0))
     return undefined
   }
-  const builder = new DocumentBuilder(source, events, report)
+  const builder = new DocumentBuilder(source, events, { report, dialect })
   const documents = builder.documents()
   return builder.failed ? undefined : documents
 }
@@ -45,15 +56,17 @@ class DocumentBuilder {
   readonly #source: SourceText
   readonly #events: readonly Event[]
   readonly #report: Report
+  readonly #dialect: YamlDialect | undefined
   #at = 0
   #aliased = 0
   #positions = emptyPositions()
   #anchors = new Map<string, Anchor | 'open'>()
 
-  constructor(source: SourceText, events: readonly Event[], report: Report) {
+  constructor(source: SourceText, events: readonly Event[], { report, dialect }: { readonly report: Report; readonly dialect: YamlDialect | undefined }) {
     this.#source = source
     this.#events = events
     this.#report = report
+    this.#dialect = dialect
   }
 
   documents(): readonly SourceDocument[] {
@@ -106,9 +119,12 @@ class DocumentBuilder {
     const raw = getScalarValue(this.#source.text, event)
     const tag = this.#tag(event)
     if (tag === '!!str' || tag === '!') return raw
+    const own = tag === undefined ? undefined : this.#dialect?.tagged(tag, raw)
+    if (own !== undefined) return own
     if (tag !== undefined && !['!!int', '!!float', '!!bool', '!!null'].includes(tag)) return this.#unknownTag(event, tag)
     if (tag === undefined && event.style !== SCALAR_STYLE.PLAIN) return raw
-    const resolved = resolvePlain(raw)
+    const resolved = (this.#dialect?.plain ?? resolvePlain)(raw)
+    if ('problem' in resolved && this.#dialect !== undefined) return raw
     if ('problem' in resolved) {
       const why = resolved.problem === 'too-large' ? 'is larger than any number that can be kept exactly' : 'is not a number that JSON knows'
       this.#fail('YAML_NUMBER', start, end, `\`${shorten(raw)}\` ${why}.`, 'Quote it, if it is meant as text.')
@@ -117,7 +133,7 @@ class DocumentBuilder {
     if (tag !== undefined && !fitsTag(tag, resolved.value)) {
       this.#fail('YAML_TAG', start, end, `\`${shorten(raw)}\` is not what its tag ${tag} says.`, 'Remove the tag.')
     }
-    if (tag === undefined && /^[-+]?0[0-9]+$/.test(raw)) {
+    if (tag === undefined && this.#dialect === undefined && /^[-+]?0[0-9]+$/.test(raw)) {
       const summary = `\`${raw}\` is the number ${Number(raw)}: YAML 1.2 has no octal numbers of this form.`
       this.#report(warning('YAML_LEADING_ZERO', rangeBetween(this.#source, start, end), summary, { fix: `Write "${raw}" with quotes if the zeros matter.` }))
     }
@@ -137,14 +153,20 @@ class DocumentBuilder {
     const tag = this.#tag(event)
     if (tag !== undefined && tag !== '!!map') this.#unknownTag(event, tag)
     const fields: Record<string, Json> = {}
+    const merged: Json[] = []
     const seen = new Map<string, number>()
     while (this.#peek().type !== EVENT_ID.POP) {
-      const [key, start, end] = this.#key()
+      const [key, start, end, merges] = this.#key()
+      if (merges) {
+        merged.push(this.#elsewhere())
+        continue
+      }
       const first = seen.get(key)
       if (first !== undefined && key !== '') {
         const related = [{ message: 'first given here', range: rangeBetween(this.#source, first, first + (end - start)) }]
-        this.failed = true
-        this.#report(error('DUPLICATE_KEY', rangeBetween(this.#source, start, end), `The key \`${shorten(key)}\` is given twice.`, { related, fix: 'Keep one of them.' }))
+        const lost = this.#dialect === undefined ? error : warning
+        if (this.#dialect === undefined) this.failed = true
+        this.#report(lost('DUPLICATE_KEY', rangeBetween(this.#source, start, end), `The key \`${shorten(key)}\` is given twice.`, { related, fix: 'Keep one of them.' }))
       }
       seen.set(key, start)
       const value = this.#value(key, start, end)
@@ -152,11 +174,32 @@ class DocumentBuilder {
       if (key !== '__proto__') fields[key] = value
     }
     this.#closeCollection(event, entry)
-    return fields
+    return merged.length === 0 ? fields : this.#merge(fields, merged, event)
+  }
+
+  /** What the keys `<<` name, below what the mapping says itself; of several the first counts. */
+  #merge(fields: Readonly<Record<string, Json>>, merged: readonly Json[], event: MappingEvent): Json {
+    const result: Record<string, Json> = { ...fields }
+    for (const each of merged.flatMap((one) => (Array.isArray(one) ? (one as readonly Json[]) : [one]))) {
+      if (each === null || typeof each !== 'object' || Array.isArray(each)) this.#fail('YAML_MERGE_KEY', event.start, event.start + 1, 'A merge key (`<<`) of this mapping names something else than mappings.', undefined)
+      else for (const [key, value] of Object.entries(each)) if (!Object.hasOwn(result, key)) result[key] = value
+    }
+    this.#aliased += Object.keys(result).length
+    if (this.#aliased > MAX_ALIASED_VALUES) this.#fail('YAML_ALIASES', event.start, event.start + 1, `The merge keys of this file add more than ${MAX_ALIASED_VALUES} values.`, 'Write out what is meant.')
+    return this.#aliased > MAX_ALIASED_VALUES ? {} : result
+  }
+
+  /** A value whose parts have no place of their own. */
+  #elsewhere(): Json {
+    const saved = this.#positions
+    this.#positions = emptyPositions()
+    const value = this.#value(null, -1, -1)
+    this.#positions = saved
+    return value
   }
 
   /** A key as text, and where it stands. What cannot be one is reported. */
-  #key(): readonly [string, number, number] {
+  #key(): readonly [key: string, start: number, end: number, merges?: true] {
     const event = this.#peek()
     const { text } = this.#source
     if (event.type === EVENT_ID.SCALAR) {
@@ -167,16 +210,14 @@ class DocumentBuilder {
       if (event.valueStart < 0) this.#fail('YAML_KEY', start, end, 'A key is missing here.', 'Write a name before the colon.')
       if (key === '__proto__') this.#fail('YAML_KEY', start, end, 'The key `__proto__` is not allowed.', 'Choose another name.')
       if (key === '<<' && event.style === SCALAR_STYLE.PLAIN) {
+        if (this.#dialect !== undefined) return [key, start, end, true]
         this.#fail('YAML_MERGE_KEY', start, end, 'Merge keys (`<<`) are not part of YAML 1.2.', 'Write the keys out, or say them once in a lower layer: site, deployment or nodes.')
       }
       return [key, start, end]
     }
     const start = event.type === EVENT_ID.ALIAS ? event.anchorStart - 1 : 'start' in event ? event.start : 0
     this.#fail('YAML_KEY', start, start + 1, 'A key has to be plain text.', 'Use a name as the key.')
-    const saved = this.#positions
-    this.#positions = emptyPositions()
-    this.#value(null, -1, -1)
-    this.#positions = saved
+    this.#elsewhere()
     return ['', start, start + 1]
   }
 

@@ -1,0 +1,90 @@
+import { byCodePoint } from '../../schemas/canonical.ts'
+import type { Diagnostic } from '../../schemas/diagnostic.ts'
+import type { Json } from '../../schemas/shape.ts'
+import { error } from '../diagnostics/diagnostic.ts'
+import { settle } from '../diagnostics/settle.ts'
+import { readAnsible } from './ansible.ts'
+import type { ImportContext } from './ansible.ts'
+import type { ImportedFile } from './estate.ts'
+import { Fields, pointerText, rangesOf } from './fields.ts'
+import type { Leaf, ReportedField } from './fields.ts'
+import { MAX_ALL_BYTES } from './input.ts'
+import type { InputFile } from './input.ts'
+import { writeEstate } from './write-estate.ts'
+
+/** What an import gives. */
+export interface Imported {
+  /** Documents, and beside them what nothing here makes anything of; sorted by path. */
+  readonly files: readonly ImportedFile[]
+  /** Every scalar of the input once. */
+  readonly report: readonly ReportedField[]
+  /** What could not be read. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+type Importer = (files: readonly InputFile[], context: ImportContext) => readonly ImportedFile[]
+
+const IMPORTS: { readonly [format: string]: Importer } = {
+  ansible: (files, context) => writeEstate(readAnsible(files, context), context),
+}
+
+export const IMPORT_FORMATS: readonly string[] = Object.keys(IMPORTS)
+
+/** The folder of what is kept beside the documents. */
+export const BESIDE = 'imported'
+
+/**
+ * Turns the files of another tool into documents of a site, and says of every value in them what became of it.
+ *
+ * Pure: the same files give the same bytes, in whatever order they are given.
+ *
+ * @param options.network the network that addresses of hosts are on; without it they are kept as text.
+ * @returns undefined for a format that there is not.
+ */
+export function importFiles(format: string, input: readonly InputFile[], { network }: { readonly network: string | undefined }): Imported | undefined {
+  const importer = Object.hasOwn(IMPORTS, format) ? IMPORTS[format] : undefined
+  if (importer === undefined) return undefined
+  const found: Diagnostic[] = []
+  const all = input.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  if (all > MAX_ALL_BYTES) return { files: [], report: [], diagnostics: [error('IMPORT_TOO_LARGE', undefined, `The files have ${Math.ceil(all / 1024 / 1024)} MiB together; more than ${MAX_ALL_BYTES / 1024 / 1024} MiB are not read.`, { fix: 'Import them in parts.' })] }
+  const fields = new Fields()
+  const files = importer(input.toSorted((a, b) => byCodePoint(a.path, b.path)), { fields, network, report: (diagnostic) => void found.push(diagnostic) })
+  const leaves = [...fields.leaves()]
+  const beside = besideFiles(leaves, format)
+  const ranges = new Map([...new Set(leaves.map(({ place }) => place.document))].map((document) => [document, rangesOf(document)]))
+  const report = leaves.map(({ place, fate, to, note, beside: kept }): ReportedField => ({
+    file: place.document.path, pointer: place.pointer, range: (ranges.get(place.document) ?? rangesOf(place.document))(place.pointer), fate, note,
+    to: kept ? [...to, `${besidePath(place.document.path)}#${pointerText(place.pointer)}`] : to,
+  }))
+  return { files: [...files, ...beside].toSorted((a, b) => byCodePoint(a.path, b.path)), report, diagnostics: settle(found) }
+}
+
+function besidePath(path: string): string {
+  return `${BESIDE}/${path.split('/').filter((part) => part !== '' && part !== '.' && part !== '..').join('/')}.json`
+}
+
+/** Of each file of the input what is kept of it, in the form in which it was there. */
+function besideFiles(leaves: readonly Leaf[], format: string): readonly ImportedFile[] {
+  const kept = new Map<string, { [key: string]: Json }>()
+  for (const { place, beside } of leaves) {
+    if (!beside) continue
+    const path = besidePath(place.document.path)
+    const root = kept.get(path) ?? { from: format, values: {} }
+    kept.set(path, root)
+    put(root, ['values', ...place.pointer], place.value)
+  }
+  return [...kept].map(([path, value]) => ({ path, text: `${JSON.stringify(value, null, 2)}\n` }))
+}
+
+/** Lists become maps by index, since some of their items may not be there. */
+function put(into: { [key: string]: Json }, pointer: readonly (string | number)[], value: Json): void {
+  const [key = '', ...rest] = pointer
+  if (rest.length === 0) {
+    Object.defineProperty(into, String(key), { value, enumerable: true, configurable: true, writable: true })
+    return
+  }
+  const there = Object.hasOwn(into, key) ? into[key] : undefined
+  const next = there !== null && typeof there === 'object' ? (there as { [key: string]: Json }) : {}
+  if (next !== there) Object.defineProperty(into, String(key), { value: next, enumerable: true, configurable: true, writable: true })
+  put(next, rest, value)
+}
