@@ -1,10 +1,10 @@
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { ValidateFunction } from 'ajv/dist/2020.js'
 import { byCodePoint, canonical, digest } from './canonical.ts'
 import { machineStateShape } from './inventory.ts'
 import { ledgerNodeShape, ledgerRunShape } from './ledger.ts'
 import type { Ledger, LedgerNode, LedgerRun } from './ledger.ts'
 import type { MachineState } from './inventory.ts'
+import { loadAjv } from './load-ajv.ts'
 import { planShape } from './plan.ts'
 import { boolean, literal, map, object } from './shape.ts'
 import type { Json, JsonSchema, Shape, TypeOf } from './shape.ts'
@@ -149,6 +149,7 @@ const validators = new Map<unknown, ValidateFunction>()
 function validator(shape: Shape<unknown>): ValidateFunction {
   let found = validators.get(shape)
   if (found === undefined) {
+    const { Ajv2020 } = loadAjv()
     found = new Ajv2020({ strict: false }).compile(shape.json)
     validators.set(shape, found)
   }

@@ -72,11 +72,16 @@ test('the compiler and the schemas know no clock, chance, environment or locale'
 })
 
 test('node builtins of the compiler are pure ones, except where it reads the tree', () => {
-  const allowed = new Set(['node:crypto', 'node:path', 'node:path/posix', 'node:util', 'node:buffer', 'node:zlib'])
+  const allowed = new Set(['node:crypto', 'node:module', 'node:path', 'node:path/posix', 'node:util', 'node:buffer', 'node:zlib'])
   const wrong = sources
     .filter(({ path }) => (path.startsWith('compiler/') && !path.startsWith('compiler/cli/') && !path.startsWith('compiler/tree/')) || path.startsWith('schemas/'))
     .flatMap(({ path, text }) => [...text.matchAll(/from '(node:[^']+)'/g)].filter(match => !allowed.has(match[1] ?? '')).map(match => `${path} imports ${match[1]}`))
   expect(wrong).toEqual([])
+})
+
+test('the full JSON Schema validator is loaded when it is needed, not when a command starts', () => {
+  const early = sources.filter(({ path, text }) => /^(?:compiler|schemas)\//.test(path) && /^import (?!type\b).* from 'ajv/m.test(text)).map(({ path }) => path)
+  expect(early).toEqual([])
 })
 
 function list(folder: string): string[] {

@@ -1,8 +1,8 @@
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
+import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
 import { compileRegex } from '../../schemas/cel/regex/regex.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { ValueType } from '../../schemas/documents/barclamp.ts'
+import { loadAjv } from '../../schemas/load-ajv.ts'
 import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
@@ -95,6 +95,7 @@ function danglingReference(value: Json, root: Schema, pointer: Pointer): Wrong |
 const VALUES: ReadonlySet<string> = new Set(['default', 'const', 'enum', 'examples'])
 
 function notSchema(schema: Schema): Wrong | undefined {
+  const ajv = validator()
   if (ajv.validateSchema(schema) === true) return undefined
   // The first is the outermost alternative; the deepest place is what was written wrong.
   const [problem] = (ajv.errors ?? []).toSorted((a, b) => b.instancePath.length - a.instancePath.length)
@@ -106,9 +107,19 @@ function notSchema(schema: Schema): Wrong | undefined {
   return { pointer, summary: `\`${pointer.join('.')}\` ${problem.message ?? 'is wrong'}`, fix }
 }
 
-// Patterns run in an automaton that never backtracks, because a schema may come from anybody. What was compiled is not
-// found again by its `$id`: the next revision of a barclamp has the same one.
-const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, addUsedSchema: false, code: { regExp: Object.assign(safeRegExp, { code: 'safeRegExp' }) } })
+let made: Ajv2020 | undefined
+
+/**
+ * Patterns run in an automaton that never backtracks, because a schema may come from anybody. What was compiled is not
+ * found again by its `$id`: the next revision of a barclamp has the same one.
+ */
+function validator(): Ajv2020 {
+  if (made === undefined) {
+    const { Ajv2020: Validator } = loadAjv()
+    made = new Validator({ allErrors: true, strict: false, validateFormats: false, addUsedSchema: false, code: { regExp: Object.assign(safeRegExp, { code: 'safeRegExp' }) } })
+  }
+  return made
+}
 
 function safeRegExp(pattern: string): RegExp {
   const regex = compileRegex(pattern)
@@ -119,7 +130,7 @@ function safeRegExp(pattern: string): RegExp {
 
 function compile(schema: Schema): ValidateFunction | string {
   try {
-    return ajv.compile(schema)
+    return validator().compile(schema)
   } catch (problem) {
     return (problem as Error).message
   }
