@@ -40,21 +40,27 @@ export async function compileSite(options: SiteArguments & { readonly rebind?: R
   const { found, report } = collector()
   const site = await readSite(options, report)
   if (site === undefined) return { tree: site, compiled: undefined, diagnostics: settle(found) }
-  const answer = compileTree(site, { pinning, rebind: options.rebind })
-  const diagnostics = settle([...found, ...answer.diagnostics])
-  return { ...answer, compiled: hasErrors(diagnostics) ? undefined : answer.compiled, diagnostics }
+  return compileTree(site, { found, pinning, rebind: options.rebind })
+}
+
+export interface TreeOptions {
+  /** What was wrong with the tree when it was read. */
+  readonly found?: readonly Diagnostic[]
+  readonly pinning?: Pinning
+  readonly rebind?: Rebind | undefined
 }
 
 /** The same of a tree that is at hand already. */
-export function compileTree(site: Tree, { pinning = { ask: 'pinned' }, rebind }: { readonly pinning?: Pinning; readonly rebind?: Rebind | undefined } = {}): CompiledSite {
+export function compileTree(site: Tree, { found = [], pinning = { ask: 'pinned' }, rebind }: TreeOptions = {}): CompiledSite {
   const { trees, tree } = remembering(gitTrees(pinning), site)
   try {
     const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version, rebind })
-    return { tree: tree(), compiled: compiled.plan === null || hasErrors(compiled.diagnostics) ? undefined : compiled, diagnostics: compiled.diagnostics }
+    const diagnostics = settle([...found, ...compiled.diagnostics])
+    return { tree: tree(), compiled: compiled.plan === null || hasErrors(diagnostics) ? undefined : compiled, diagnostics }
   } catch (cause) {
     // A file that went away or turned into something else while it was read.
     if (!(cause instanceof TreeError)) throw cause
-    return { tree: tree(), compiled: undefined, diagnostics: [error(cause.code, undefined, `${cause.message}.`)] }
+    return { tree: tree(), compiled: undefined, diagnostics: settle([...found, error(cause.code, undefined, `${cause.message}.`)]) }
   }
 }
 

@@ -9,9 +9,9 @@ import { readRevision } from '../tree/read.ts'
 import { TreeError } from '../tree/tree-error.ts'
 import type { Tree } from '../tree/tree.ts'
 import { isLedger, ledgerOf } from './base.ts'
-import { compileSite } from './compile-site.ts'
-import type { GoodSite } from './compile-site.ts'
-import { EXIT, tell } from './session.ts'
+import { compileSite, compileTree } from './compile-site.ts'
+import type { CompiledSite, GoodSite } from './compile-site.ts'
+import { collector, EXIT, tell } from './session.ts'
 
 /** One side of a comparison. */
 export type Side =
@@ -27,27 +27,22 @@ export type Side =
  */
 export async function readSide(site: string, name: string | undefined, missing: number = EXIT.fault): Promise<Side | { readonly kind: 'ledger'; readonly ledger: Ledger } | number> {
   if (name !== undefined && statSync(name, { throwIfNoEntry: false })?.isFile() === true) return readPlan(name)
-  if (name !== undefined) {
-    const ledger = await ledgerAt(site, name)
-    if (typeof ledger === 'string') return refuse(ledger, missing)
-    if (ledger !== undefined) return { kind: 'ledger', ledger }
-  }
-  const { tree, compiled, diagnostics } = await compileSite({ site, ref: name })
-  tell(diagnostics, tree)
-  return compiled === undefined ? EXIT.fault : { kind: 'site', plan: compiled.plan, compiled, tree }
-}
-
-/** The ledger of a revision; undefined: it is no ledger's; a sentence: it cannot be read. */
-async function ledgerAt(site: string, name: string): Promise<Ledger | undefined | string> {
+  if (name === undefined) return sideOf(await compileSite({ site }))
+  const { found, report } = collector()
   try {
-    const tree = await readRevision(site, name, { environment: process.env, report: () => {} })
-    if (tree.files.size === 0 || !isLedger(tree)) return undefined
-    const found = ledgerOf(tree, name)
-    return found.kind === 'found' ? found.ledger : found.message
+    const tree = await readRevision(site, name, { environment: process.env, report })
+    if (tree.files.size === 0 || !isLedger(tree)) return sideOf(compileTree(tree, { found }))
+    const ledger = ledgerOf(tree, name)
+    return ledger.kind === 'found' ? { kind: 'ledger', ledger: ledger.ledger } : refuse(ledger.message, missing)
   } catch (cause) {
     if (!(cause instanceof TreeError)) throw cause
-    return `${cause.message}, and no file of that name is a saved plan`
+    return refuse(`${cause.message}, and no file of that name is a saved plan`, missing)
   }
+}
+
+function sideOf({ tree, compiled, diagnostics }: CompiledSite): Side | number {
+  tell(diagnostics, tree)
+  return compiled === undefined ? EXIT.fault : { kind: 'site', plan: compiled.plan, compiled, tree }
 }
 
 function readPlan(file: string): Side | number {
