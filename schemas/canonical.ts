@@ -8,6 +8,29 @@ import type { Json } from './shape.ts'
  * @throws {TypeError} for what JSON cannot say (undefined, functions, NaN, infinities): a bug of ours.
  */
 export function canonical(value: Json): string {
+  if (isSorted(value)) {
+    const text = JSON.stringify(value)
+    if (!BEYOND_SURROGATES.test(text)) return text
+  }
+  return sortedText(value)
+}
+
+/** Whether a value has all its keys in native order, which is the order that JSON.stringify writes; false for what JSON cannot say. */
+function isSorted(value: Json): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object') return false
+  if (Array.isArray(value)) return value.every(isSorted)
+  const object = value as { readonly [key: string]: Json }
+  let before = ''
+  for (const key in object) {
+    if (key < before || !isSorted(object[key] as Json)) return false
+    before = key
+  }
+  return true
+}
+
+function sortedText(value: Json): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') {
@@ -17,11 +40,11 @@ export function canonical(value: Json): string {
   if (typeof value !== 'object') throw new TypeError(`not a JSON value: ${typeof value}`)
   let text = ''
   if (Array.isArray(value)) {
-    for (const item of value as readonly Json[]) text += text === '' ? canonical(item) : `,${canonical(item)}`
+    for (const item of value as readonly Json[]) text += text === '' ? sortedText(item) : `,${sortedText(item)}`
     return `[${text}]`
   }
   const object = value as { readonly [key: string]: Json }
-  for (const key of sortedKeys(object)) text += `${text === '' ? '' : ','}${quotedKey(key)}:${canonical(object[key] as Json)}`
+  for (const key of sortedKeys(object)) text += `${text === '' ? '' : ','}${quotedKey(key)}:${sortedText(object[key] as Json)}`
   return `{${text}}`
 }
 

@@ -16,7 +16,7 @@ export type NeedKind = (typeof NEED_KINDS)[number]
 const provideType = object({ type: oneOf(VALUE_TYPES), sensitive: boolean() })
 
 /** Why one step comes after another, and the file:line:column that asked for it. */
-const need = object({ step: string(), kind: oneOf(NEED_KINDS), at: string() })
+const need = object({ at: string(), kind: oneOf(NEED_KINDS), step: string() })
 export type Need = TypeOf<typeof need>
 
 /** The smallest unit of work. `id` is a stable address; see the id grammar in docs/architecture.md. */

@@ -72,7 +72,7 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
       continue
     }
     pending ??= pendingOn(value)
-    for (const input of inputsOf(value)) if ('step' in input && !isPending(input)) data.set(input.step, { step: input.step, kind: 'data', at })
+    for (const input of inputsOf(value)) if ('step' in input && !isPending(input)) data.set(input.step, { at, kind: 'data', step: input.step })
   }
   if (!evaluator.isFailed(subject)) checkAttributes(evaluator, subject, attributes)
   const names = Object.keys(wants)

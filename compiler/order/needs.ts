@@ -38,12 +38,12 @@ function* lifecycleSteps({ allocated, nodeRoles }: InjectedSite): Generator<Draf
   for (const node of allocated.bound.nodes.values()) {
     if (node.admin) continue
     const at = placeOf(node.site.at)
-    const needs: Need[] = [{ step: `discover@${node.name}`, kind: 'lifecycle', at }]
+    const needs: Need[] = [{ at, kind: 'lifecycle', step: `discover@${node.name}` }]
     yield { ...NOTHING, id: `discover@${node.name}`, kind: 'discover', node: node.name }
     if (node.os !== null && isImaged(node)) {
       const artifact = rootfsOf(node.os.value)
       staged.add(artifact)
-      needs.push({ step: `stage/${artifact}`, kind: 'lifecycle', at: placeOf(rangeOf(node.os.source, ['install'])) })
+      needs.push({ at: placeOf(rangeOf(node.os.source, ['install'])), kind: 'lifecycle', step: `stage/${artifact}` })
     }
     yield { ...NOTHING, id: `install@${node.name}`, kind: 'install', node: node.name, needs }
   }
@@ -61,10 +61,10 @@ function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<stri
     barriers.add(key)
     return `barrier/${key}`
   }
-  if (!node.admin) needs.push({ step: `install@${node.name}`, kind: 'lifecycle', at: placeOf(nodeRole.member.at) })
+  if (!node.admin) needs.push({ at: placeOf(nodeRole.member.at), kind: 'lifecycle', step: `install@${node.name}` })
   const { source } = role.role.barclamp.document
   if (node.os !== null && packagesOfRole(role.role, node).length > 0) {
-    needs.push({ step: `stage/${packagesOf(node.os.value)}`, kind: 'lifecycle', at: placeOf(rangeOf(source, ['roles', role.role.name, 'packages'])) })
+    needs.push({ at: placeOf(rangeOf(source, ['roles', role.role.name, 'packages'])), kind: 'lifecycle', step: `stage/${packagesOf(node.os.value)}` })
   }
   for (const [i, name] of (role.role.declaration.requires ?? []).entries()) {
     const cluster = isClusterWide(bound.resolved, name)
@@ -72,10 +72,10 @@ function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<stri
     if (found === undefined || found.members.length === 0) continue
     const at = placeOf(rangeOf(source, ['roles', role.role.name, 'requires', i]))
     const { role: required } = found
-    if (cluster || hasFlag(required, 'cluster')) needs.push({ step: barrier(found.key), kind: 'cluster', at })
-    else needs.push({ step: `${bound.owners.get(`${required.name}@${node.name}`)}/${required.name}@${node.name}`, kind: 'requires', at })
+    if (cluster || hasFlag(required, 'cluster')) needs.push({ at, kind: 'cluster', step: barrier(found.key) })
+    else needs.push({ at, kind: 'requires', step: `${bound.owners.get(`${required.name}@${node.name}`)}/${required.name}@${node.name}` })
   }
-  for (const { role: key, at } of nodeRole.dataOfAll) needs.push({ step: barrier(key), kind: 'data', at })
+  for (const { role: key, at } of nodeRole.dataOfAll) needs.push({ at, kind: 'data', step: barrier(key) })
   needs.push(...deploymentsBefore(bound, role.deployment))
   return { ...NOTHING, id, kind: 'role', node: node.name, deployment: role.deployment, role: role.role.name, nodeRole, needs }
 }
@@ -84,7 +84,7 @@ function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<stri
 function roleBarrier({ allocated: { bound } }: InjectedSite, role: BoundRole): Draft {
   const all = hasFlag(role.role, 'cluster')
   const members = role.members.filter((member) => all || isClaimed(bound.nodes.get(member.node)))
-  const needs = members.map(({ node, at }): Need => ({ step: `${bound.owners.get(`${role.role.name}@${node}`)}/${role.role.name}@${node}`, kind: 'cluster', at: placeOf(at) }))
+  const needs = members.map(({ node, at }): Need => ({ at: placeOf(at), kind: 'cluster', step: `${bound.owners.get(`${role.role.name}@${node}`)}/${role.role.name}@${node}` }))
   return { ...NOTHING, id: `barrier/${role.key}`, kind: 'barrier', deployment: role.deployment, role: role.role.name, needs }
 }
 
@@ -93,7 +93,7 @@ function deploymentsBefore({ resolved }: BoundSite, name: string): readonly Need
   const deployment = resolved.deployments.get(name)
   if (deployment === undefined) return []
   const { source, value } = deployment.document
-  return deployment.after.map((before) => ({ step: `barrier/${before}`, kind: 'deployment', at: placeOf(rangeOf(source, ['after', value.after?.indexOf(before) ?? 0])) }))
+  return deployment.after.map((before) => ({ at: placeOf(rangeOf(source, ['after', value.after?.indexOf(before) ?? 0])), kind: 'deployment', step: `barrier/${before}` }))
 }
 
 /** A whole deployment, as far as its nodes have machines, and all that comes before it: it may have no machine at all. */
@@ -102,7 +102,7 @@ function deploymentBarrier({ allocated: { bound } }: InjectedSite, deployment: s
   for (const role of bound.roles.values()) {
     if (role.deployment !== deployment) continue
     for (const { node, at } of role.members) {
-      if (isClaimed(bound.nodes.get(node))) needs.push({ step: `${bound.owners.get(`${role.role.name}@${node}`)}/${role.role.name}@${node}`, kind: 'deployment', at: placeOf(at) })
+      if (isClaimed(bound.nodes.get(node))) needs.push({ at: placeOf(at), kind: 'deployment', step: `${bound.owners.get(`${role.role.name}@${node}`)}/${role.role.name}@${node}` })
     }
   }
   return { ...NOTHING, id: `barrier/${deployment}`, kind: 'barrier', deployment, needs }

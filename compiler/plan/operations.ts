@@ -71,9 +71,9 @@ function nodeSteps({ name, document: { value, source } }: BoundOperation, { node
     const staged = action === 'packages' && node.os !== null && Object.hasOwn(artifacts, packagesOf(node.os.value)) ? packagesOf(node.os.value) : null
     const before = steps.at(-1)
     const needs: Need[] = [
-      ...(before === undefined ? [] : [{ step: before.id, kind: 'fence' as const, at }]),
-      ...(i === Math.max(reinstalls, 0) ? there.map(({ id }) => ({ step: id, kind: 'fence' as const, at })) : []),
-      ...(staged === null ? [] : [{ step: `stage/${staged}`, kind: 'lifecycle' as const, at }]),
+      ...(before === undefined ? [] : [{ at, kind: 'fence' as const, step: before.id }]),
+      ...(i === Math.max(reinstalls, 0) ? there.map(({ id }) => ({ at, kind: 'fence' as const, step: id })) : []),
+      ...(staged === null ? [] : [{ at, kind: 'lifecycle' as const, step: `stage/${staged}` }]),
     ]
     const cohort = needs.reduce((highest, need) => Math.max(highest, (need.step === before?.id ? before.cohort : (cohorts.get(need.step) ?? 0)) + 1), 0)
     const step: Step = {

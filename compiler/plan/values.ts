@@ -7,7 +7,7 @@ const LONG = 16
 
 /** The values of a plan by digest. An object that is there a second time is not hashed again. */
 export class Values {
-  readonly #values = new Map<Digest, Json>()
+  readonly #values: { [digest: Digest]: Json } = {}
   readonly #digests = new Map<object, Digest>()
   readonly #lists = new Map<object, string>()
 
@@ -21,13 +21,15 @@ export class Values {
 
   /** Keeps a document part by part, so that steps share what is the same. */
   addDocument(parts: { readonly [part: string]: Json }): Digest {
-    const document = { parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, this.add(value)])) }
+    const digests: { [part: string]: Digest } = {}
+    for (const name of sortedKeys(parts)) digests[name] = this.add(parts[name] as Json)
+    const document = { parts: digests }
     return this.#keep(document, canonical(document))
   }
 
   #keep(value: Json, text: string): Digest {
     const digest = digestBytes(text)
-    this.#values.set(digest, value)
+    this.#values[digest] = value
     return digest
   }
 
@@ -48,6 +50,6 @@ export class Values {
 
   /** Everything that was added. */
   all(): { readonly [digest: string]: Json } {
-    return Object.fromEntries(this.#values)
+    return this.#values
   }
 }

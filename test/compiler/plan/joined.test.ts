@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { prettyJson } from '../../../compiler/print/pretty-json.ts'
+import type { Json } from '../../../schemas/shape.ts'
 import { expectGolden } from '../../builders/golden.ts'
 import { compileTree, exampleTree, machine, success, withFiles } from '../compiling.ts'
 
@@ -8,5 +10,5 @@ test('joined: the plan of three machines that are installed already writes no di
   const { plan, diagnostics } = success(compileTree(withFiles(exampleTree('joined'), SEEN)))
   expect(diagnostics).toEqual([])
   expect([plan.complete, plan.artifacts, plan.steps.filter(step => step.destructive)]).toEqual([true, {}, []])
-  expectGolden(`${JSON.stringify(plan, null, 2)}\n`, new URL('../../../site-examples/joined/golden/plan-with-machines.json', import.meta.url))
+  expectGolden(prettyJson(plan as unknown as Json), new URL('../../../site-examples/joined/golden/plan-with-machines.json', import.meta.url))
 })

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { digest } from '../../../schemas/canonical.ts'
+import { canonical, digest } from '../../../schemas/canonical.ts'
 import { lockShape } from '../../../schemas/lock.ts'
 import { planShape } from '../../../schemas/plan.ts'
 import type { Plan } from '../../../schemas/plan.ts'
@@ -86,6 +86,11 @@ describe('a plan', () => {
       }
       expect(new Ajv2020({ strict: false }).compile(lockShape.json)(lock)).toBe(true)
     }
+  })
+
+  test('has the fields of its steps in the order in which they are hashed', () => {
+    const { plan } = success(compileTree(withFiles(FIRST_LIGHT, SEEN)))
+    expect(plan.steps.map((step) => JSON.stringify(step))).toEqual(plan.steps.map((step) => canonical(step)))
   })
 
   test('is the same whatever the order of the files', () => {
