@@ -2,6 +2,7 @@ import { digestLarge } from '../../schemas/canonical.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import type { Change, Changes, Selection } from '../../schemas/changes.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { globMatcher } from '../parse/glob.ts'
 import { knots, rolloutsOf } from './rollouts.ts'
 
 export interface SelectOptions {
@@ -90,21 +91,4 @@ function dependantsOf(ids: ReadonlySet<string>, changes: readonly Change[]): Rea
     }
   }
   return blocked
-}
-
-/** Whether a name reads as the parts of a glob in their order, with anything between them. */
-export function globMatcher(glob: string): (name: string) => boolean {
-  const [first = '', ...rest] = glob.split('*')
-  return (name) => {
-    if (rest.length === 0) return name === first
-    const last = rest.at(-1) as string
-    if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false
-    let at = first.length
-    for (const part of rest.slice(0, -1)) {
-      const found = name.indexOf(part, at)
-      if (found < 0) return false
-      at = found + part.length
-    }
-    return at <= name.length - last.length
-  }
 }

@@ -1,4 +1,5 @@
 import type { Tree } from '../tree/tree.ts'
+import { globMatcher } from './glob.ts'
 
 /** Where the lock is, and nowhere else. */
 export const LOCK_PATH = 'site.lock.json'
@@ -88,21 +89,7 @@ function ignoredBy(tree: Tree): (path: string) => boolean {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => line.replace(/^\//, '').split(/\*+/))
-  return (path) => patterns.some((parts) => matches(path, parts) || path.split('/').some((_, i, all) => i > 0 && matches(all.slice(0, i).join('/'), parts)))
-}
-
-/** Whether a path reads as the parts of a pattern in their order, with anything between them. Linear, unlike a regular expression. */
-function matches(path: string, parts: readonly string[]): boolean {
-  const first = (parts[0] as string).replace(/\/$/, parts.length === 1 ? '' : '/')
-  const last = parts.at(-1) as string
-  if (parts.length === 1) return path === first
-  if (!path.startsWith(first) || !path.endsWith(last) || path.length < first.length + last.length) return false
-  let at = first.length
-  for (const part of parts.slice(1, -1)) {
-    const found = path.indexOf(part, at)
-    if (found < 0) return false
-    at = found + part.length
-  }
-  return at <= path.length - last.length
+    // A folder may be named with a slash at its end.
+    .map((line) => globMatcher(line.replace(/^\//, '').replace(/^([^*]*)\/$/, '$1')))
+  return (path) => patterns.some((matches) => matches(path) || path.split('/').some((_, i, all) => i > 0 && matches(all.slice(0, i).join('/'))))
 }

@@ -60,7 +60,7 @@ describe('documents', () => {
     expect(problems({
       'package.json': '{}', 'list.json': '[1]', '.github/workflows/ci.yaml': 'on: push', '.x.yaml': 'a: 1', 'secrets/index.yaml': 'a: 1', 'artifacts/x.json': '{', 'golden/plan.json': '{',
       'b/barclamp.yaml': 'kind: barclamp\nname: b\nversion: 1.0.0\n', 'b/playbook.yaml': '- hosts: all', 'b/c/vars.yml': 'a: b: c',
-      'mkdocs.yml': 'a: 1', 'charts/x/values.yaml': 'a: 1', '.crowbarignore': '# others\nmkdocs.yml\ncharts/*/values.yaml\n',
+      'mkdocs.yml': 'a: 1', 'charts/x/values.yaml': 'a: 1', 'vendor/x/y.yaml': 'a: 1', '.crowbarignore': '# others\nmkdocs.yml\ncharts/*/values.yaml\n/vendor/\n',
     })).toEqual([])
   })
 

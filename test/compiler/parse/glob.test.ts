@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { globMatcher } from '../../../compiler/parse/glob.ts'
+
+test.each([
+  ['db1', 'db1', true],
+  ['db1', 'db10', false],
+  ['db*', 'db', true],
+  ['*', '', true],
+  ['**', 'anything', true],
+  ['install@db-*', 'install@db-7', true],
+  ['*/web@n*', 'main/web@n1', true],
+  ['*/web@n*', 'main/webs@n1', false],
+  ['a*a', 'a', false],
+  ['a*b*b', 'ab', false],
+  ['a*b*b', 'abb', true],
+  ['ab*ba', 'aba', false],
+  ['x.y', 'xzy', false],
+  ['', '', true],
+  ['', 'a', false],
+])('%s and %s: %s', (glob, text, matches) => {
+  expect(globMatcher(glob)(text)).toBe(matches)
+})
+
+test('a glob that would make a backtracking matcher run for ages is answered at once', () => {
+  expect(globMatcher('*a'.repeat(5000))('a'.repeat(4999) + 'b')).toBe(false)
+})
