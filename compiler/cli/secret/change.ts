@@ -6,14 +6,11 @@ import { encrypt } from './encrypt.ts'
 import { SecretIndexError } from './index-text.ts'
 import type { IndexLine } from './index-text.ts'
 import { readValue, SecretValueError } from './read-value.ts'
+import { failed } from './rewriting.ts'
+import type { SecretArguments } from './rewriting.ts'
 import { holdingSecrets, putSecret, SecretFolderError } from './secret-folder.ts'
 import { isSecretPath, siteSecrets } from './site-secrets.ts'
 import type { SiteSecrets } from './site-secrets.ts'
-
-export interface SecretArguments {
-  readonly site: string
-  readonly format: string
-}
 
 export interface GenerateArguments extends SecretArguments {
   readonly length?: string
@@ -135,10 +132,5 @@ function show(written: readonly Written[], format: 'text' | 'json'): number {
 
 function siteAtFault({ faults, tree }: SiteSecrets): number {
   tell(faults, tree)
-  return EXIT.fault
-}
-
-function failed(message: string): number {
-  process.stderr.write(`crowbar: ${message}\n`)
   return EXIT.fault
 }

@@ -1,7 +1,7 @@
 import { formerSecretFile, readLabel, secretFile, shownVersion } from '../../../schemas/secret-file.ts'
 import type { Tree } from '../../tree/tree.ts'
 import { EXIT, formatOf, tell } from '../session.ts'
-import type { SecretArguments } from './change.ts'
+import type { SecretArguments } from './rewriting.ts'
 import type { SecretUser } from './secret-uses.ts'
 import { siteSecrets } from './site-secrets.ts'
 import type { SiteSecrets } from './site-secrets.ts'

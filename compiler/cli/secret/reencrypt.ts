@@ -2,12 +2,12 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSecret, readIdentities } from '../../../schemas/age.ts'
 import { formerSecretFile, readLabel, secretFile } from '../../../schemas/secret-file.ts'
-import { EXIT, formatOf } from '../session.ts'
-import type { SecretArguments } from './change.ts'
+import { EXIT } from '../session.ts'
 import { encrypt } from './encrypt.ts'
 import { secretsOf } from './list.ts'
-import { holdingSecrets, SecretFolderError, writeWhole } from './secret-folder.ts'
-import { isSecretPath, siteSecrets } from './site-secrets.ts'
+import { failed, rewriting } from './rewriting.ts'
+import type { SecretArguments } from './rewriting.ts'
+import { writeWhole } from './secret-folder.ts'
 
 export interface ReencryptArguments extends SecretArguments {
   readonly identity: string
@@ -27,38 +27,26 @@ interface Outcome {
  * cannot be decrypted stays as it is.
  */
 export async function reencryptSecrets(paths: readonly string[], options: ReencryptArguments): Promise<number> {
-  const format = formatOf(options.format, ['text', 'json'])
-  if (format === undefined || !paths.every(isSecretPath)) return EXIT.usage
   const identities = await readIdentities(readFileSync(options.identity, 'utf8'))
   if (typeof identities === 'string') return failed(`${options.identity} is no age identity file: ${identities}`)
   if ((statSync(options.identity).mode & 0o077) !== 0) process.stderr.write(`crowbar: warning: others can read ${options.identity}; chmod 600 it\n`)
-  if ((await siteSecrets(options)) === undefined) return EXIT.fault
-  try {
-    return await holdingSecrets(options.site, async () => {
-      const secrets = await siteSecrets(options)
-      if (secrets === undefined) return EXIT.fault
-      const unknown = paths.find((path) => !secrets.index.has(path))
-      if (unknown !== undefined) return failed(`there is no secret ${unknown}; \`crowbar secret list\` says which there are`)
-      const outcomes: Outcome[] = []
-      for (const { path, version, previous, stale } of secretsOf(secrets)) {
-        if (version === null || (paths.length > 0 && !paths.includes(path)) || !(stale || options.all === true)) continue
-        for (const each of previous === null ? [version] : [version, previous]) {
-          const file = [formerSecretFile(path, each), secretFile(path)].find((one) => labelled(secrets.tree.files.get(one)?.bytes(), each))
-          if (file === undefined) {
-            outcomes.push({ path, version: each, problem: 'its file is not there' })
-            continue
-          }
-          const opened = await openSecret(readFileSync(join(options.site, file)), identities)
-          if (opened.kind === 'opened') writeWhole(options.site, join(options.site, file), await encrypt(opened.value, { path, version: each, recipients: secrets.recipients }))
-          outcomes.push({ path, version: each, problem: opened.kind === 'opened' ? null : opened.message })
+  return rewriting(paths, options, async (secrets) => {
+    const outcomes: Outcome[] = []
+    for (const { path, version, previous, stale } of secretsOf(secrets)) {
+      if (version === null || (paths.length > 0 && !paths.includes(path)) || !(stale || options.all === true)) continue
+      for (const each of previous === null ? [version] : [version, previous]) {
+        const file = [formerSecretFile(path, each), secretFile(path)].find((one) => labelled(secrets.tree.files.get(one)?.bytes(), each))
+        if (file === undefined) {
+          outcomes.push({ path, version: each, problem: 'its file is not there' })
+          continue
         }
+        const opened = await openSecret(readFileSync(join(options.site, file)), identities)
+        if (opened.kind === 'opened') writeWhole(options.site, join(options.site, file), await encrypt(opened.value, { path, version: each, recipients: secrets.recipients }))
+        outcomes.push({ path, version: each, problem: opened.kind === 'opened' ? null : opened.message })
       }
-      return show(outcomes, format)
-    })
-  } catch (cause) {
-    if (cause instanceof SecretFolderError) return failed(cause.message)
-    throw cause
-  }
+    }
+    return show(outcomes, secrets.format)
+  })
 }
 
 function labelled(file: Uint8Array | undefined, version: string): boolean {
@@ -72,9 +60,4 @@ function show(outcomes: readonly Outcome[], format: 'text' | 'json'): number {
   else for (const { path, version, problem } of outcomes) process.stdout.write(`${path} ${version}  ${problem === null ? 'encrypted anew' : `stays as it is: ${problem}`}\n`)
   process.stderr.write(outcomes.length === 0 ? 'Everything is encrypted for the recipients of the site already.\n' : done === 0 ? '' : 'Commit what changed below secrets/. Nothing runs because of it: the versions are the same.\n')
   return problems.length === 0 ? EXIT.done : EXIT.fault
-}
-
-function failed(message: string): number {
-  process.stderr.write(`crowbar: ${message}\n`)
-  return EXIT.fault
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
-import type { GenerateArguments, SecretArguments } from './change.ts'
+import type { GenerateArguments } from './change.ts'
 import type { ReencryptArguments } from './reencrypt.ts'
+import type { SecretArguments } from './rewriting.ts'
 
 /** Adds `crowbar secret …`. Each loads its own code, and the cipher, only when it is called. */
 export function secretCommands(program: Command, finish: (code: number) => void): void {
