@@ -1,7 +1,9 @@
 /**
- * How long `crowbar plan` takes on a large site, and `crowbar diff` of two commits of it that differ in one node, each
- * as a process of its own that starts cold; beside it what reading the same documents with `yaml` and checking them with
- * ajv takes alone. With several sizes also how much longer the largest takes than the smallest, in time of processors.
+ * How long it takes until `crowbar --version` and `crowbar plan` of three nodes are there, the middle one of seven runs;
+ * then `crowbar plan` of a large site, and `crowbar diff` of two commits of it that differ in one node. Each is a process
+ * of its own that starts cold, but for the code that earlier runs compiled. Beside it what reading the same documents
+ * with `yaml` and checking them with ajv takes alone. With several sizes also how much longer the largest takes than the
+ * smallest, in time of processors.
  *
  * Usage: node bench/compile.ts [NODES...]; default 1000 10000.
  */
@@ -14,27 +16,28 @@ import { ROLES, writeLargeSite } from './large-site.ts'
 
 const CROWBAR = fileURLToPath(new URL('../bin/crowbar', import.meta.url))
 const PEER = fileURLToPath(new URL('read-with-yaml-and-ajv.ts', import.meta.url))
+/** What is over at once is run so often. */
+const RUNS = 7
 /** The peer is too slow to wait for beyond so many nodes. */
 const PEER_NODES = 1000
 /** Clock ticks a second, of all Linux architectures that we run on. */
 const TICKS = 100
 
+await withSite(3, async (folder) => {
+  await measureMiddle('crowbar --version', CROWBAR, ['--version'])
+  await measureMiddle('crowbar plan, 3 nodes', CROWBAR, ['plan', '--site', folder])
+})
+
 const sizes = process.argv.slice(2).map(Number)
 const planned: { readonly nodes: number; readonly seconds: number }[] = []
 for (const nodes of sizes.length === 0 ? [1000, 10_000] : sizes) {
-  const folder = mkdtempSync(join(tmpdir(), 'crowbar-bench-'))
-  try {
-    const bytes = writeLargeSite(folder, nodes)
-    const locked = spawnSync(CROWBAR, ['lock', '--site', folder], { encoding: 'utf8' })
-    if (locked.status !== 0) throw new Error(locked.stderr)
+  await withSite(nodes, async (folder, bytes) => {
     console.log(`${nodes} nodes, ${nodes * ROLES} role steps, ${(bytes / 1e6).toFixed(1)} MB of documents`)
-    planned.push({ nodes, seconds: await measure('crowbar plan', CROWBAR, ['plan', '--site', folder]) })
+    planned.push({ nodes, seconds: (await measure('crowbar plan', CROWBAR, ['plan', '--site', folder])).seconds })
     changeOneNode(folder)
-    await measure('crowbar diff', CROWBAR, ['diff', '--site', folder, 'HEAD~1', 'HEAD'], 2)
+    await measure('crowbar diff', CROWBAR, ['diff', '--site', folder, 'HEAD~1', 'HEAD'], { good: 2 })
     if (nodes <= PEER_NODES) await measure('yaml and ajv alone', process.execPath, [PEER, folder])
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  })
 }
 
 const [least, most] = [planned[0], planned.at(-1)]
@@ -54,34 +57,74 @@ function changeOneNode(folder: string): void {
   commit()
 }
 
-/** @returns seconds of processors. */
-async function measure(name: string, program: string, args: readonly string[], good = 0): Promise<number> {
-  const start = process.hrtime.bigint()
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  let used = { megabytes: 0, seconds: 0 }
-  const look = setInterval(() => {
-    used = usage(child.pid) ?? used
-  }, 20)
-  const code = await new Promise((resolve) => child.once('close', resolve))
-  clearInterval(look)
-  if (code !== good) throw new Error(`${name} ended with ${String(code)}`)
-  console.log(`  ${name.padEnd(20)} ${(Number(process.hrtime.bigint() - start) / 1e9).toFixed(2).padStart(6)} s, ${used.seconds.toFixed(2).padStart(6)} s of processors  ${used.megabytes.toFixed(0).padStart(5)} MB resident`)
-  return used.seconds
+/** Writes a site with its lock, does something with it and removes it. */
+async function withSite(nodes: number, work: (folder: string, bytes: number) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'crowbar-bench-'))
+  try {
+    const bytes = writeLargeSite(folder, nodes)
+    const locked = spawnSync(CROWBAR, ['lock', '--site', folder], { encoding: 'utf8' })
+    if (locked.status !== 0) throw new Error(locked.stderr)
+    await work(folder, bytes)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
-interface Usage {
+interface Measured {
+  /** From start to end. */
+  readonly elapsed: number
+  /** Of all processors, in user and system mode, its own and its children's. Says more than the clock where others work too. */
+  readonly seconds: number
   /** The most that was resident. */
   readonly megabytes: number
-  /** Of all processors, in user and system mode. Says more than the clock where others work too. */
-  readonly seconds: number
 }
 
-/** What a process has used until now; undefined when it is gone (proc_pid_stat(5), proc_pid_status(5)). */
-function usage(pid: number | undefined): Usage | undefined {
+async function measureMiddle(name: string, program: string, args: readonly string[]): Promise<void> {
+  const runs: Measured[] = []
+  for (let i = 0; i < RUNS; i++) runs.push(await run(name, program, args))
+  show(name, runs.toSorted((a, b) => a.elapsed - b.elapsed)[Math.floor(RUNS / 2)] as Measured)
+}
+
+async function measure(name: string, program: string, args: readonly string[], { good = 0 }: { readonly good?: number } = {}): Promise<Measured> {
+  const measured = await run(name, program, args, { good })
+  show(`  ${name}`, measured)
+  return measured
+}
+
+function show(name: string, { elapsed, seconds, megabytes }: Measured): void {
+  console.log(`${name.padEnd(22)} ${elapsed.toFixed(2).padStart(6)} s, ${seconds.toFixed(2).padStart(6)} s of processors  ${megabytes.toFixed(0).padStart(5)} MB resident`)
+}
+
+async function run(name: string, program: string, args: readonly string[], { good = 0 }: { readonly good?: number } = {}): Promise<Measured> {
+  const before = secondsOfChildren()
+  const start = process.hrtime.bigint()
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  let megabytes = 0
+  const look = setInterval(() => {
+    megabytes = residentOf(child.pid) ?? megabytes
+  }, 10)
+  const code = await new Promise((resolve) => child.once('close', resolve))
+  const elapsed = Number(process.hrtime.bigint() - start) / 1e9
+  clearInterval(look)
+  if (code !== good) throw new Error(`${name} ended with ${String(code)}: ${said}`)
+  return { elapsed, seconds: secondsOfChildren() - before, megabytes }
+}
+
+/** Of all children that have ended, and theirs (proc_pid_stat(5), cutime and cstime). */
+function secondsOfChildren(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /s, '').split(' ')
+  return (Number(fields[13]) + Number(fields[14])) / TICKS
+}
+
+/** The most that was resident of a process, in megabytes; undefined when it is gone (proc_pid_status(5)). */
+function residentOf(pid: number | undefined): number | undefined {
   try {
     const peak = /^VmHWM:\s+([0-9]+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
-    return peak === null ? undefined : { megabytes: Number(peak[1]) / 1000, seconds: (Number(fields[11]) + Number(fields[12])) / TICKS }
+    return peak === null ? undefined : Number(peak[1]) / 1000
   } catch {
     // It ended between two looks.
     return undefined

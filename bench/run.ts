@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const BENCHES: Readonly<Record<string, string>> = {
   cel: 'how long an expression of a rule takes',
-  compile: '`crowbar plan` of 1,000 and 10,000 nodes with ten roles each',
+  compile: '`crowbar plan` and `crowbar diff` of 1,000 and 10,000 nodes with ten roles each, and what starting takes',
 }
 
 const asked = process.argv.slice(2)
