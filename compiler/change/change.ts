@@ -59,7 +59,8 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
   const operations = dueOperations(base, plan, verdicts)
   const extra = addedNeeds({ undone, released, operations: operations.changes, plan })
   const through = needsThrough(plan, (step) => verdicts.has(step))
-  const sides = { base, plan, holders: holdersOf(base) }
+  const overwritten = new Set(plan.steps.flatMap((step) => (step.kind === 'install' && step.destructive && verdicts.has(step.id) ? [step.node ?? ''] : [])))
+  const sides = { base, plan, holders: holdersOf(base), overwritten }
   const was = new Map(undone.map(({ step, entry }) => [step.id, placeWas(entry.step)]))
   const bare: BareChange[] = [...undone.map(removalChange), ...released.map((release) => releaseChange(release, supposed))]
   for (const step of plan.steps) {

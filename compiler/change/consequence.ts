@@ -18,6 +18,7 @@ export interface RoleChange {
   readonly attempted: string | null
   /** null: cannot be compared. */
   readonly differences: readonly Difference[] | null
+  /** It has other files, or its packages come from elsewhere. */
   readonly contentDiffers: boolean
   /** Paths of values that a step of these changes will tell. */
   readonly untold: readonly string[]
@@ -34,13 +35,13 @@ export function worse(a: Consequence, b: Consequence): Consequence {
 export function roleConsequence(change: RoleChange): Classed {
   const { step } = change
   if (step.destructive) return { consequence: 'wipe', certain: true }
-  if (change.succeeded === null) return { consequence: 'run', certain: step.attributes !== null }
+  const elsewhere = change.attempted !== null && change.attempted !== step.digest && change.attempted !== change.succeeded
+  if (change.succeeded === null && !elsewhere) return { consequence: 'run', certain: step.attributes !== null }
   let known: Consequence = 'run'
   if (change.contentDiffers) known = worse(known, byDefault(step))
   for (const difference of change.differences ?? []) known = worse(known, onChangeOf(step, difference.path))
   let worst = known
   for (const path of change.untold) worst = worse(worst, onChangeOf(step, path))
-  const elsewhere = change.attempted !== null && change.attempted !== step.digest && change.attempted !== change.succeeded
   // What a failed attempt at something else has left behind may differ from the plan in any attribute.
   if (change.differences === null || elsewhere) worst = Object.values(step.onChange).reduce(worse, worse(worst, byDefault(step)))
   return { consequence: worst, certain: worst === known && change.differences !== null && !change.onlyIfToldOtherwise }

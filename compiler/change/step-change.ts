@@ -21,6 +21,8 @@ export interface Sides {
   readonly plan: Plan
   /** Machine → the node that the base has installed on it, or began to. */
   readonly holders: ReadonlyMap<string, string>
+  /** Nodes whose system is written anew, and not taken over as it is. */
+  readonly overwritten: ReadonlySet<string>
 }
 
 /** A step of the plan that has to run: why, and what that does. */
@@ -44,9 +46,11 @@ function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Si
 }
 
 function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
-  const { entry, attempted, onlyIfToldOtherwise } = verdict
-  // What ran on another machine says nothing about what this one holds.
-  const past = verdict.reinstalled && machineDiffers(step, sides) ? null : entry
+  const { entry, onlyIfToldOtherwise } = verdict
+  // What ran on another machine says nothing about what this one holds, and what was begun goes with its installation.
+  const moved = verdict.reinstalled && machineDiffers(step, sides)
+  const past = moved ? null : entry
+  const attempted = moved || (verdict.reinstalled && sides.overwritten.has(step.node ?? '')) ? null : verdict.attempted
   const untold = entry === null ? [] : verdict.untold
   const causes = [...commonCauses(step, verdict, sides)]
   for (const { path, value } of untold) causes.push({ kind: 'wants', path, before: null, after: shownValue(value) })
@@ -55,7 +59,7 @@ function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
     succeeded: past?.digest ?? null,
     attempted,
     differences: past === null ? [] : documentDiff(past.step, sides.base.values, step, sides.plan.values),
-    contentDiffers: past !== null && past.step.content !== step.content,
+    contentDiffers: past !== null && (past.step.content !== step.content || artifactCauses(past.step, step).length > 0),
     untold: untold.map((leaf) => leaf.path),
     onlyIfToldOtherwise,
   })

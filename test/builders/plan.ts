@@ -149,6 +149,7 @@ function addRole(role: RoleSketch, { sketch, steps, document, contents }: Buildi
         once: role.destructive === true ? digest({ role: role.role, node: name, machine: machineOf(name, node), generation: node.generation ?? 0 }) : null,
         provides: role.provides ?? {},
         packages: role.packages ?? [],
+        artifacts: role.packages === undefined ? [] : [`packages-${sketch.nodes[name]?.os ?? 'debian-12'}`],
         needs: [...lifecycle, ...asked],
       }),
     )

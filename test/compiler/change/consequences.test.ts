@@ -65,6 +65,12 @@ const interrupted = (id: string, sketch: PlanSketch = BASE): Ledger => {
 const seenAfter = (from: Ledger, changes: Partial<DiskState>): Ledger => folded(from, [{ type: 'machine.seen', machine: machine('m-n2', [disk('d0', 'gpt: half', changes)]) }])
 const blankN2 = folded(ledger, [{ type: 'machine.seen', machine: machine('m-n2', [disk('d0')]) }])
 const sentBlank = folded(blankN2, [wasSent(stepOf(base, 'install@n2'), base)])
+/** A ledger in which the database was never done on n2, but was sent with these attributes. */
+const never = (changed: { readonly [key: string]: Json }): Ledger => {
+  const plan = buildPlan(attributes(changed))
+  return folded(applied(plan, { machines: MACHINES, only: (step) => step.id !== 'app/database@n2' }), [wasSent(stepOf(plan, 'app/database@n2'), plan)])
+}
+const packaged: RoleSketch = { role: 'packaged', on: ['j1'], packages: ['nano'], onChange: { default: 'restart' } }
 const lines = (changes: Changes): readonly string[] => changes.changes.map((one) => `${one.certain ? '' : 'may '}${one.consequence} ${one.step.id}`)
 
 /** What is left out of an expectation: steps whose consequence is `none`, and roles that only follow an install. */
@@ -138,6 +144,10 @@ const ROWS: readonly Row[] = [
   { edit: 'nothing, after a role failed', to: BASE, from: interrupted('app/database@n2'), gives: ['run app/database@n2'] },
   { edit: 'an attribute taken back, after the role failed with it', to: BASE, from: interrupted('app/database@n2', attributes({ port: 1 })), gives: ['may wipe app/database@n2'] },
   { edit: 'the same attribute again, after the role failed with it', to: attributes({ port: 1 }), from: interrupted('app/database@n2', attributes({ port: 1 })), gives: ['restart app/database@n1', 'restart app/database@n2'] },
+  { edit: 'nothing, after a role failed that never succeeded', to: attributes({ datadir: '/a' }), from: never({ datadir: '/a' }), gives: ['run app/database@n2'] },
+  { edit: 'an attribute whose change deletes data, after the role failed and never succeeded', to: attributes({ datadir: '/srv' }), from: never({ datadir: '/a' }), gives: ['may wipe app/database@n2', 'wipe app/database@n1'] },
+  { edit: 'an os, after a role failed that never succeeded', to: nodes({ n2: { os: 'debian-13' } }), from: never({ datadir: '/var/lib/mysql', port: 1 }), gives: ['restart app/database@n1', 'wipe install@n2'] },
+  { edit: 'packages from elsewhere, of a role that restarts by default', to: { nodes: { j1: { method: 'joined', os: 'debian-13' } }, roles: [packaged] }, from: applied(buildPlan({ nodes: { j1: { method: 'joined' } }, roles: [packaged] }), { machines: MACHINES }), gives: ['restart base/packaged@j1', 'run install@j1'] },
   { edit: 'a role put back, after its removal failed', to: BASE, from: folded(ledger, [{ ...wasSent(stepOf(base, 'base/leaver@n2'), base), step: change(ledger, buildPlan(role('leaver', null))).changes[0]?.step } as Parameters<typeof folded>[1][number]]), gives: ['run base/leaver@n2'] },
   { edit: 'nothing, after half of the first run', to: BASE, from: applied(base, { machines: MACHINES, only: (step) => step.node !== 'n2' && step.node !== null }), gives: ['wipe install@n2'] },
   { edit: 'the values of the ledger are gone', to: attributes({ port: 3307 }), from: { ...ledger, values: {} }, gives: ['may wipe app/database@n1', 'may wipe app/database@n2'] },
