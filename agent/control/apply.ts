@@ -44,6 +44,8 @@ export async function apply(request: ApplyRequest, tools: ApplyTools, tries = TR
     if (selection !== undefined) return refused(`run ${running.run} of ${short(commit)} goes on; --target and --exclude choose what a run begins with: cancel it first, or wait`, commit, [])
     return answer('extended', running.run, `run ${running.run} of ${short(commit)} goes on already.${await approved()}`)
   }
+  // The engine is told also when there is nothing to do: what was approved of something else is void from here on.
+  if (steps === 0 && selection === undefined && running === null) await engine.start({ commit, plan, changes }, { reason: 'apply' })
   if (steps === 0) return answer('nothing', null, selection === undefined ? `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are` : `nothing to do of what was chosen: ${describeSelection(selection)}`)
   if (running !== null) {
     engine.hurry()

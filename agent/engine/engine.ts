@@ -32,7 +32,8 @@ export interface Engine extends AsyncDisposable {
   /** Resolves with the reason when the engine cannot go on (another agent took over, the log is broken); the agent must end. */
   readonly broken: Promise<unknown>
   /**
-   * Begins a run. @returns its number; undefined when there is nothing to do, and then nothing is written.
+   * Begins a run. Approvals of what the work does not ask for any more are void.
+   * @returns its number; undefined when there is nothing to do, and then nothing else is written.
    * @param options.asOf the event up to which the ledger was folded that the changes lead away from.
    * @throws {EngineError} RUN_ACTIVE; WORK_STALE when steps were sent or done after `asOf`: they would be repeated;
    *   KIND_UNSUPPORTED (with `step` and `kind`), SECRETS_MISSING and CHANGES_DENIED, after writing `run.refused`.

@@ -16,6 +16,7 @@ import { noDriver, refuseDenied, refuseUnsupported, unsupported } from './refuse
 import type { WorkRefusal } from './refuse-work.ts'
 import { schedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
+import { staleApprovals } from './stale-approvals.ts'
 import { continued, ownsAttempt, runWork } from './work-questions.ts'
 import { prepareWork } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
@@ -91,13 +92,14 @@ class RunLoop implements Engine {
       if (this.#stepped > asOf) throw new EngineError('WORK_STALE', `steps have ended since ${compiled.commit} was compiled`)
       await this.#refuse(refuseDenied(compiled))
       const work = prepareWork(compiled, only ?? null)
-      if (work.items.size === 0) return undefined
+      const stale = staleApprovals(this.state, compiled)
+      if (work.items.size === 0) return this.#append(stale)
       await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
       const run = (this.state.run?.run ?? 0) + 1
       const current = await this.#keep(work)
       this.#askAt.clear()
       this.#hurried = false
-      await this.#append([{ type: 'run.started', data: { run, ...runWork(current.work, current, only ?? null), steps: work.items.size, reason } }])
+      await this.#append([...stale, { type: 'run.started', data: { run, ...runWork(current.work, current, only ?? null), steps: work.items.size, reason } }])
       this.#current = current
       this.#wake()
       return run
@@ -115,7 +117,7 @@ class RunLoop implements Engine {
       await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
       const current = await this.#keep(work)
       this.#askAt.clear()
-      await this.#append([{ type: 'run.extended', data: { run: run.run, ...runWork(current.work, current, run.work.only), steps: work.items.size, reason } }])
+      await this.#append([...staleApprovals(this.state, compiled), { type: 'run.extended', data: { run: run.run, ...runWork(current.work, current, run.work.only), steps: work.items.size, reason } }])
       this.#current = current
       this.#wake()
     })
@@ -310,8 +312,7 @@ class RunLoop implements Engine {
         const { step: id } = parseAttempt(event.attempt) ?? {}
         const step = id === undefined ? undefined : this.state.run?.steps.get(id)
         if (id === undefined || this.state.run === null || step?.sent?.attempt !== event.attempt || step.sent.machine !== event.machine || step.accepted) return
-        const accepted: NewEvent = { type: 'step.accepted', data: { run: this.state.run.run, step: id, node: step.node, attempt: event.attempt } }
-        return void this.#append([accepted]).catch(() => undefined)
+        return void this.#append([{ type: 'step.accepted', data: { run: this.state.run.run, step: id, node: step.node, attempt: event.attempt } }]).catch(() => undefined)
       }
       case 'result':
         return this.#acknowledgeEnded(event.machine, event.result.attempt)
@@ -384,9 +385,9 @@ class RunLoop implements Engine {
   }
 
   /** A log that cannot be written ends the engine. */
-  async #append(events: readonly NewEvent[]): Promise<void> {
+  async #append(events: readonly NewEvent[]): Promise<undefined> {
     try {
-      await this.#options.store.append(events, { epoch: this.#options.epoch })
+      if (events.length > 0) await this.#options.store.append(events, { epoch: this.#options.epoch })
     } catch (error) {
       this.#break(error)
       throw error

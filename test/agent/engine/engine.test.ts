@@ -222,6 +222,33 @@ test('a destructive role whose end nobody knows waits for a person, and runs aga
   expect(rack.effects).toEqual(['role d/a@n1', 'role d/a@n1'])
 })
 
+test('an approval that was given and not used is void once a commit that does not ask for it was applied', async () => {
+  const rack = new FakeRack(['m-n1', 'm-n2'], { joined: true })
+  await using life = await open(rack)
+  life.sessions.connectAll()
+  const wipes = planOf([step({ id: 'd/a@n1', document: { d: { datadir: '/srv' } } }), step({ id: 'd/b@n2', document: { d: {} }, destructive: true, once: 'k' })])
+  const asked = { commit: 'c', plan: wipes, changes: changesOf(wipes, { approve: ['d/a@n1', 'd/b@n2'] }) }
+  await life.engine.start(asked, { reason: 'apply' })
+  await life.engine.idle({ signal: soon() })
+  await life.engine.freeze({ by: 'root', reason: 'a test' })
+  for (const { approval } of life.engine.state.run?.steps.values() ?? []) if (approval !== null) await life.engine.approve(approval, { by: 'root' })
+  expect([...life.engine.state.approvals.keys()]).toEqual(['d/a@n1', 'd/b@n2'])
+  await life.engine.cancel({ by: 'root' })
+  await life.engine.idle({ signal: soon() })
+  await life.engine.thaw({ by: 'root' })
+  // Only what is chosen is asked about; then the whole commit before, under which nothing of it runs.
+  const chosen = changesOf(wipes, { ids: [] })
+  expect(await life.engine.start({ ...asked, changes: { ...chosen, selection: { target: ['x'], exclude: [], pulledIn: [], deferred: [], excluded: 2 } } }, { reason: 'apply' })).toBeUndefined()
+  expect([...life.engine.state.approvals.keys()]).toEqual(['d/a@n1', 'd/b@n2'])
+  expect(await life.engine.start({ ...asked, changes: changesOf(wipes, { ids: ['d/b@n2'], approve: ['d/b@n2'] }) }, { reason: 'apply' })).toBe(2)
+  await life.engine.idle({ signal: soon() })
+  expect([rack.effects, ended(life)]).toEqual([['role d/b@n2'], 'complete'])
+  // The commit is there again, and nobody has approved it since.
+  await life.engine.start({ ...asked, changes: changesOf(wipes, { ids: ['d/a@n1'], approve: ['d/a@n1'] }) }, { reason: 'apply' })
+  await life.engine.idle({ signal: soon() })
+  expect([rack.effects, ended(life)]).toEqual([['role d/b@n2'], 'partial'])
+})
+
 test('what a person must approve is asked for once, and what is not approved is not run', async () => {
   const rack = new FakeRack(['m-n1', 'm-n2'], { joined: true })
   await using life = await open(rack)
