@@ -7,6 +7,7 @@ import type { TypeOf } from './shape.ts'
 const entry = object({
   digest: string({}, 'Of the step.'),
   inputs: string({}, 'Digest of the document as it was dispatched, deferred values resolved; secrets by name and version.'),
+  told: optional(string({}, 'Digest of what the document took from other steps, as these had reported it. Absent: it took nothing, or nobody noted it.')),
   once: nullable(string()),
   commit: string({}, 'The commit whose plan the step was part of.'),
   time: string({}, 'RFC 3339, UTC.'),

@@ -27,6 +27,8 @@ export interface StepSuccess {
   readonly sealed?: Readonly<Record<string, string>>
   /** Digest of the document as dispatched; where nothing was sent. */
   readonly inputs?: string
+  /** `toldOf` it; where nothing was sent. */
+  readonly told?: string | null
   /** Installs only. */
   readonly incarnation?: string
 }
@@ -48,6 +50,8 @@ export interface Intent {
   readonly machine: string | null
   /** Digest of the document as dispatched, what is sensitive replaced by its reference. */
   readonly inputs: string | null
+  /** `toldOf` the document; left out: it takes nothing from other steps. */
+  readonly told?: string | null
   readonly disks?: readonly ExpectedDisk[]
   readonly stamp?: string
   /** It destroys what is there under an approval. */

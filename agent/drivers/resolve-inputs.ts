@@ -6,6 +6,7 @@ import type { ResolvedInput } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { findStep } from '../state/ledger-event-of.ts'
 import { commitsOf } from '../secrets/check-secrets.ts'
+import type { Reported } from '../../schemas/told.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { StepContext } from './driver.ts'
 
@@ -45,7 +46,8 @@ export async function resolveInputs(document: Json, { step, context, secrets }: 
   return { kind: 'found', values, sensitive: [...values.values()].filter(({ sensitive }) => sensitive).map(({ value }) => value) }
 }
 
-function provided(id: string, { state, ledger, plan, changes }: StepContext): { readonly provides: Readonly<Record<string, Json>>; readonly sealed: Readonly<Record<string, string>> } | undefined {
+/** What a step has reported: in this run or, when it stands, as the ledger has it. */
+export function provided(id: string, { state, ledger, plan, changes }: StepContext): Reported | undefined {
   const now = state.run?.steps.get(id)
   if (now?.status === 'succeeded' || now?.status === 'unchanged') return now
   const node = findStep(id, { plan, changes })?.node ?? null

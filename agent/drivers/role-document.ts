@@ -6,10 +6,11 @@ import { resolveDocument } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 import type { StepDocument } from '../../schemas/step-values.ts'
+import { toldOf, toldToPart } from '../../schemas/told.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { StepContext, StepOutcome, StepWaiting } from './driver.ts'
 import { replaceAt } from './json-pointer.ts'
-import { inputKey, resolveInputs } from './resolve-inputs.ts'
+import { inputKey, provided, resolveInputs } from './resolve-inputs.ts'
 import type { Stager } from './stage.ts'
 
 /** Milliseconds between looks; a machine that connects asks sooner. */
@@ -25,6 +26,8 @@ export interface RoleDocument {
   readonly mask: readonly Json[]
   /** Digest of the document, what is sensitive replaced by its reference. */
   readonly inputs: string
+  /** `toldOf` it. */
+  readonly told: string | null
 }
 
 /**
@@ -41,7 +44,7 @@ export async function roleDocument(step: Step, context: StepContext, { reference
   if (inputs.kind === 'missing') return { kind: 'failed', code: inputs.code, message: inputs.message, retryable: false }
   const { document, sensitive, failed: [wrong] } = resolveDocument(planned, (input) => inputs.values.get(inputKey(input)))
   if (wrong !== undefined) return { kind: 'failed', code: 'DEFERRED_INVALID', message: `${wrong.pointer}: ${wrong.message}`, retryable: false }
-  return { kind: 'ready', document: { ...(document as StepDocument), crowbar: crowbarDocument(step, context) }, sensitive, mask: inputs.sensitive, inputs: digest(replaceAt(document, sensitive, reference)) }
+  return { kind: 'ready', document: { ...(document as StepDocument), crowbar: crowbarDocument(step, context) }, sensitive, mask: inputs.sensitive, inputs: digest(replaceAt(document, sensitive, reference)), told: toldOf(Object.fromEntries(Object.entries(planned).map(([part, value]) => [part, toldToPart(value, (from) => provided(from, context))]))) }
 }
 
 /** Where the node fetches the files of the step's barclamp. */

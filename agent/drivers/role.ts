@@ -56,7 +56,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   if (given.kind !== 'ready') return given
   const before = step.node === null ? undefined : context.ledger.nodes[step.node]?.steps[step.id]
   if (context.mayBeUnchanged && before?.digest === step.digest && before.inputs === given.inputs) {
-    return { kind: 'unchanged', provides: before.provides, sealed: before.sealed, inputs: given.inputs }
+    return { kind: 'unchanged', provides: before.provides, sealed: before.sealed, inputs: given.inputs, told: given.told }
   }
 
   const session = installedSession(step, context, options.sessions)
@@ -64,7 +64,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   const brought = await packagesOf(step, context.plan, options.stager)
   if ('kind' in brought) return brought
 
-  const { attempt } = await context.intend({ machine: session.machine, inputs: given.inputs })
+  const { attempt } = await context.intend({ machine: session.machine, inputs: given.inputs, told: given.told })
   if (context.signal.aborted) return { kind: 'cancelled' }
   const task = taskOf(step, given, { attempt, repository: brought.repository, context, options })
   session.send(task)

@@ -69,6 +69,7 @@ export async function carryOut(assignment: Assignment, tools: CarryOutTools, sto
     machine: intent?.machine ?? machineOf(step, work.plan),
     n,
     inputs: intent?.inputs ?? null,
+    told: intent?.told ?? null,
   })
 
   const budget = step.timeout * 1000 + TIMEOUT_MARGIN

@@ -32,6 +32,7 @@ export function outcomeEvents(outcome: StepOutcome, subject: OutcomeSubject): { 
       const data = {
         ...bare(version),
         inputs: outcome.inputs ?? version.inputs,
+        told: outcome.told ?? version.told ?? null,
         action: step.action,
         provides: outcome.provides,
         sealed: outcome.sealed ?? {},
@@ -83,6 +84,6 @@ function earlier(state: State, version: StepVersion): { readonly failures: numbe
 
 /** A version without what only `step.sent` says. */
 function bare(version: StepVersion): StepVersion {
-  const { run, step, node, digest, once, commit, plan, changes, machine, n, inputs } = version
-  return { run, step, node, digest, once, commit, plan, changes, machine, n, inputs }
+  const { run, step, node, digest, once, commit, plan, changes, machine, n, inputs, told = null } = version
+  return { run, step, node, digest, once, commit, plan, changes, machine, n, inputs, told }
 }

@@ -131,6 +131,7 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
   const entry: LedgerEntry = {
     digest: step.digest,
     inputs: event.inputs,
+    ...(event.told === null ? {} : { told: event.told }),
     once: step.once,
     commit: event.commit,
     time: event.time,

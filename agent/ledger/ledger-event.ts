@@ -37,6 +37,8 @@ export interface StepSucceeded {
   readonly time: string
   /** Digest of the document as dispatched, secrets by name and version. */
   readonly inputs: string
+  /** `toldOf` the document as it was dispatched. */
+  readonly told: string | null
   readonly provides: { readonly [name: string]: Json }
   readonly sealed: { readonly [name: string]: string }
   /** What schemas/step-values.ts says that the step needs, by digest. */

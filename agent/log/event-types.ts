@@ -48,6 +48,8 @@ export type StepVersion = StepReference & {
   readonly n: number
   /** Digest of the document as dispatched, what is sensitive replaced by keyed digests; null: no document. */
   readonly inputs: string | null
+  /** Digest of what the document took from other steps, as these had reported it; null: nothing. Events of before do not say. */
+  readonly told?: string | null
 }
 
 /** Written before a command leaves: from here on the step may have had an effect. */

@@ -45,7 +45,7 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
   if (step === undefined) return undefined
   const { seq, time } = event
   if (event.type === 'step.sent') return { seq, type: 'step.sent', step, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id) }
-  const { machine, commit, incarnation, inputs, provides, sealed } = event.data
+  const { machine, commit, incarnation, inputs, told = null, provides, sealed } = event.data
   const node = step.node === null ? undefined : work.plan.nodes[step.node]
   const role = step.deployment === null || step.role === null ? undefined : work.plan.roles[`${step.deployment}/${step.role}`]
   return {
@@ -60,6 +60,7 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
     commit,
     time,
     inputs: inputs ?? step.digest,
+    told,
     provides,
     sealed,
     values: valuesOf(step, work),

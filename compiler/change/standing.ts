@@ -2,9 +2,9 @@ import { outlivesInstallation } from '../../schemas/incarnation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry } from '../../schemas/ledger.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
-import { stepParts } from '../../schemas/step-values.ts'
-import { deferredLeaves } from './shown-value.ts'
 import type { DeferredLeaf } from './shown-value.ts'
+import { toldIn } from './told.ts'
+import type { Told, ToldLeaf } from './told.ts'
 
 /** Why a step of the plan does not stand as it is. */
 export interface Verdict {
@@ -14,7 +14,7 @@ export interface Verdict {
   readonly attempted: string | null
   /** The node is installed anew, which voids what it ran before. */
   readonly reinstalled: boolean
-  /** Values that a changed step will tell. */
+  /** Values that a changed step will tell, or that were told anew since the step ran. */
   readonly untold: readonly DeferredLeaf[]
   /** Nothing differs but those values: if they come out as they were, the step stands. */
   readonly onlyIfToldOtherwise: boolean
@@ -25,20 +25,20 @@ export interface Verdict {
  *
  * A step with a once-key runs only when that key differs. Any other runs when its digest differs, when its node is
  * installed anew, when it was sent and did not succeed, and perhaps when a step that it takes a run-time value from
- * runs. A barrier runs when something that it waits for does.
+ * runs, or has reported something else since. A barrier runs when something that it waits for does.
  *
  * @param options.supposed the base is a plan, not what has run: where neither side knows the machine, equal steps stand.
  */
 export function standing(base: Ledger, plan: Plan, options: StandingOptions): ReadonlyMap<string, Verdict> {
   const anew = nodesInstalledAnew(base, plan, options)
-  const untoldOfPart = untoldInputs(plan)
+  const told = toldIn(plan, base)
   const verdicts = new Map<string, Verdict>()
   for (const step of plan.steps) {
     const node = base.nodes[step.node ?? LEDGER_ADMIN]
     const entry = own(node?.steps, step.id)
     const attempted = own(node?.attempted, step.id)
     const reinstalled = step.node !== null && anew.has(step.node) && step.kind !== 'install' && !outlivesInstallation(step.kind)
-    const untold = step.kind === 'role' && step.once === null ? untoldOfPart(step, verdicts) : []
+    const untold = step.kind === 'role' && step.once === null ? toldOtherwise(step, { entry, told, verdicts }) : []
     const differs = step.kind === 'install' && step.node !== null ? anew.has(step.node) : stepDiffers(step, entry, { verdicts, ...options })
     const must = differs || reinstalled || attempted !== null
     if (must || untold.length > 0) verdicts.set(step.id, { entry, attempted, reinstalled, untold, onlyIfToldOtherwise: !must })
@@ -85,24 +85,13 @@ function nodesInstalledAnew(base: Ledger, plan: Plan, { supposed }: StandingOpti
   return anew
 }
 
-/** Values of a step's document that wait for steps which run; remembers each part, since steps share them. */
-function untoldInputs(plan: Plan): (step: Step, running: ReadonlyMap<string, Verdict>) => readonly DeferredLeaf[] {
-  const ofPart = new Map<string, readonly DeferredLeaf[]>()
-  return (step, running) => {
-    const untold: DeferredLeaf[] = []
-    for (const [part, key] of Object.entries(stepParts(step, plan.values) ?? {})) {
-      const known = `${part}\n${key}`
-      let leaves = ofPart.get(known)
-      if (leaves === undefined) {
-        leaves = deferredLeaves(plan.values[key] ?? null, part)
-        ofPart.set(known, leaves)
-      }
-      for (const leaf of leaves) {
-        if (Object.values(leaf.value.deferred.inputs).some((input) => 'step' in input && running.has(input.step))) untold.push(leaf)
-      }
-    }
-    return untold
-  }
+/** Values that may not be what the step was given when it ran: those who tell them run, or have run since. */
+function toldOtherwise(step: Step, { entry, told, verdicts }: { readonly entry: LedgerEntry | null; readonly told: Told; readonly verdicts: ReadonlyMap<string, Verdict> }): readonly ToldLeaf[] {
+  const leaves = told.leaves(step)
+  if (leaves.length === 0) return []
+  // A run that stopped half-way may have left them apart: whoever told is done, and whoever was to hear of it is not.
+  if (entry?.told !== undefined && entry.digest === step.digest && entry.told !== told.digest(step)) return leaves
+  return leaves.filter(({ by }) => by.some((one) => verdicts.has(one)))
 }
 
 function own<T>(from: { readonly [key: string]: T } | undefined, key: string): T | null {

@@ -52,6 +52,7 @@ export function ran(step: Step, plan: Plan): readonly Without<LedgerEvent, 'seq'
       commit: plan.source.commit ?? '',
       time: '2026-03-01T10:05:00.000Z',
       inputs: step.digest,
+      told: null,
       provides: {},
       sealed: {},
       values: stepValues(step, { values: plan.values, contents: plan.contents }),

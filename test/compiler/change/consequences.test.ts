@@ -30,6 +30,8 @@ const database: RoleSketch = {
 }
 const server: RoleSketch = { role: 'server', deployment: 'app', on: ['n1'], provides: { token: { type: 'string', sensitive: false } }, needs: ['database'] }
 const client: RoleSketch = { role: 'client', deployment: 'app', on: ['n2'], wants: { token: told }, needs: ['app/server@n1'], onChange: { 'wants.token': 'restart' } }
+/** Its page hangs on a value that hangs on what it is told. */
+const reader: RoleSketch = { ...client, role: 'reader', wants: {}, attributes: { page: { deferred: { type: 'string', expression: '${attributes.url}', scope: { attributes: { url: told } }, inputs: {}, sensitive: false } } }, onChange: { page: 'wipe' } }
 const leaver: RoleSketch = { role: 'leaver', on: ['n2'], removal: { entry: 'remove.sh', deletesData: true } }
 const silent: RoleSketch = { role: 'silent', on: ['n2'] }
 const formatter: RoleSketch = { role: 'formatter', on: ['n1'], destructive: true }
@@ -131,6 +133,7 @@ const ROWS: readonly Row[] = [
   { edit: 'a template edited of a role that restarts by default', to: role('database', { files: { ...database.files, 'conf.template': 'b' }, onChange: { default: 'restart' } }), gives: ['restart app/database@n1', 'restart app/database@n2'] },
   { edit: 'onChange alone edited', to: role('database', { onChange: { default: 'wipe' } }), gives: [] },
   { edit: 'a role edited that tells others a value', to: role('server', { attributes: { name: 'x' } }), gives: ['run app/server@n1', 'may restart app/client@n2'] },
+  { edit: 'a role edited that tells a value on which another one hangs', to: { ...role('server', { attributes: { name: 'x' } }), roles: [database, { ...server, attributes: { name: 'x' } }, reader] }, from: applied(buildPlan({ nodes: NODES, roles: [database, server, reader] }), { machines: MACHINES }), gives: ['may wipe app/reader@n2', 'run app/server@n1'] },
   { edit: 'an attribute of a destructive role', to: role('formatter', { attributes: { fs: 'xfs' } }), gives: [] },
   { edit: 'nothing, after an install failed half-way', to: BASE, from: interrupted('install@n1'), gives: ['wipe install@n1', 'wipe base/formatter@n1', 'may restart app/client@n2'] },
   { edit: 'nothing, after an install failed half-way on a blank disk', to: BASE, from: sentBlank, gives: ['reinstall install@n2'] },
