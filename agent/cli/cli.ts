@@ -4,6 +4,7 @@ import type { ApproveOptions } from './approve.ts'
 import type { LogsOptions } from './logs.ts'
 import type { SocketOptions } from './order.ts'
 import type { RehearseOptions } from './rehearse.ts'
+import { stageCommands } from './stage/stage.ts'
 
 /** Where an agent's socket is unless said otherwise. */
 const DEFAULT_SOCKET = '/var/lib/crowbar/control.sock'
@@ -133,6 +134,8 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .option('--hold', 'leave the rack up after the run, until Ctrl-C')
     .addHelpText('after', '\nExample:\n  crowbar rehearse site-examples/first-light --disturb kill-agent@install@web+20s')
     .action(async (site: string, options: RehearseOptions) => finish(await (await import('./rehearse.ts')).rehearseCommand(site, options)))
+
+  stageCommands(program.command('stage').description('look after what is staged'), finish)
 
   program
     .command('rack', { hidden: true })

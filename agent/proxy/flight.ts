@@ -1,0 +1,207 @@
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import type { Incoming } from '../stage/incoming.ts'
+import type { ObjectHash } from '../stage/object-hash.ts'
+import { noteOrigin } from '../stage/origin.ts'
+import { StageError } from '../stage/stage-error.ts'
+import type { Store } from '../stage/store.ts'
+import { ProxyError } from './proxy-error.ts'
+import type { Connector, UpstreamAnswer } from './upstream/connector.ts'
+import { UpstreamError } from './upstream/upstream-error.ts'
+import { askInTurn } from './upstream/upstreams.ts'
+import type { Upstream } from './upstream/upstreams.ts'
+
+/** What a flight brings, and whence. */
+export interface FlightOrder {
+  readonly hash: ObjectHash
+  readonly bytes: number
+  /** Relative to an upstream's base; where the first is absent, the next is tried. */
+  readonly paths: readonly string[]
+  readonly upstreams: readonly Upstream[]
+  /** For messages. */
+  readonly what: string
+}
+
+/** An object on its way from an upstream into the store, for however many readers. It ends by itself, with or without them. */
+export interface Flight {
+  readonly bytes: number
+  /** It ended without what it was for. */
+  readonly failed: boolean
+  /** Settles with the flight. The object is in the store, or the store could not keep it, which `kept` says. */
+  readonly done: Promise<{ readonly kept: boolean }>
+  /** A reader of its own, from a byte on. It has to be closed. */
+  read(from: number): Promise<FlightReader>
+}
+
+export interface FlightReader extends AsyncDisposable {
+  /**
+   * Bytes from where it stands, waiting for some; 0 at the end. The last byte comes only when all were found to be right.
+   *
+   * @throws {ProxyError} when the flight failed, or began anew after this reader had bytes of the first try.
+   */
+  next(buffer: Buffer): Promise<number>
+}
+
+export interface FlightOptions {
+  readonly store: Store
+  readonly connector: Connector
+  readonly rounds: number
+  readonly backoffMs: number
+  readonly now: () => number
+  readonly signal: AbortSignal
+  /** Told of bytes as they come from an upstream. */
+  readonly onBytes: (bytes: number) => void
+}
+
+/** Smaller objects are handed out only when they are whole and right, so that a wrong one can still be had elsewhere. */
+export const HELD_BYTES = 1024 * 1024
+
+/** Starts a flight. Nothing of a wrong or torn body is kept. */
+export async function startFlight(order: FlightOrder, options: FlightOptions): Promise<Flight> {
+  const incoming = await options.store.receive({ expected: order.hash })
+  let waiters: (() => void)[] = []
+  /** Counts how often it began anew: what was read before is void. */
+  let beginning = 0
+  let state: 'flying' | 'right' | 'failed' = 'flying'
+  let failure: unknown
+  const wake = (): void => {
+    const all = waiters
+    waiters = []
+    for (const one of all) one()
+  }
+  const restart = async (): Promise<void> => {
+    if (incoming.bytes === 0) return
+    beginning += 1
+    await incoming.restart()
+    wake()
+  }
+  const readable = (): number => (state === 'right' ? order.bytes : order.bytes <= HELD_BYTES ? 0 : Math.min(incoming.bytes, order.bytes - 1))
+  /** The paths of one upstream, until one is there. */
+  const fromUpstream = async (upstream: Upstream): Promise<string> => {
+    let absent: UpstreamError | undefined
+    for (const path of order.paths) {
+      try {
+        const url = new URL(path, upstream.base).href
+        await load(url, { order, incoming, restart, wake, upstream, ...options })
+        return url
+      } catch (error) {
+        if (!(error instanceof UpstreamError) || error.kind !== 'absent') throw error
+        absent = error
+      }
+    }
+    throw absent ?? new UpstreamError('absent', 'it has no such path')
+  }
+  const fly = async (): Promise<{ kept: boolean }> => {
+    try {
+      const { rounds, backoffMs, now, signal } = options
+      const url = await askInTurn(order.upstreams, fromUpstream, { what: order.what, rounds, backoffMs, now, signal })
+      state = 'right'
+      wake()
+      // Readers have open what is right, even if it cannot be kept.
+      const kept = await incoming.keep().then(() => noteOrigin(options.store, order.hash, [url])).then(() => true, () => false)
+      return { kept }
+    } catch (error) {
+      failure = error instanceof StageError && error.code === 'STORE_FULL' ? new ProxyError('STORE_FULL', `${order.what}: ${error.message}`, { cause: error }) : error
+      state = 'failed'
+      wake()
+      throw failure
+    } finally {
+      await incoming[Symbol.asyncDispose]()
+    }
+  }
+  const done = fly()
+  // Whoever reads learns it from there.
+  done.catch(() => undefined)
+
+  return {
+    bytes: order.bytes,
+    get failed() {
+      return state === 'failed'
+    },
+    done,
+    async read(from) {
+      const file: FileHandle = await open(incoming.file, 'r').catch(async (error: unknown) => {
+        // It ended meanwhile.
+        await done
+        return open(options.store.path(order.hash), 'r').catch(() => Promise.reject(error as Error))
+      })
+      let at = from
+      const mine = beginning
+      return {
+        async next(buffer) {
+          while (at < order.bytes) {
+            if (state === 'failed') throw failure
+            if (beginning !== mine && at > from) throw new ProxyError('NOT_GENUINE', `${order.what}: what came first was wrong, and was begun anew`)
+            const length = Math.min(buffer.length, readable() - at)
+            if (length > 0) {
+              const { bytesRead } = await file.read(buffer, 0, length, at)
+              at += bytesRead
+              return bytesRead
+            }
+            await new Promise<void>(resolve => waiters.push(resolve))
+          }
+          return 0
+        },
+        [Symbol.asyncDispose]: () => file.close(),
+      }
+    },
+  }
+}
+
+interface LoadContext extends FlightOptions {
+  readonly order: FlightOrder
+  readonly incoming: Incoming
+  readonly restart: () => Promise<void>
+  readonly wake: () => void
+  readonly upstream: Upstream
+}
+
+/** One answer of one upstream, going on where an earlier one broke off. @throws {UpstreamError} */
+async function load(url: string, { order, incoming, restart, wake, upstream, connector, onBytes, signal }: LoadContext): Promise<void> {
+  const had = incoming.bytes
+  const answer = await connector.get(url, { signal, ...(had === 0 ? {} : { headers: { range: `bytes=${String(had)}-` } }) })
+  try {
+    let skip = expectedStart(answer, had, order.bytes)
+    for await (const chunk of answer.body) {
+      const part = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.length))
+      skip -= chunk.length - part.length
+      if (part.length === 0) continue
+      if (incoming.bytes + part.length > order.bytes) throw new UpstreamError('wrong', `it gave more than the ${String(order.bytes)} bytes that the index says`)
+      await incoming.write(part)
+      upstream.bytes += part.length
+      onBytes(part.length)
+      wake()
+    }
+    if (incoming.bytes < order.bytes) throw new UpstreamError('truncated', `it ended after ${String(incoming.bytes)} of ${String(order.bytes)} bytes`)
+    check(incoming)
+  } catch (error) {
+    // What broke off is a beginning; what is wrong is not.
+    if (error instanceof UpstreamError && error.kind === 'wrong') await restart()
+    throw error
+  } finally {
+    answer.drop()
+  }
+}
+
+/** Bytes of the body that are had already. */
+function expectedStart(answer: UpstreamAnswer, had: number, bytes: number): number {
+  const { headers, status } = answer
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new UpstreamError('wrong', `it answers with content-encoding ${String(headers['content-encoding'])}, which was not asked for`)
+  const length = headers['content-length']
+  if (status === 206) {
+    const start = Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1] ?? -1)
+    if (start !== had) throw new UpstreamError('status', 'it gave another range than was asked for')
+    return 0
+  }
+  if (length !== undefined && Number(length) !== bytes) throw new UpstreamError('wrong', `it has ${length} bytes, and the index says ${String(bytes)}`)
+  return had
+}
+
+function check(incoming: Incoming): void {
+  try {
+    incoming.check()
+  } catch (error) {
+    if (!(error instanceof StageError)) throw error
+    throw new UpstreamError('wrong', `its bytes have another SHA-256 than the index says`, { cause: error })
+  }
+}

@@ -1,0 +1,60 @@
+import type { ObjectHash } from '../stage/object-hash.ts'
+import { ProxyError } from './proxy-error.ts'
+import { startFlight } from './flight.ts'
+import type { Flight, FlightOptions, FlightOrder } from './flight.ts'
+
+/** Objects that are on their way: one flight each, however many ask. */
+export interface Flights extends AsyncDisposable {
+  /** @throws {ProxyError} OFFLINE */
+  start(order: FlightOrder): Promise<Flight>
+  /** Has the object in the store when it resolves. @throws {ProxyError} */
+  bring(order: FlightOrder): Promise<void>
+  /** Settles when all that is under way has landed. */
+  settled(): Promise<void>
+  /** Objects on their way now. */
+  readonly count: number
+}
+
+/** Disposal breaks off what is under way. */
+export function openFlights(options: Omit<FlightOptions, 'signal'> & { readonly online: () => boolean }): Flights {
+  const closing = new AbortController()
+  const flying = new Map<ObjectHash, Promise<Flight>>()
+  const begin = (order: FlightOrder): Promise<Flight> => {
+    const flight = startFlight(order, { ...options, signal: closing.signal })
+    flying.set(order.hash, flight)
+    const land = (): void => {
+      if (flying.get(order.hash) === flight) flying.delete(order.hash)
+    }
+    flight.then(one => one.done.then(land, land), land)
+    return flight
+  }
+  const start = async (order: FlightOrder): Promise<Flight> => {
+    for (;;) {
+      const known = flying.get(order.hash)
+      if (known === undefined) break
+      const flight = await known
+      if (!flight.failed) return flight
+      if (flying.get(order.hash) === known) flying.delete(order.hash)
+    }
+    if (!options.online()) throw new ProxyError('OFFLINE', `${order.what} is not in the store, and this admin node is offline`)
+    return begin(order)
+  }
+  return {
+    start,
+    async bring(order) {
+      if (await options.store.use(order.hash)) return
+      const { kept } = await (await start(order)).done
+      if (!kept) throw new ProxyError('STORE_FULL', `${order.what} came and could not be kept: is there room for the store?`)
+    },
+    async settled() {
+      await Promise.all([...flying.values()].map(flight => flight.then(one => one.done).catch(() => undefined)))
+    },
+    get count() {
+      return flying.size
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort(new ProxyError('UPSTREAM_FAILED', 'the proxy is closing'))
+      await Promise.all([...flying.values()].map(flight => flight.then(one => one.done).catch(() => undefined)))
+    },
+  }
+}

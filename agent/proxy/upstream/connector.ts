@@ -1,0 +1,125 @@
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { Agent, request as plainRequest } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
+import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { fileURLToPath } from 'node:url'
+import { UpstreamError } from './upstream-error.ts'
+
+/** An answer whose body has yet to be read. Status 200, 206 or 304. */
+export interface UpstreamAnswer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: AsyncIterable<Buffer>
+  /** Gives up the body; must be called when it is not read to its end. */
+  readonly drop: () => void
+}
+
+/** Asks upstreams, over connections that are kept and counted. */
+export interface Connector extends AsyncDisposable {
+  /** Follows redirects. @throws {UpstreamError} also while the body is read. */
+  get(url: string, options: GetOptions): Promise<UpstreamAnswer>
+}
+
+export interface GetOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  /** Default GET. */
+  readonly method?: 'GET' | 'HEAD'
+}
+
+export interface ConnectorOptions {
+  /** Connections to one upstream at once; what is beyond waits its turn. */
+  readonly sockets: number
+  /** Until the first byte of an answer, and between two pieces of a body. */
+  readonly idleMs: number
+  /** URL of a proxy that upstreams are asked through: TLS goes through a tunnel. */
+  readonly proxy: string | null
+  readonly userAgent: string
+}
+
+const MOST_REDIRECTS = 5
+
+/** Opens a connector for http, https and file URLs. Closing it breaks what is under way. */
+export function openConnector(options: ConnectorOptions): Connector {
+  const shared = {
+    keepAlive: true, maxSockets: options.sockets, maxFreeSockets: options.sockets, timeout: options.idleMs,
+    ...(options.proxy === null ? {} : { proxyEnv: { http_proxy: options.proxy, https_proxy: options.proxy } }),
+  }
+  const agents = { 'http:': new Agent(shared), 'https:': new SecureAgent(shared) }
+
+  const ask = async (url: URL, { headers = {}, signal, method = 'GET' }: GetOptions): Promise<IncomingMessage> => {
+    const { protocol } = url
+    if (protocol !== 'http:' && protocol !== 'https:') throw new UpstreamError('unreachable', `${protocol.slice(0, -1)} is not something that can be asked`)
+    const settings: RequestOptions = { method, agent: agents[protocol], headers: { 'user-agent': options.userAgent, 'accept-encoding': 'identity', ...headers }, signal }
+    return new Promise((resolve, reject) => {
+      const asking = protocol === 'http:' ? plainRequest(url.href, settings, resolve) : secureRequest(url.href, settings, resolve)
+      asking.setTimeout(options.idleMs, () => asking.destroy(new UpstreamError('timeout', `nothing came for ${String(options.idleMs / 1000)} s`)))
+      asking.once('error', error => reject(explain(error, signal)))
+      asking.end()
+    })
+  }
+
+  return {
+    async get(text, asked) {
+      let url = new URL(text)
+      if (url.protocol === 'file:') return readLocal(url, asked.headers?.['range'])
+      for (let hops = 0; ; hops += 1) {
+        const answer = await ask(url, asked)
+        const status = answer.statusCode ?? 0
+        const location = answer.headers.location
+        if (status >= 300 && status < 400 && status !== 304 && location !== undefined) {
+          answer.resume()
+          if (hops === MOST_REDIRECTS || !URL.canParse(location, url.href)) throw new UpstreamError('status', `it redirects without end (${String(status)} to ${location})`)
+          url = new URL(location, url)
+          continue
+        }
+        if (status === 200 || status === 206 || status === 304) {
+          return { status, headers: answer.headers, body: bodyOf(answer, asked.signal), drop: () => answer.destroy() }
+        }
+        answer.destroy()
+        throw new UpstreamError(status === 404 || status === 410 ? 'absent' : 'status', `${String(status)} ${answer.statusMessage ?? ''}`.trimEnd())
+      }
+    },
+    [Symbol.asyncDispose]() {
+      for (const agent of Object.values(agents)) agent.destroy()
+      return Promise.resolve()
+    },
+  }
+}
+
+async function* bodyOf(answer: IncomingMessage, signal: AbortSignal): AsyncIterable<Buffer> {
+  try {
+    yield* answer as AsyncIterable<Buffer>
+  } catch (error) {
+    throw explain(error as NodeJS.ErrnoException, signal)
+  }
+  if (!answer.complete) throw new UpstreamError('truncated', 'it broke off')
+}
+
+function explain(error: NodeJS.ErrnoException, signal: AbortSignal): Error {
+  if (signal.aborted) return signal.reason instanceof Error ? signal.reason : new Error('aborted')
+  if (error instanceof UpstreamError) return error
+  if (error.code === 'ECONNRESET' || error.message === 'aborted') return new UpstreamError('truncated', 'it closed the connection', { cause: error })
+  return new UpstreamError('unreachable', error.message === '' ? (error.code ?? 'it cannot be reached') : error.message, { cause: error })
+}
+
+/** A medium that is mounted on the admin node is an upstream as any other. */
+async function readLocal(url: URL, range: string | undefined): Promise<UpstreamAnswer> {
+  const file = await open(fileURLToPath(url), constants.O_RDONLY).catch((error: NodeJS.ErrnoException) => {
+    throw new UpstreamError(error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 'absent' : 'unreachable', error.message, { cause: error })
+  })
+  const found = await file.stat()
+  if (!found.isFile()) {
+    await file.close()
+    throw new UpstreamError('absent', `${url.pathname} is not a file`)
+  }
+  const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
+  const stream = file.createReadStream({ start, highWaterMark: 256 * 1024 })
+  return {
+    status: start === 0 ? 200 : 206,
+    headers: { 'content-length': String(Math.max(0, found.size - start)), ...(start === 0 ? {} : { 'content-range': `bytes ${String(start)}-${String(found.size - 1)}/${String(found.size)}` }) },
+    body: stream as AsyncIterable<Buffer>,
+    drop: () => stream.destroy(),
+  }
+}
