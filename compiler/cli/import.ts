@@ -41,8 +41,8 @@ export function importCommand(names: readonly string[], { from, out, network, fo
   const imported = importFiles(from, [...input.values()], { network })
   if (imported === undefined) return misused(`--from takes ${IMPORT_FORMATS.join(', ')}`)
   const { files, report, diagnostics } = imported
-  if (out !== undefined) for (const { path, text } of [...files, { path: `${BESIDE}/report.json`, text: `${JSON.stringify(reportJson(report), null, 2)}\n` }]) write(join(out, path), text)
-  process.stdout.write(shape === 'json' ? `${JSON.stringify({ ...reportJson(report), files: files.map(({ path }) => path), diagnostics }, null, 2)}\n` : reportText(report))
+  if (out !== undefined) for (const { path, text } of [...files, { path: `${BESIDE}/report.json`, text: `${JSON.stringify(reportJson(imported), null, 2)}\n` }]) write(join(out, path), text)
+  process.stdout.write(shape === 'json' ? `${JSON.stringify({ ...reportJson(imported), files: files.map(({ path }) => path), diagnostics }, null, 2)}\n` : reportText(imported))
   if (diagnostics.length > 0) process.stderr.write(`${renderText(diagnostics, { linesOf: linesOf(input), colour: wantsColour(process.stderr) })}\n${countOf(diagnostics)}\n`)
   process.stderr.write(hint(imported, out))
   return countsOf(report).refused > 0 || diagnostics.some(({ severity }) => severity === 'error') ? EXIT.fault : EXIT.done

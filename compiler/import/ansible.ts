@@ -1,10 +1,9 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
-import type { Report } from '../../schemas/diagnostic.ts'
 import { parseAddress } from '../resolve/address.ts'
 import { readIni } from './ansible-ini.ts'
 import { AnsibleInventory } from './ansible-inventory.ts'
 import type { AnsibleGroup, AnsibleHost } from './ansible-inventory.ts'
-import type { Estate, Host } from './estate.ts'
+import type { Estate, Host, ImportContext } from './estate.ts'
 import { at, isMap, textAt } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
 import { readDocument, textOf, wholeFile } from './input.ts'
@@ -12,13 +11,6 @@ import type { InputFile } from './input.ts'
 import { readToml } from './read-toml.ts'
 import type { Sourced } from './sourced.ts'
 import { ANSIBLE_YAML } from './yaml-dialects.ts'
-
-export interface ImportContext {
-  readonly fields: Fields
-  readonly report: Report
-  /** The network that addresses of hosts are on. */
-  readonly network: string | undefined
-}
 
 /** `group_vars/web.yml`, `group_vars/web/10-ports.yml`. */
 const VARS_FILE = /^(?:(.*)\/)?(group_vars|host_vars)\/(.+)$/

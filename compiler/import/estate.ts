@@ -1,4 +1,5 @@
-import type { Place } from './fields.ts'
+import type { Report } from '../../schemas/diagnostic.ts'
+import type { Fields, Place } from './fields.ts'
 import type { Variables } from './sourced.ts'
 
 /** Text, and where it was said. */
@@ -48,9 +49,12 @@ export interface ImportedFile {
   readonly text: string
 }
 
-/** What is imported, before the report is closed. */
-export interface Written {
-  readonly files: readonly ImportedFile[]
-  /** Sentences on what the documents lack. */
-  readonly lacks: readonly string[]
+/** What an import is done with. */
+export interface ImportContext {
+  readonly fields: Fields
+  readonly report: Report
+  /** Takes a sentence about the documents that no value of the input has to do with. */
+  readonly remark: (sentence: string) => void
+  /** The network that addresses of hosts are on; undefined: they become labels, or stay where they are. */
+  readonly network: string | undefined
 }

@@ -90,7 +90,10 @@ export class Fields {
     const key = keyOf(pointer)
     const entry = entries.get(key) ?? { fate, beside: false, to: [], notes: [] }
     entries.set(key, entry)
+    // Of what is refused only the reason is to be known.
+    if (fate === 'refused' && entry.fate !== 'refused') entry.notes.length = 0
     if (WORSE.indexOf(fate) > WORSE.indexOf(entry.fate)) entry.fate = fate
+    if (entry.fate === 'refused' && fate !== 'refused') return entry
     if (to !== undefined && !entry.to.includes(to) && entry.to.length < MAX_TO) entry.to.push(to)
     if (note !== undefined && !entry.notes.includes(note)) entry.notes.push(note)
     return entry
@@ -160,7 +163,7 @@ function* leavesOf(place: Place, entries: ReadonlyMap<string, Entry>, above: Abo
     const rest = place.pointer.slice(depth)
     const fate = entry?.fate ?? 'refused'
     const gone = to.map((one) => (rest.length === 0 ? one : `${one}.${rest.join('.')}`))
-    yield { place, fate, beside: entry?.beside ?? false, to: fate === 'refused' ? [] : gone, note: entry === undefined ? 'nothing here knows what it means' : entry.notes.join('; ') || undefined }
+    yield { place, fate, beside: entry?.beside === true && fate !== 'refused', to: fate === 'refused' ? [] : gone, note: entry === undefined ? 'nothing here knows what it means' : entry.notes.join('; ') || undefined }
     return
   }
   for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) yield* leavesOf(below(place, key) as Place, entries, holds)

@@ -4,12 +4,13 @@ import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { settle } from '../diagnostics/settle.ts'
 import { readAnsible } from './ansible.ts'
-import type { ImportContext } from './ansible.ts'
-import type { ImportedFile } from './estate.ts'
+import type { ImportContext, ImportedFile } from './estate.ts'
 import { Fields, pointerText, rangesOf } from './fields.ts'
 import type { Leaf, ReportedField } from './fields.ts'
+import { importFacter, importPuppetDb } from './facter.ts'
 import { MAX_ALL_BYTES } from './input.ts'
 import type { InputFile } from './input.ts'
+import { importOhai } from './ohai.ts'
 import { writeEstate } from './write-estate.ts'
 
 /** What an import gives. */
@@ -18,6 +19,8 @@ export interface Imported {
   readonly files: readonly ImportedFile[]
   /** Every scalar of the input once. */
   readonly report: readonly ReportedField[]
+  /** What to know of the documents besides: what was taken as it most often is, since nothing says it. */
+  readonly remarks: readonly string[]
   /** What could not be read. */
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -25,6 +28,9 @@ export interface Imported {
 type Importer = (files: readonly InputFile[], context: ImportContext) => readonly ImportedFile[]
 
 const IMPORTS: { readonly [format: string]: Importer } = {
+  facter: importFacter,
+  ohai: importOhai,
+  puppetdb: importPuppetDb,
   ansible: (files, context) => writeEstate(readAnsible(files, context), context),
 }
 
@@ -46,9 +52,10 @@ export function importFiles(format: string, input: readonly InputFile[], { netwo
   if (importer === undefined) return undefined
   const found: Diagnostic[] = []
   const all = input.reduce((sum, { bytes }) => sum + bytes.length, 0)
-  if (all > MAX_ALL_BYTES) return { files: [], report: [], diagnostics: [error('IMPORT_TOO_LARGE', undefined, `The files have ${Math.ceil(all / 1024 / 1024)} MiB together; more than ${MAX_ALL_BYTES / 1024 / 1024} MiB are not read.`, { fix: 'Import them in parts.' })] }
+  if (all > MAX_ALL_BYTES) return { files: [], report: [], remarks: [], diagnostics: [error('IMPORT_TOO_LARGE', undefined, `The files have ${Math.ceil(all / 1024 / 1024)} MiB together; more than ${MAX_ALL_BYTES / 1024 / 1024} MiB are not read.`, { fix: 'Import them in parts.' })] }
   const fields = new Fields()
-  const files = importer(input.toSorted((a, b) => byCodePoint(a.path, b.path)), { fields, network, report: (diagnostic) => void found.push(diagnostic) })
+  const remarks: string[] = []
+  const files = importer(input.toSorted((a, b) => byCodePoint(a.path, b.path)), { fields, network, remark: (sentence) => void remarks.push(sentence), report: (diagnostic) => void found.push(diagnostic) })
   const leaves = [...fields.leaves()]
   const beside = besideFiles(leaves, format)
   const ranges = new Map([...new Set(leaves.map(({ place }) => place.document))].map((document) => [document, rangesOf(document)]))
@@ -56,7 +63,7 @@ export function importFiles(format: string, input: readonly InputFile[], { netwo
     file: place.document.path, pointer: place.pointer, range: (ranges.get(place.document) ?? rangesOf(place.document))(place.pointer), fate, note,
     to: kept ? [...to, `${besidePath(place.document.path)}#${pointerText(place.pointer)}`] : to,
   }))
-  return { files: [...files, ...beside].toSorted((a, b) => byCodePoint(a.path, b.path)), report, diagnostics: settle(found) }
+  return { files: [...files, ...beside].toSorted((a, b) => byCodePoint(a.path, b.path)), report, remarks: remarks.toSorted(byCodePoint), diagnostics: settle(found) }
 }
 
 function besidePath(path: string): string {

@@ -1,8 +1,7 @@
 import { byCodePoint, canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { documentsText } from './document-text.ts'
-import type { Estate, Host, ImportedFile } from './estate.ts'
-import type { Fields } from './fields.ts'
+import type { Estate, Host, ImportContext, ImportedFile } from './estate.ts'
 import { nodeNames, roleNames } from './names.ts'
 import { Attributes } from './sourced.ts'
 import type { Sourced } from './sourced.ts'
@@ -19,19 +18,13 @@ interface Prepared {
   readonly values: ReadonlyMap<string, { readonly value: Json; readonly text: string; readonly from: Sourced }>
 }
 
-export interface WriteOptions {
-  readonly fields: Fields
-  /** The network that addresses of hosts are on; undefined: they become labels. */
-  readonly network: string | undefined
-}
-
 /**
  * Nodes with tags, a barclamp with a role for each group, and a deployment that binds them by tag.
  *
  * What all hosts have in common stands in the deployment. Hosts of the same groups are one table; what they have in common
  * stands with it, the rest with each node: so every role of a node is given just what the tool says of its host.
  */
-export function writeEstate(estate: Estate, { fields, network }: WriteOptions): readonly ImportedFile[] {
+export function writeEstate(estate: Estate, { fields, network }: Pick<ImportContext, 'fields' | 'network'>): readonly ImportedFile[] {
   const attributes = new Attributes(fields, estate.name)
   const names = nodeNames(estate.hosts.map(({ name }) => name))
   const roles = roleNames(estate.groups.map(({ name }) => name))
@@ -108,7 +101,7 @@ function under(name: string, values: ReadonlyMap<string, Json>): DocumentFields 
 }
 
 /** What a host has besides attributes and tags, by the path of its field. */
-function cellsOf({ host, name }: Prepared, { fields, network }: WriteOptions): ReadonlyMap<string, string> {
+function cellsOf({ host, name }: Prepared, { fields, network }: Pick<ImportContext, 'fields' | 'network'>): ReadonlyMap<string, string> {
   const cells = new Map([['name', name]])
   const say = (path: string, said: { readonly text: string; readonly place: Host['places'][number] } | undefined): void => {
     if (said === undefined) return

@@ -1,7 +1,7 @@
 type Cases = Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>>
 
 const laughs = ['a: &a [x, x, x, x, x, x, x, x, x, x]', ...Array.from({ length: 9 }, (_, i) => `${String.fromCodePoint(98 + i)}: &${String.fromCodePoint(98 + i)} [${Array.from({ length: 10 }, () => `*${String.fromCodePoint(97 + i)}`).join(', ')}]`)].join('\n')
-const merges = ['a: &a {x: 1}', ...Array.from({ length: 400 }, (_, i) => `b${i}: &b${i} {<<: [${i === 0 ? '*a' : `*b${i - 1}`}], k${i}: 1}`)].join('\n')
+const merges = ['a: &a {x: 1}', ...Array.from({ length: 600 }, (_, i) => `b${i}: &b${i} {<<: [${i === 0 ? '*a' : `*b${i - 1}`}], k${i}: 1}`)].join('\n')
 
 /** What nobody means well with, by path ending. */
 function hostile(path: (extension: string) => string): Cases {

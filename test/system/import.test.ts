@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { InventoryDocument } from '../../schemas/inventory.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { NASTY, MANY } from '../compiler/import/ansible-inventories.ts'
 import { imported, nodesOf } from '../compiler/import/read-back.ts'
@@ -13,7 +14,7 @@ import { needDebianPackages } from './debian-packages.ts'
 const run = promisify(execFile)
 let folder = ''
 beforeAll(async () => {
-  await needDebianPackages(['ansible-core'])
+  await needDebianPackages(['ansible-core', 'facter'])
   folder = mkdtempSync(join(tmpdir(), 'crowbar-import-'))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -40,6 +41,17 @@ test.each([...Object.entries(NASTY), ['a dozen files as one inventory', Object.f
   expect(Object.keys(ours).toSorted()).toEqual(hosts)
   expect(Object.fromEntries(hosts.map((host) => [host, ours[host]?.values]))).toEqual(Object.fromEntries(hosts.map((host) => [host, theirs._meta.hostvars[host] ?? {}])))
   expect(Object.fromEntries(hosts.map((host) => [host, ours[host]?.groups]))).toEqual(Object.fromEntries(hosts.map((host) => [host, members(host)])))
+})
+
+test('what facter prints of this machine becomes an inventory with its memory, ports and processors', async () => {
+  const { stdout } = await run('facter', ['--json', 'memory', 'networking', 'processors', 'os', 'disks'], { maxBuffer: 64 * 1024 * 1024 })
+  const result = imported('facter', { 'here.json': stdout })
+  const [inventory] = result.files.filter(({ path }) => path.startsWith('inventory/')).map(({ text }) => JSON.parse(text) as InventoryDocument)
+  const ports = readdirSync('/sys/class/net').filter((name) => existsSync(`/sys/class/net/${name}/device`)).map((name) => readFileSync(`/sys/class/net/${name}/address`, 'utf8').trim())
+  expect(inventory?.facts.nics.map(({ mac }) => mac)).toEqual(expect.arrayContaining(ports))
+  expect(inventory?.facts.memory.bytes).toBe(totalmem())
+  expect(inventory?.facts.cpu.threads).toBe(cpus().length)
+  expect(result.report.filter(({ fate }) => fate === 'refused')).toEqual([])
 })
 
 /** Groups of a host, those above too, as roles are named. */

@@ -1,0 +1,168 @@
+import { byCodePoint, digest } from '../../schemas/canonical.ts'
+import type { DiskFact, Facts, NicFact } from '../../schemas/inventory.ts'
+import type { Json } from '../../schemas/shape.ts'
+import type { Host, ImportContext, ImportedFile, Said } from './estate.ts'
+import type { Place } from './fields.ts'
+
+/** The facts of one machine by name, from wherever they were said. */
+export type Roots = ReadonlyMap<string, Place>
+
+/** A disk or a port as it was said; what is undefined was not. */
+export interface SaidDisk {
+  readonly bytes: Place | undefined
+  readonly size: number | undefined
+  readonly rotational?: { readonly value: boolean; readonly place: Place } | undefined
+  readonly model?: Said | undefined
+  readonly serial?: Said | undefined
+  readonly wwn?: Said | undefined
+  readonly kernelName: string
+  readonly place: Place
+}
+
+export interface SaidNic {
+  readonly mac: Said
+  readonly driver?: Said | undefined
+  readonly bus?: Said | undefined
+  readonly speed?: { readonly value: number; readonly place: Place } | undefined
+}
+
+/** What a tool says of a machine, in words of the inventory. */
+export interface SaidMachine {
+  /** Names of the host, the best first. */
+  readonly names: readonly Said[]
+  /** Stands in where nothing names the host. */
+  readonly otherwise: string
+  readonly place: Place
+  readonly address: Said | undefined
+  readonly architecture: Said | undefined
+  readonly firmware: { readonly kind: Facts['firmware']['kind']; readonly place: Place } | undefined
+  readonly vendor: Said | undefined
+  readonly product: Said | undefined
+  readonly serial: Said | undefined
+  readonly uuid: Said | undefined
+  readonly asset: Said | undefined
+  readonly model: Said | undefined
+  readonly cores: { readonly value: number; readonly places: readonly Place[] } | undefined
+  readonly threads: { readonly value: number; readonly place: Place } | undefined
+  readonly memory: { readonly value: number; readonly place: Place } | undefined
+  readonly disks: readonly SaidDisk[]
+  readonly nics: readonly SaidNic[]
+}
+
+const ARCHITECTURES: Readonly<Record<string, Facts['architecture']>> = { amd64: 'amd64', x86_64: 'amd64', x64: 'amd64', aarch64: 'arm64', arm64: 'arm64' }
+/** What vendors write where a number is missing. */
+const FILLER = /fill|default|not (spec|avail|appl|sett)|^(none|unknown|n\/?a|null|0+|x+|\.+|-+|system serial number)$/i
+/** Names of ports that are no hardware. */
+const VIRTUAL_PORT = /^(lo\d*|docker|veth|virbr|br[-\d]|bond|team|tun|tap|cali|flannel|cni|dummy|ip6tnl|sit|gre|wg|vxlan|ovs|vlan|lxc|ifb)|[.@:]/
+const VIRTUAL_DISK = /^(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd)/
+
+export function isPort(name: string): boolean {
+  return !VIRTUAL_PORT.test(name)
+}
+
+export function isDisk(name: string): boolean {
+  return !VIRTUAL_DISK.test(name)
+}
+
+/** The inventory file of a machine, and the host that has it; what cannot be understood is refused. */
+export function machineOf(said: SaidMachine, { fields, network, remark }: Pick<ImportContext, 'fields' | 'network' | 'remark'>): { readonly file: ImportedFile; readonly host: Host } | undefined {
+  const macs = new Map<string, SaidNic>()
+  for (const nic of said.nics) {
+    const mac = nic.mac.text.toLowerCase()
+    if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) fields.refused(nic.mac.place, 'this is no MAC address')
+    else if (mac !== '00:00:00:00:00:00' && !macs.has(mac)) macs.set(mac, nic)
+  }
+  const uuid = useful(said.uuid, (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) && new Set(text.toLowerCase().replaceAll('-', '')).size > 2)
+  const serial = useful(said.serial, (text) => text.length > 1 && !FILLER.test(text.trim()))
+  const [firstMac] = [...macs].toSorted(([a], [b]) => byCodePoint(a, b))
+  const mark = uuid?.text.toLowerCase() ?? serial?.text ?? firstMac?.[0]
+  if (mark === undefined) {
+    fields.refused(said.place, 'nothing says which machine this is: no UUID, serial number or MAC address')
+    return undefined
+  }
+  const id = `m-${digest(mark).slice('sha256:'.length, 'sha256:'.length + 10)}`
+  const file = `inventory/${id}.json`
+  const architecture = ARCHITECTURES[said.architecture?.text.toLowerCase() ?? '']
+  if (said.architecture !== undefined && architecture === undefined) {
+    fields.refused(said.architecture.place, 'machines are amd64 or arm64')
+    return undefined
+  }
+  const assumed: string[] = []
+  const assume = <T>(path: string, value: T): T => {
+    assumed.push(path)
+    return value
+  }
+  const went = (place: Place | undefined, path: string): void => {
+    if (place !== undefined) fields.mapped(place, `${file}: facts.${path}`)
+  }
+  const text = (one: Said | undefined, path: string): string => {
+    went(one?.place, path)
+    return one?.text ?? ''
+  }
+  const disks = said.disks.filter(({ kernelName }) => isDisk(kernelName)).flatMap((disk, i): DiskFact[] => {
+    if (disk.size === undefined) {
+      fields.refused(disk.bytes ?? disk.place, 'a disk has a size in bytes')
+      return []
+    }
+    const at = `disks.${i}`
+    went(disk.bytes, `${at}.bytes`)
+    went(disk.rotational?.place, `${at}.rotational`)
+    const bus = busOf(disk)
+    return [{ bytes: disk.size, rotational: disk.rotational?.value ?? assume(`${at}.rotational`, false), model: text(disk.model, `${at}.model`), serial: text(disk.serial, `${at}.serial`), wwn: text(disk.wwn, `${at}.wwn`), bus: bus ?? assume(`${at}.bus`, 'other' as const), path: '' }]
+  })
+  const nics = [...macs].map(([mac, nic], i): NicFact => {
+    went(nic.mac.place, `nics.${i}.mac`)
+    went(nic.speed?.place, `nics.${i}.speed`)
+    return { mac, driver: text(nic.driver, `nics.${i}.driver`), bus: text(nic.bus, `nics.${i}.bus`), speed: nic.speed?.value ?? null }
+  })
+  went(said.architecture?.place, 'architecture')
+  went(said.firmware?.place, 'firmware.kind')
+  for (const place of said.cores?.places ?? []) went(place, 'cpu.cores')
+  went(said.threads?.place, 'cpu.threads')
+  went(said.memory?.place, 'memory.bytes')
+  const facts: Facts = {
+    architecture: architecture ?? assume('architecture', 'amd64' as const),
+    firmware: { kind: said.firmware?.kind ?? assume('firmware.kind', 'bios' as const) },
+    dmi: { vendor: text(said.vendor, 'dmi.vendor'), product: text(said.product, 'dmi.product'), serial: text(said.serial, 'dmi.serial'), uuid: text(said.uuid, 'dmi.uuid').toLowerCase(), asset: text(said.asset, 'dmi.asset') },
+    cpu: { model: text(said.model, 'cpu.model'), cores: said.cores?.value ?? said.threads?.value ?? assume('cpu.cores', 1), threads: said.threads?.value ?? said.cores?.value ?? assume('cpu.threads', 1) },
+    memory: { bytes: said.memory?.value ?? assume('memory.bytes', 0) },
+    disks: disks.toSorted((a, b) => byCodePoint(keyOf(a), keyOf(b))),
+    nics: nics.toSorted((a, b) => byCodePoint(a.bus, b.bus) || byCodePoint(a.mac, b.mac)),
+  }
+  if (assumed.length > 0) remark(`${file}: not said of ${said.names[0]?.text ?? said.otherwise}, and taken as it most often is: ${assumed.join(', ')}. Discovery finds out.`)
+  for (const name of said.names) fields.mapped(name.place, `${file}: id`)
+  const [name] = said.names
+  const host: Host = {
+    name: name?.text ?? said.otherwise, places: said.names.map(({ place }) => place), groups: [], variables: new Map(),
+    ...(network === undefined ? {} : { address: said.address }),
+    machine: uuid !== undefined ? { uuid: { ...uuid, text: uuid.text.trim().toLowerCase() } } : serial !== undefined ? { serial } : { mac: { text: firstMac?.[0] ?? '', place: firstMac?.[1].mac.place ?? said.place } },
+  }
+  return { file: { path: file, text: `${JSON.stringify({ kind: 'machine', id, facts }, null, 2)}\n` }, host }
+}
+
+/** Text of a place, or a whole number as text. */
+export function saidAt(place: Place | undefined): Said | undefined {
+  const value: Json | undefined = place?.value
+  if (place === undefined || (typeof value !== 'string' && typeof value !== 'number') || value === '') return undefined
+  return { text: String(value), place }
+}
+
+/** A number, or text that is one. */
+export function numberAt(place: Place | undefined): { readonly value: number; readonly place: Place } | undefined {
+  const value = typeof place?.value === 'string' && /^[0-9]+$/.test(place.value) ? Number(place.value) : place?.value
+  return place !== undefined && typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? { value, place } : undefined
+}
+
+function useful(said: Said | undefined, test: (text: string) => boolean): Said | undefined {
+  return said !== undefined && test(said.text.trim()) ? said : undefined
+}
+
+function busOf({ kernelName, model }: SaidDisk): DiskFact['bus'] | undefined {
+  if (kernelName.startsWith('nvme')) return 'nvme'
+  if (kernelName.startsWith('vd')) return 'virtio'
+  return /^ATA\b/.test(model?.text ?? '') ? 'sata' : undefined
+}
+
+function keyOf({ wwn, serial, model, bytes }: DiskFact): string {
+  return `${wwn} ${serial} ${model} ${String(bytes).padStart(20, '0')}`
+}

@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { InventoryDocument } from '../../../schemas/inventory.ts'
+import { compileTexts } from '../compiling.ts'
+import { coverage } from './coverage.ts'
+import { HOSTILE } from './hostile.ts'
+import { facter, flatFacter, MACHINES, macOf, ohai } from './machines.ts'
+import type { Machine } from './machines.ts'
+import { expectWhole, imported, leavesOf, nodesOf, refusals, textsOf } from './read-back.ts'
+
+type Texts = Readonly<Record<string, string>>
+const json = (value: unknown): string => JSON.stringify(value, null, 1)
+const FORMS = {
+  facter: Object.fromEntries(MACHINES.flatMap((machine): [string, Texts][] => [[`${machine.index} v4`, { [`${machine.name}.json`]: json(facter(machine, 4)) }], [`${machine.index} v3`, { 'x.json': json(facter(machine, 3)) }], [`${machine.index} v2`, { 'x.json': json(flatFacter(machine)) }]])),
+  ohai: Object.fromEntries(MACHINES.flatMap((machine): [string, Texts][] => [[`${machine.index}`, { [`${machine.name}.json`]: json(ohai(machine)) }], [`${machine.index} and the next`, { 'a.json': json(ohai(machine)), 'b.json': json(ohai(MACHINES[(machine.index + 1) % 20] as Machine)) }]])),
+  puppetdb: Object.fromEntries(MACHINES.flatMap((machine): [string, Texts][] => {
+    const facts = facter(machine, 4)
+    return [
+      [`${machine.index} facts`, { 'facts.json': json(Object.entries(facts).map(([name, value]) => ({ certname: machine.name, environment: 'production', name, value: value as unknown }))) }],
+      [`${machine.index} inventory`, { 'inventory.json': json([{ certname: machine.name, timestamp: '2026-01-01T00:00:00Z', environment: 'production', facts, trusted: { certname: machine.name, extensions: {} } }]) }],
+      [`${machine.index} factset`, { 'factsets.json': json([{ certname: machine.name, hash: 'x', facts: { href: '/x', data: Object.entries(facts).map(([name, value]) => ({ name, value: value as unknown })) } }]) }],
+    ]
+  })),
+} as const
+const HOSTS = { facter: (machine: Machine) => facter(machine, 4), ohai, puppetdb: undefined } as const
+
+test.each(['facter', 'ohai', 'puppetdb'] as const)('%s: every fact is in the report once, on forty machines and on hostile input', (format) => {
+  const cases = { ...FORMS[format], ...HOSTILE.json('facts') }
+  expect(Object.keys(FORMS[format]).length).toBeGreaterThanOrEqual(40)
+  coverage(format, cases)
+  for (const texts of Object.values(FORMS[format])) expectWhole(imported(format, texts), Object.entries(texts).flatMap(([path, text]) => leavesOf(path, JSON.parse(text) as never)))
+})
+
+function inventoryOf(format: string, texts: Texts): readonly InventoryDocument[] {
+  return imported(format, texts).files.filter(({ path }) => path.startsWith('inventory/')).map(({ text }) => JSON.parse(text) as InventoryDocument)
+}
+
+test('one machine is the same machine, whichever tool tells of it', () => {
+  for (const machine of MACHINES) {
+    const said = [inventoryOf('facter', { x: json(facter(machine, 4)) }), inventoryOf('facter', { x: json(flatFacter(machine)) }), inventoryOf('ohai', { x: json(ohai(machine)) })].map(([one]) => one)
+    const [first] = said
+    const virtual = machine.box.disks.filter((disk) => disk.startsWith('sr')).length
+    for (const one of said) {
+      expect([one?.id, one?.facts.dmi.product, one?.facts.memory.bytes, one?.facts.architecture]).toEqual([first?.id, machine.box.product, machine.box.gib * 2 ** 30, 'arm' in machine.box ? 'arm64' : 'amd64'])
+      expect(one?.facts.nics.map(({ mac }) => mac)).toEqual(machine.box.nics.map((_, i) => macOf(machine, i)))
+      expect(one?.facts.disks.map(({ bytes }) => bytes).toSorted((a, b) => a - b)).toEqual(machine.box.disks.slice(0, machine.box.disks.length - virtual).map((disk) => Number(disk.split(':')[2]) * 2 ** 40).toSorted((a, b) => a - b))
+    }
+    expect(said[0]?.facts.firmware.kind).toBe(machine.index % 2 === 0 ? 'uefi' : 'bios')
+    expect(said[0]?.facts.cpu).toEqual({ model: machine.box.cpu, cores: machine.box.sockets * machine.box.cores, threads: machine.box.sockets * machine.box.cores * 2 })
+  }
+})
+
+test('the inventory is one that the compiler reads, and each machine has a node that is pinned to it', () => {
+  const texts = Object.fromEntries(MACHINES.map((machine) => [`${machine.name}.json`, json(facter(machine, 4))]))
+  const result = imported('facter', texts, 'admin')
+  const found = compileTexts({ ...textsOf(result), 'rule.yaml': 'kind: rule\nname: any\nwhen: "true"\nset: { os: debian-12 }\n' })
+  expect(found.diagnostics.filter(({ severity, code }) => severity === 'error' && !['HARDWARE_UNDECLARED', 'OS_ARCHITECTURE'].includes(code))).toEqual([])
+  const nodes = nodesOf(result, 'facts')
+  expect(nodes['node0']?.fields).toMatchObject({ 'machine.uuid': MACHINES[0]?.uuid, 'networks.admin.address': '10.0.0.60' })
+  expect(nodes['node3']?.fields).toMatchObject({ 'machine.serial': 'SN1003' })
+})
+
+test('what nothing says is assumed aloud, and what makes no sense is refused at its place', () => {
+  const result = imported('facter', { 'a.json': '{"networking": {"hostname": "a", "interfaces": {"eth0": {"mac": "nonsense"}, "eth1": {"mac": "52:54:00:00:00:01"}}},\n "disks": {"sda": {"size_bytes": -1}}, "processors": {"cores": "many"}}' })
+  expect(refusals(result)).toEqual(['a.json:1:65 this is no MAC address', 'a.json:2:34 a disk has a size in bytes'])
+  expect(result.remarks).toEqual([expect.stringMatching(/^inventory\/m-[0-9a-f]{10}\.json: not said of a, and taken as it most often is: architecture, firmware\.kind, cpu\.cores, cpu\.threads, memory\.bytes\. Discovery finds out\.$/)])
+  expect(refusals(imported('ohai', { 'a.json': '{"fqdn": "a"}' }))).toEqual(['a.json:1:10 nothing says which machine this is: no UUID, serial number or MAC address'])
+  expect(refusals(imported('facter', { 'a.json': json({ os: { architecture: 's390x' }, dmi: { product: { serial_number: 'AB1' } } }) }))).toEqual(['a.json:3:19 machines are amd64 or arm64'])
+  const twice = json(facter(MACHINES[0] as Machine, 4))
+  expect(imported('facter', { 'a.json': twice, 'b.json': twice }).report.filter(({ fate }) => fate === 'refused').length).toBeGreaterThan(0)
+})
+
+test('any JSON at all is imported without a throw, whole and the same twice', () => {
+  const seed = HOSTS.facter(MACHINES[1] as Machine)
+  const keys = fc.constantFrom('networking', 'interfaces', 'dmi', 'disks', 'certname', 'facts', 'network', 'eth0', 'mac', 'product', 'a')
+  fc.assert(fc.property(fc.constantFrom('facter', 'ohai', 'puppetdb'), fc.oneof(fc.jsonValue({ maxDepth: 4 }), fc.dictionary(keys, fc.jsonValue({ maxDepth: 2 }), { noNullPrototype: true }).map((more) => ({ ...seed, ...more }))), (format, value) => {
+    const text = JSON.stringify(value)
+    if (text.includes('"__proto__"')) return
+    const result = imported(format, { 'x.json': text })
+    expect(imported(format, { 'x.json': text })).toEqual(result)
+    expectWhole(result, leavesOf('x.json', JSON.parse(text) as never))
+  }), { numRuns: 300 })
+})
