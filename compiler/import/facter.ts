@@ -104,8 +104,8 @@ function puppetDbSets(root: Place, fields: Fields): readonly FactSet[] {
       fields.mapped(at(item, 'name') as Place, `machine of ${name}`, 'the name of a fact')
     } else if (data !== undefined && Array.isArray(data.value)) {
       for (const one of itemsOf(data)) {
-        const at_ = at(one, 'value')
-        if (at_ !== undefined) set.roots.set(textAt(one, 'name') ?? '', at_)
+        const given = at(one, 'value')
+        if (given !== undefined) set.roots.set(textAt(one, 'name') ?? '', given)
       }
     } else if (facts !== undefined && isMap(facts.value)) for (const [key, place] of entriesOf(facts)) set.roots.set(key, place)
     else fields.refused(item, 'it has no facts')

@@ -7,10 +7,12 @@ import { readAnsible } from './ansible.ts'
 import type { ImportContext, ImportedFile } from './estate.ts'
 import { Fields, pointerText, rangesOf } from './fields.ts'
 import type { Leaf, ReportedField } from './fields.ts'
+import { importChef } from './chef.ts'
 import { importFacter, importPuppetDb } from './facter.ts'
 import { MAX_ALL_BYTES } from './input.ts'
 import type { InputFile } from './input.ts'
 import { importOhai } from './ohai.ts'
+import { importSalt } from './salt.ts'
 import { writeEstate } from './write-estate.ts'
 
 /** What an import gives. */
@@ -28,9 +30,11 @@ export interface Imported {
 type Importer = (files: readonly InputFile[], context: ImportContext) => readonly ImportedFile[]
 
 const IMPORTS: { readonly [format: string]: Importer } = {
+  chef: importChef,
   facter: importFacter,
   ohai: importOhai,
   puppetdb: importPuppetDb,
+  salt: importSalt,
   ansible: (files, context) => writeEstate(readAnsible(files, context), context),
 }
 

@@ -108,7 +108,8 @@ export function machineOf(said: SaidMachine, { fields, network, remark }: Pick<I
     went(disk.bytes, `${at}.bytes`)
     went(disk.rotational?.place, `${at}.rotational`)
     const bus = busOf(disk)
-    return [{ bytes: disk.size, rotational: disk.rotational?.value ?? assume(`${at}.rotational`, false), model: text(disk.model, `${at}.model`), serial: text(disk.serial, `${at}.serial`), wwn: text(disk.wwn, `${at}.wwn`), bus: bus ?? assume(`${at}.bus`, 'other' as const), path: '' }]
+    const named = (disk.serial?.text ?? '') + (disk.wwn?.text ?? '') !== ''
+    return [{ bytes: disk.size, rotational: disk.rotational?.value ?? assume(`${at}.rotational`, false), model: text(disk.model, `${at}.model`), serial: text(disk.serial, `${at}.serial`), wwn: text(disk.wwn, `${at}.wwn`), bus: bus ?? assume(`${at}.bus`, 'other' as const), path: named ? '' : assume(`${at}.path`, `imported:${disk.kernelName}`) }]
   })
   const nics = [...macs].map(([mac, nic], i): NicFact => {
     went(nic.mac.place, `nics.${i}.mac`)

@@ -135,5 +135,6 @@ function scalar(text: string): Json {
   if (text === 'NaN' || text.endsWith('Infinity')) return text
   const value = JSON.parse(text) as Json
   if (typeof value !== 'number') return value
-  return Number.isInteger(value) ? (Number.isSafeInteger(value) ? (value === 0 ? 0 : value) : text) : Number.isFinite(value) ? value : text
+  const kept = /^-?[0-9]+$/.test(text) ? Number.isSafeInteger(value) : Number.isFinite(value)
+  return kept ? (value === 0 ? 0 : value) : text
 }

@@ -30,9 +30,11 @@ export function merged(...layers: readonly Variables[]): Variables {
   return result
 }
 
-/** What Ansible writes into JSON for what is encrypted, or is no template. */
+/** What is encrypted, by Ansible, Chef or GnuPG (for Salt), and what Ansible marks as no template. */
 function marked(place: Place): 'vault' | 'unsafe' | undefined {
   const { value } = place
+  if (typeof value === 'string' && value.startsWith('-----BEGIN PGP MESSAGE-----')) return 'vault'
+  if (isMap(value) && typeof value['encrypted_data'] === 'string' && typeof value['cipher'] === 'string') return 'vault'
   if (!isMap(value) || Object.keys(value).length !== 1) return undefined
   return typeof value['__ansible_vault'] === 'string' ? 'vault' : typeof value['__ansible_unsafe'] === 'string' ? 'unsafe' : undefined
 }

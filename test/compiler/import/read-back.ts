@@ -1,8 +1,9 @@
-import { parseAllDocuments } from 'yaml'
 import { expect } from 'vitest'
 import { importFiles } from '../../../compiler/import/import.ts'
 import type { Imported } from '../../../compiler/import/import.ts'
 import { pointerText } from '../../../compiler/import/fields.ts'
+import { sourceText } from '../../../compiler/parse/document.ts'
+import { parseYaml } from '../../../compiler/parse/yaml.ts'
 import type { Json } from '../../../schemas/shape.ts'
 
 export type Values = Readonly<Record<string, Json>>
@@ -20,7 +21,7 @@ export function textsOf({ files }: Imported): Readonly<Record<string, string>> {
 }
 
 export function documentsOf(result: Imported): readonly Values[] {
-  return result.files.filter(({ path }) => path.endsWith('.yaml')).flatMap(({ text }) => parseAllDocuments(text).map((document) => document.toJS() as Values))
+  return result.files.filter(({ path }) => path.endsWith('.yaml')).flatMap(({ path, text }) => (parseYaml(sourceText(path, text), (found) => expect(found).toBeUndefined()) ?? []).map(({ value }) => value as Values))
 }
 
 /** What an imported site says of each node, by the name that the other tool has for it. */
