@@ -203,11 +203,12 @@ function valuesOf(undone: readonly Removal[], base: Ledger, plan: Plan): Changes
 
 /** Steps that were sent, never succeeded and are not wanted any more: what they left behind nobody knows how to undo. */
 function leftovers(base: Ledger, plan: Plan): readonly Missing[] {
-  const planned = new Set(plan.steps.map((step) => step.id))
+  let planned: ReadonlySet<string> | undefined
   const missing: Missing[] = []
   for (const node of Object.values(base.nodes)) {
     if (!Object.hasOwn(plan.nodes, node.node)) continue
     for (const id of Object.keys(node.attempted)) {
+      planned ??= new Set(plan.steps.map((step) => step.id))
       if (planned.has(id) || Object.hasOwn(node.steps, id)) continue
       missing.push({ what: 'how to undo it', for: id, because: 'it was started, did not succeed and is no longer in the site' })
     }

@@ -7,6 +7,7 @@ import { checkValue } from '../validate/check-value.ts'
 import { pathText } from '../validate/words.ts'
 import { readRevision } from '../tree/read.ts'
 import { TreeError } from '../tree/tree-error.ts'
+import { shareFiles } from '../tree/tree.ts'
 import type { Tree } from '../tree/tree.ts'
 import { isLedger, ledgerOf } from './base.ts'
 import { compileSite, compileTree } from './compile-site.ts'
@@ -22,16 +23,17 @@ export type Side =
  * Reads what a name on the command line stands for: a saved plan if there is such a file, else a revision, which may
  * be of a ledger; without a name the folder as it is now.
  *
- * @param missing exit code when there is nothing of that name.
+ * @param options.missing exit code when there is nothing of that name.
+ * @param options.like the tree of the other side: what is the same there is not read again.
  * @returns an exit code when it cannot be used; why has been said.
  */
-export async function readSide(site: string, name: string | undefined, missing: number = EXIT.fault): Promise<Side | { readonly kind: 'ledger'; readonly ledger: Ledger } | number> {
+export async function readSide(site: string, name: string | undefined, { missing = EXIT.fault, like }: { readonly missing?: number; readonly like?: Tree | undefined } = {}): Promise<Side | { readonly kind: 'ledger'; readonly ledger: Ledger } | number> {
   if (name !== undefined && statSync(name, { throwIfNoEntry: false })?.isFile() === true) return readPlan(name)
   if (name === undefined) return sideOf(await compileSite({ site }))
   const { found, report } = collector()
   try {
     const tree = await readRevision(site, name, { environment: process.env, report })
-    if (tree.files.size === 0 || !isLedger(tree)) return sideOf(compileTree(tree, { found }))
+    if (tree.files.size === 0 || !isLedger(tree)) return sideOf(compileTree(like === undefined ? tree : shareFiles(tree, like), { found }))
     const ledger = ledgerOf(tree, name)
     return ledger.kind === 'found' ? { kind: 'ledger', ledger: ledger.ledger } : refuse(ledger.message, missing)
   } catch (cause) {

@@ -40,7 +40,7 @@ export async function diffCommand(base: string | undefined, head: string | undef
   const to = await readSide(options.site, head)
   if (typeof to === 'number') return to
   if (to.kind === 'ledger') return misused(`${head} is a ledger, which can only be the base`)
-  const from = await readBase(options.site, base)
+  const from = await readBase(options.site, base, to)
   if (typeof from === 'number') return from
   const missing = to.kind === 'site' && from.ref !== null ? missingLock(to.tree, from.ledger, from.ref) : undefined
   if (missing !== undefined) {
@@ -68,7 +68,7 @@ interface Base {
 }
 
 /** Without a name the ledger of the repository; what is not there is said, and never taken for something empty in silence. */
-async function readBase(site: string, base: string | undefined): Promise<Base | number> {
+async function readBase(site: string, base: string | undefined, to: Side): Promise<Base | number> {
   if (base === undefined) {
     const found = await findLedger(site, LEDGER_REF)
     if (found.kind === 'found') return { ledger: found.ledger, ref: LEDGER_REF, options: {} }
@@ -76,7 +76,7 @@ async function readBase(site: string, base: string | undefined): Promise<Base | 
     process.stderr.write(`There is no ${LEDGER_REF} here, so every step counts as new: ${/not a git repository/.test(found.message) ? 'this folder is in no git repository' : found.message}.\nIf the cluster runs already: git fetch origin '+refs/crowbar/*:refs/crowbar/*'\n\n`)
     return { ledger: EMPTY_LEDGER, ref: null, options: {} }
   }
-  const side = await readSide(site, base, EXIT.stale)
+  const side = await readSide(site, base, { missing: EXIT.stale, like: to.kind === 'site' ? to.tree : undefined })
   if (typeof side === 'number') return side
   if (side.kind === 'ledger') return { ledger: side.ledger, ref: base, options: {} }
   const { ledgerOfPlan } = await import('../change/ledger-of-plan.ts')

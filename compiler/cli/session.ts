@@ -14,11 +14,16 @@ export const EXIT = { done: 0, fault: 1, changes: 2, refused: 3, stale: 4, usage
 /** What begins the paths of what ships with Crowbar, so that no file of a site can be taken for it. */
 export const BUILTIN_PREFIX = 'builtin:'
 
-/** The barclamps that ship with this Crowbar, as a tree whose paths begin with `builtin:`. */
+let builtin: Tree | undefined
+
+/** The barclamps that ship with this Crowbar, as a tree whose paths begin with `builtin:`; read once. */
 export function readBuiltin(): Tree {
-  const folder = fileURLToPath(new URL('../../barclamps', import.meta.url))
-  const { files } = readFolder(folder, () => {})
-  return { commit: null, files: new Map([...files].map(([path, file]) => [BUILTIN_PREFIX + path, file])) }
+  if (builtin === undefined) {
+    const folder = fileURLToPath(new URL('../../barclamps', import.meta.url))
+    const { files } = readFolder(folder, () => {})
+    builtin = { commit: null, files: new Map([...files].map(([path, file]) => [BUILTIN_PREFIX + path, file])) }
+  }
+  return builtin
 }
 
 /** Reads the tree of a site; what is wrong with it as a whole becomes a diagnostic, and undefined. */
@@ -42,10 +47,8 @@ export function collector(): { readonly found: Diagnostic[]; readonly report: Re
 /** The lines of the files of a tree, and of what ships with Crowbar, to be shown under a diagnostic. */
 export function linesOfTree(tree: Tree | undefined): (path: string) => readonly string[] | undefined {
   const cache = new Map<string, readonly string[] | undefined>()
-  let builtin: Tree | undefined
   const read = (path: string): readonly string[] | undefined => {
-    if (path.startsWith(BUILTIN_PREFIX)) builtin ??= readBuiltin()
-    const file = (path.startsWith(BUILTIN_PREFIX) ? builtin : tree)?.files.get(path)
+    const file = (path.startsWith(BUILTIN_PREFIX) ? readBuiltin() : tree)?.files.get(path)
     if (file === undefined || file.size > 8 * 1024 * 1024) return undefined
     try {
       return new TextDecoder().decode(file.bytes()).split(/\r\n|\r|\n/)

@@ -1,7 +1,7 @@
 import type { Diagnostic, Report } from '../../schemas/diagnostic.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { error } from '../diagnostics/diagnostic.ts'
-import type { Tree } from '../tree/tree.ts'
+import type { Tree, TreeFile } from '../tree/tree.ts'
 import { TreeError } from '../tree/tree-error.ts'
 import { INVENTORY_FOLDER, LOCK_PATH, MAX_FILE_BYTES, chooseDocuments } from './choose.ts'
 import { rangeBetween, rangeOf, sourceText } from './document.ts'
@@ -21,8 +21,30 @@ export function parse(tree: Tree, report: Report): readonly SourceDocument[] {
   return paths.flatMap((path) => parseFile(tree, path, report))
 }
 
+interface Read {
+  readonly path: string
+  readonly documents: readonly SourceDocument[]
+  readonly found: readonly Diagnostic[]
+}
+
+/** What is in files that were read. A file that two trees share is read once. */
+const read = new WeakMap<TreeFile, Read>()
+
 /** Reads the documents of one file of a tree, whatever its place; what cannot be read is reported and gives none. */
 export function parseFile(tree: Tree, path: string, report: Report): readonly SourceDocument[] {
+  const file = tree.files.get(path)
+  if (file === undefined) throw new TypeError(`not in the tree: ${path}`)
+  let known = read.get(file)
+  if (known?.path !== path) {
+    const found: Diagnostic[] = []
+    known = { path, documents: documentsOf(tree, path, (one) => void found.push(one)), found }
+    read.set(file, known)
+  }
+  for (const one of known.found) report(one)
+  return known.documents
+}
+
+function documentsOf(tree: Tree, path: string, report: Report): readonly SourceDocument[] {
   const source = readText(tree, path, report)
   if (source === undefined) return []
   if (path === LOCK_PATH) {

@@ -28,10 +28,9 @@ export function readCommit(folder: string, revision: string, options: { readonly
   const git = runner(folder, options.environment)
   const prefix = folderInRepository(git)
   const commit = resolveRevision(git, revision, folder)
-  const tree = prefix === '' ? `${commit}^{tree}` : `${commit}:${prefix}`
-  const id = verify(git, tree)
-  if (id === undefined) throw new TreeError('REVISION_UNKNOWN', `the folder ${prefix} does not exist in ${revision}`)
-  return assemble(list(git, id, options.within ?? ''), commit, options.report)
+  const tree = prefix === '' ? commit : verify(git, `${commit}:${prefix}`)
+  if (tree === undefined) throw new TreeError('REVISION_UNKNOWN', `the folder ${prefix} does not exist in ${revision}`)
+  return assemble(list(git, tree, { folder, within: options.within ?? '' }), commit, options.report)
 }
 
 /**
@@ -91,9 +90,9 @@ function verify(git: Git, object: string): string | undefined {
   return status === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined
 }
 
-function list(git: Git, tree: string, within: string): ReadonlyMap<string, Listed> {
+function list(git: Git, tree: string, { folder, within }: { readonly folder: string; readonly within: string }): ReadonlyMap<string, Listed> {
   const listed = new Map<string, Listed>()
-  const objects = new Objects(git)
+  const objects = new Objects(git, folder)
   const links = new Map<string, string>()
   const utf8 = new TextDecoder('utf-8')
   const output = must(git, ['ls-tree', '-r', '-l', '-z', '--full-tree', tree, ...(within === '' ? [] : ['--', within])])
@@ -119,20 +118,26 @@ function linkTarget(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** What small blobs hold, by repository and id: those of a second commit are mostly the first one's. */
+const kept = new Map<string, Map<string, Uint8Array>>()
+
 /** Reads blobs: the small ones of a tree in one go, as soon as one of them is wanted. */
 class Objects {
   readonly #git: Git
-  readonly #small = new Map<string, Uint8Array | undefined>()
+  readonly #small = new Set<string>()
+  readonly #contents: Map<string, Uint8Array>
   #loaded = false
 
-  constructor(git: Git) {
+  constructor(git: Git, folder: string) {
     this.#git = git
+    this.#contents = kept.get(folder) ?? new Map<string, Uint8Array>()
+    kept.set(folder, this.#contents)
   }
 
   file(path: string, id: string, size: number, mode: string): TreeFile {
-    if (size <= TOGETHER) this.#small.set(id, undefined)
+    if (size <= TOGETHER) this.#small.add(id)
     let content: Uint8Array | undefined
-    return { mode: mode === '100755' ? '0755' : '0644', size, bytes: () => (content ??= size <= TOGETHER ? this.#fromBatch(path, id) : this.one(path, id)) }
+    return { mode: mode === '100755' ? '0755' : '0644', size, id, bytes: () => (content ??= size <= TOGETHER ? this.#fromBatch(path, id) : this.one(path, id)) }
   }
 
   one(path: string, id: string): Uint8Array {
@@ -143,21 +148,23 @@ class Objects {
 
   #fromBatch(path: string, id: string): Uint8Array {
     if (!this.#loaded) this.#loadSmall()
-    const content = this.#small.get(id)
+    const content = this.#contents.get(id)
     if (content === undefined) throw new TreeError('FILE_UNREADABLE', `git cannot read ${path}: its object ${id} is missing`)
     return content
   }
 
   #loadSmall(): void {
     this.#loaded = true
-    const output = must(this.#git, ['cat-file', '--batch', '--buffer'], [...this.#small.keys()].join('\n') + '\n')
+    const wanted = [...this.#small].filter((id) => !this.#contents.has(id))
+    if (wanted.length === 0) return
+    const output = must(this.#git, ['cat-file', '--batch', '--buffer'], wanted.join('\n') + '\n')
     for (let at = 0; at < output.length; ) {
       const line = output.indexOf(10, at)
       const [id, type, size] = output.toString('latin1', at, line).split(' ') as [string, string, string | undefined]
       at = line + 1
       if (size === undefined) continue
       const end = at + Number(size)
-      if (type === 'blob') this.#small.set(id, output.subarray(at, end))
+      if (type === 'blob') this.#contents.set(id, output.subarray(at, end))
       at = end + 1
     }
   }

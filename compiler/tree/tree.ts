@@ -1,4 +1,5 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
+import { TreeError } from './tree-error.ts'
 
 /** One file of a site. */
 export interface TreeFile {
@@ -6,6 +7,8 @@ export interface TreeFile {
   readonly mode: '0644' | '0755'
   /** Bytes. */
   readonly size: number
+  /** Of a file that git has: its blob, which equal files share. */
+  readonly id?: string
   /**
    * The content, read when first asked for and kept.
    *
@@ -31,4 +34,32 @@ export function treeOf(texts: Readonly<Record<string, string | Uint8Array>>, com
     files.set(path, { mode: '0644', size: bytes.length, bytes: () => bytes })
   }
   return { commit, files }
+}
+
+/** Bytes. Larger files are no documents, and not read just to be compared. */
+const MAX_COMPARED = 1024 * 1024
+
+/**
+ * The same tree, with the files of another one wherever path, mode and content are equal, so that what was found out
+ * about those is not found out again (parse.ts).
+ */
+export function shareFiles(tree: Tree, other: Tree): Tree {
+  const files = new Map<string, TreeFile>()
+  for (const [path, file] of tree.files) {
+    const same = other.files.get(path)
+    files.set(path, same !== undefined && isSame(file, same) ? same : file)
+  }
+  return { commit: tree.commit, files }
+}
+
+function isSame(a: TreeFile, b: TreeFile): boolean {
+  if (a.mode !== b.mode || a.size !== b.size || a.size > MAX_COMPARED) return false
+  if (a.id !== undefined && b.id !== undefined) return a.id === b.id
+  try {
+    return Buffer.compare(a.bytes(), b.bytes()) === 0
+  } catch (cause) {
+    // Whoever needs the file says so.
+    if (cause instanceof TreeError) return false
+    throw cause
+  }
 }

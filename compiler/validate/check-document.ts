@@ -22,14 +22,20 @@ export function checkDocument(document: SourceDocument, report: Report): AnyDocu
   return located === undefined ? undefined : ({ kind, ...located } as AnyDocument)
 }
 
+/** The shapes that documents were found to fit: two trees may share them. */
+const fitting = new WeakMap<SourceDocument, Shape<unknown>>()
+
 /** Checks a document against one schema; undefined when something is wrong, which is reported. */
 export function checkAgainst<T>(document: SourceDocument, shape: Shape<T>, options: { readonly owner: string; readonly report: Report }): Located<T> | undefined {
+  if (fitting.get(document) === shape) return { value: document.value as T, source: document }
   const complaints = checkValue(shape.json, document.value, options.owner)
   for (const { code, pointer, at, summary, fix } of complaints) {
     const range = pointer.length === 0 ? rangeOf(document, ['kind']) : rangeOf(document, pointer, at)
     options.report(error(code, range, summary, { fix }))
   }
-  return complaints.length > 0 ? undefined : { value: document.value as T, source: document }
+  if (complaints.length > 0) return undefined
+  fitting.set(document, shape)
+  return { value: document.value as T, source: document }
 }
 
 function kindOf(document: SourceDocument, report: Report): DocumentKind | undefined {

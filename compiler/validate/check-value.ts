@@ -73,14 +73,14 @@ function checkMapping(schema: JsonSchema, value: Fields, pointer: Pointer, conte
   const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonSchema>>
   const others = schema['additionalProperties'] as JsonSchema | false | undefined
   const names = (schema['propertyNames'] as { readonly pattern: string } | undefined)?.pattern
-  const owner = pointer.length === 0 ? context.owner : `\`${pathText(pointer)}\``
+  const owner = (): string => (pointer.length === 0 ? context.owner : `\`${pathText(pointer)}\``)
   const required = (schema['required'] ?? []) as readonly string[]
   const missing = required.filter((key) => !Object.hasOwn(value, key))
   const misspelt = new Set<string>()
   for (const [key, item] of Object.entries(value)) {
     const inside = [...pointer, key]
     if (names !== undefined && !expression(names).test(key)) {
-      const summary = `\`${key}\` is no key for ${owner}: it has to be ${describeSchema({ type: 'string', pattern: names })}.`
+      const summary = `\`${key}\` is no key for ${owner()}: it has to be ${describeSchema({ type: 'string', pattern: names })}.`
       complain({ code: 'VALUE_INVALID', pointer: inside, at: 'key', summary, fix: 'Give it another name.' }, context)
     }
     if (Object.hasOwn(properties, key)) check(properties[key] as JsonSchema, item, inside, context)
@@ -88,14 +88,14 @@ function checkMapping(schema: JsonSchema, value: Fields, pointer: Pointer, conte
       const guess = suggest(key, [...missing, ...Object.keys(properties).filter((known) => !Object.hasOwn(value, known))])
       if (guess !== undefined) misspelt.add(guess)
       const fix = guess === undefined ? `Known fields: ${Object.keys(properties).join(', ')}.` : `Did you mean \`${guess}\`?`
-      complain({ code: 'FIELD_UNKNOWN', pointer: inside, at: 'key', summary: `${capital(owner)} has no field \`${key}\`.`, fix }, context)
+      complain({ code: 'FIELD_UNKNOWN', pointer: inside, at: 'key', summary: `${capital(owner())} has no field \`${key}\`.`, fix }, context)
     } else if (others !== undefined) check(others, item, inside, context)
   }
   for (const key of missing) {
     if (misspelt.has(key)) continue
     const schemaOfKey = properties[key]
     const fix = schemaOfKey === undefined ? undefined : `Add \`${key}\`: ${describeSchema(schemaOfKey)}.`
-    complain({ code: 'FIELD_MISSING', pointer, at: 'key', summary: `${capital(owner)} needs a field \`${key}\`.`, fix }, context)
+    complain({ code: 'FIELD_MISSING', pointer, at: 'key', summary: `${capital(owner())} needs a field \`${key}\`.`, fix }, context)
   }
 }
 

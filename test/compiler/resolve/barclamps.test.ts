@@ -3,6 +3,7 @@ import { compile } from '../../../compiler/compile.ts'
 import type { Compiled } from '../../../compiler/compile.ts'
 import { readBuiltin } from '../../../compiler/cli/session.ts'
 import { treeOf } from '../../../compiler/tree/tree.ts'
+import type { TreeFile } from '../../../compiler/tree/tree.ts'
 import { codes, compiled, compileTexts, SITE, stepOf } from '../compiling.ts'
 import type { Texts } from '../compiling.ts'
 
@@ -52,7 +53,7 @@ describe('a repository that is too large', () => {
     gitTrees: ({ commit }) => ({
       kind: 'found',
       commit: commit ?? '',
-      tree: { commit, files: new Map([...treeOf({ 'b/barclamp.yaml': 'kind: barclamp\nname: b\nversion: 1.0.0\n' }).files, ...Object.entries(files).map(([path, size]) => [path, { mode: '0644' as const, size, bytes: () => { throw new Error(`${path} is read`) } }] as const)]) },
+      tree: { commit, files: new Map<string, TreeFile>([...treeOf({ 'b/barclamp.yaml': 'kind: barclamp\nname: b\nversion: 1.0.0\n' }).files, ...Object.entries(files).map(([path, size]) => [path, { mode: '0644' as const, size, bytes: () => { throw new Error(`${path} is read`) } }] as const)]) },
       diagnostics: [],
     }),
     crowbar: '0.0.0',
