@@ -11,6 +11,9 @@ export interface IpxeScriptOptions {
 /** Name, below `/boot/files/`, of the UEFI program that boots the local disk; iPXE fills in its own architecture. */
 export const LOCAL_BOOT_FILE = 'local-${buildarch}.efi'
 
+/** The numbers of the first disks of a BIOS machine, in its own order. */
+const biosDrives = ['0x80', '0x81', '0x82', '0x83', '0x84', '0x85', '0x86', '0x87'] as const
+
 /** Seconds until a machine asks again: after a failure, and while it is on hold. */
 const retrySeconds = 5
 const holdSeconds = 20
@@ -50,7 +53,8 @@ export function ipxeScript(answer: BootAnswer, { base, self }: IpxeScriptOptions
         '#!ipxe',
         'echo Booting from the local disk',
         'iseq ${platform} efi && goto efi ||',
-        'sanboot --no-describe --drive 0x80 ||',
+        // A disk that does not start gives way to the next one: half of a mirror may be missing, or new and empty.
+        ...biosDrives.map(drive => `sanboot --no-describe --drive ${drive} ||`),
         'exit 1',
         ':efi',
         // iPXE cannot start what is on a disk there, and its way back to the firmware is not to be relied on.

@@ -6,19 +6,23 @@ import type { ObjectHash } from '../stage/object-hash.ts'
 import type { Store } from '../stage/store.ts'
 
 /** What the loader can read: a GPT or MBR disk with a FAT system partition. */
-const MODULES = 'boot chain echo fat minicmd normal part_gpt part_msdos search search_fs_file sleep test'
+const MODULES = 'boot chain echo fat minicmd normal part_gpt part_msdos regexp sleep test'
 
 /** Where operating systems put their first loader, the fallback that firmware itself looks for first. */
 const LOADERS = ['/EFI/BOOT/BOOTX64.EFI', '/EFI/debian/shimx64.efi', '/EFI/debian/grubx64.efi', '/EFI/Microsoft/Boot/bootmgfw.efi'] as const
 
-/** A failed search ends the program with an error, so that the firmware goes on to its next device. */
+/**
+ * Every disk is tried, so that half of a mirror may be missing, new or damaged. When none starts, the program ends with an
+ * error, and the firmware goes on to its next device.
+ */
 const CONFIGURATION = `set timeout=0
 for loader in ${LOADERS.join(' ')}; do
-  if search --no-floppy --file --set=root $loader; then
-    echo "Booting $loader from the local disk"
-    chainloader $loader
-    boot
-  fi
+  for partition in (hd*,*); do
+    if [ -f "$partition$loader" ]; then
+      echo "Booting $loader from $partition"
+      if chainloader "$partition$loader"; then boot; fi
+    fi
+  done
 done
 echo "No disk has a boot loader"
 sleep 5

@@ -25,7 +25,8 @@ test('discovery loads kernel and initrd, and asks again after a failure', () => 
 
 test('local leaves iPXE for the disk', () => {
   expect(ipxeScript({ kind: 'local' }, where)).toBe(
-    '#!ipxe\necho Booting from the local disk\niseq ${platform} efi && goto efi ||\nsanboot --no-describe --drive 0x80 ||\nexit 1\n' +
+    '#!ipxe\necho Booting from the local disk\niseq ${platform} efi && goto efi ||\n' +
+    ['80', '81', '82', '83', '84', '85', '86', '87'].map(drive => `sanboot --no-describe --drive 0x${drive} ||\n`).join('') + 'exit 1\n' +
       ':efi\nchain --replace --autofree http://192.168.124.10/boot/files/local-${buildarch}.efi ||\nsleep 5\nchain --replace --autofree http://192.168.124.10/boot/52-54-00-00-00-01/ipxe?arch=7 || goto efi\n',
   )
 })
