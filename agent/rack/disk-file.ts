@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { runProgram } from '../stage/run-program.ts'
 import type { VirtualDisk } from './machines.ts'
+import { MD_SUPERBLOCK_AT, mdSuperblock } from './md-superblock.ts'
 
 const BLOCK = 1024 * 1024
 /** Where the one partition of a disk begins. */
@@ -19,10 +20,12 @@ export async function makeDiskFile(path: string, { disk, signal }: { readonly di
     await using file = await open(path, 'wx', 0o600)
     await file.truncate(disk.bytes)
     if (disk.content === 'random') await fill(file, disk)
+    if (disk.content === 'mdraid') await file.write(mdSuperblock(disk), 0, undefined, MD_SUPERBLOCK_AT)
   }
   switch (disk.content) {
     case 'blank':
     case 'random':
+    case 'mdraid':
       return
     case 'ext4':
       return makeFilesystem(path, { disk, offset: 0, bytes: disk.bytes, signal })

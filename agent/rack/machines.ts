@@ -8,7 +8,7 @@ export interface VirtualDisk {
   readonly bus: 'virtio' | 'nvme' | 'sata' | 'scsi'
   readonly serial: string
   /** What is on it before the first boot. */
-  readonly content: 'blank' | 'ext4' | 'gpt' | 'mbr' | 'random'
+  readonly content: 'blank' | 'ext4' | 'gpt' | 'mbr' | 'mdraid' | 'random'
   readonly canary: boolean
 }
 

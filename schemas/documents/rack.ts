@@ -6,7 +6,7 @@ const rackDisk = object({
   size: string({ pattern: '^[0-9]+(MiB|GiB)$' }),
   bus: optional(oneOf(['virtio', 'nvme', 'sata', 'scsi'], 'Default virtio.')),
   serial: optional(string({ pattern: '^[A-Za-z0-9_-]{1,20}$' })),
-  content: optional(oneOf(['blank', 'ext4', 'gpt', 'mbr', 'random'], 'What is on it when the machine is made: a filesystem on the whole disk, a partition table with one filesystem, bytes that are nothing known. Default blank, of a canary random.')),
+  content: optional(oneOf(['blank', 'ext4', 'gpt', 'mbr', 'mdraid', 'random'], 'What is on it when the machine is made: a filesystem on the whole disk, a partition table with one filesystem, an array of one disk, bytes that are nothing known. Default blank, of a canary random.')),
   canary: optional(boolean('The rehearsal compares it afterwards: not a byte of it may change.')),
 })
 
