@@ -1,6 +1,6 @@
 import { digest } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
-import { rootfsPackages } from '../image/rootfs/packages.ts'
+import { ROOTFS_RECIPE, rootfsPackages } from '../image/rootfs/packages.ts'
 import type { RootfsFlavour } from '../image/rootfs/packages.ts'
 import type { DebianRelease } from '../stage/debian-packages.ts'
 
@@ -74,9 +74,9 @@ function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; 
 
 /**
  * The store's reference for an order: what was had for it once is found again by it, for as long as this version of
- * Crowbar puts the same packages into every system of its kind.
+ * Crowbar puts the same packages into every system of its kind, in the same way.
  */
 export function orderReference(order: StageOrder): string {
-  const least = order.kind === 'discovery' ? [] : rootfsPackages(order.flavour, order.os.architecture)
+  const least = order.kind === 'discovery' ? [] : [String(ROOTFS_RECIPE), ...rootfsPackages(order.flavour, order.os.architecture)]
   return `set/${digest({ order, least } as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
 }

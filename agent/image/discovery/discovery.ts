@@ -64,7 +64,7 @@ interface Base {
 }
 
 /** Changes when the steps below change in a way that the other inputs do not show. */
-const RECIPE = 2
+const RECIPE = 3
 const OWN_FILES = { init: fileURLToPath(new URL('init', import.meta.url)), dhcp: fileURLToPath(new URL('dhcp', import.meta.url)) }
 
 /**
@@ -157,7 +157,7 @@ async function buildBase(packages: readonly AptPackage[], kernel: readonly AptPa
 }
 
 const SKELETON: readonly CpioEntry[] = [
-  ...['proc', 'sys', 'dev', 'run', 'mnt', 'etc', 'var/log', 'var/lib'].map(path => ({ kind: 'folder', path, mode: 0o755 }) as const),
+  ...['proc', 'sys', 'dev', 'run', 'mnt', 'etc', 'etc/mdadm', 'var/log', 'var/lib'].map(path => ({ kind: 'folder', path, mode: 0o755 }) as const),
   { kind: 'folder', path: 'root', mode: 0o700 },
   { kind: 'folder', path: 'tmp', mode: 0o1777 },
   ...['bin', 'sbin', 'lib', 'lib64'].map(path => ({ kind: 'link', path, target: `usr/${path}` }) as const),
@@ -167,6 +167,8 @@ const SKELETON: readonly CpioEntry[] = [
   ...Object.entries({
     'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n', 'etc/group': 'root:x:0:\ndisk:x:6:\ntty:x:5:\n', 'etc/hosts': '127.0.0.1 localhost\n::1 localhost\n',
     'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
+    // There is no udev here that would assemble what it finds; should anybody ask mdadm to, it does not either.
+    'etc/mdadm/mdadm.conf': 'HOMEHOST <ignore>\nAUTO -all\n',
   }).map(([path, text]) => ({ kind: 'file', path, mode: 0o644, content: async () => Buffer.from(text) }) as const),
   { kind: 'link', path: 'etc/mtab', target: '/proc/self/mounts' },
 ]

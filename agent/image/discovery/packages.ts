@@ -16,6 +16,7 @@ export const IMAGE_PROGRAMS: readonly ImageProgram[] = [
   ...from('dosfstools', ['fsck.vfat', 'mkfs.fat', 'mkfs.vfat']),
   ...from('xfsprogs', ['mkfs.xfs']),
   ...from('btrfs-progs', ['mkfs.btrfs']),
+  ...from('mdadm', ['mdadm']),
   ...from('tar', ['tar']),
   ...from('zstd', ['zstd']),
   ...from('ethtool', ['ethtool']),

@@ -16,7 +16,7 @@ import type { ObjectHash } from '../../stage/object-hash.ts'
 import type { Store } from '../../stage/store.ts'
 import { ImageError } from '../image-error.ts'
 import { createImageCompressor } from '../zstd.ts'
-import { rootfsPackages } from './packages.ts'
+import { ROOTFS_RECIPE, rootfsPackages } from './packages.ts'
 import type { RootfsFlavour } from './packages.ts'
 
 /** What root filesystem to build. */
@@ -54,8 +54,11 @@ export interface Rootfs {
   readonly epoch: number
 }
 
-/** Changes when the steps below change in a way that the other inputs do not show. */
-const RECIPE = 1
+/**
+ * mdadm's configuration, there before mdadm is: no array is assembled that an install did not list here. Without an ARRAY line
+ * Debian would list what it finds, on whatever disk, each time it makes an initial RAM disk. mdadm.conf(5)
+ */
+const NO_ARRAYS = 'HOMEHOST <ignore>\nMAILADDR root\nAUTO -all\nARRAY <ignore> UUID=00000000:00000000:00000000:00000000\n'
 const CUSTOMIZE = fileURLToPath(new URL('customize', import.meta.url))
 
 /**
@@ -125,7 +128,7 @@ export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> 
   })
   const closure = await apt.resolve(['?essential', '?priority(required)', 'apt', ...wanted])
   const inputs = hashOf(JSON.stringify({
-    recipe: RECIPE, customize: hashOf(await readFile(CUSTOMIZE)), runtime: process.versions['zstd'], os, flavour, wanted, closure: closure.map(one => one.hash),
+    recipe: ROOTFS_RECIPE, customize: hashOf(await readFile(CUSTOMIZE)), runtime: process.versions['zstd'], os, flavour, wanted, closure: closure.map(one => one.hash),
   }))
   const reference = `rootfs/${inputs.slice(7)}`
   const built = await readBuilt(store, reference)
@@ -187,6 +190,7 @@ function mmdebstrap(apt: AptRoot, wanted: readonly string[], os: DebianRelease, 
     '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*',
     '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-include=/usr/share/doc/*/copyright',
     '--skip=update', '--skip=download/empty',
+    `--setup-hook=test "$CROWBAR_FLAVOUR" = container || { mkdir -p "$1/etc/mdadm" && printf '${NO_ARRAYS.replaceAll('\n', '\\n')}' > "$1/etc/mdadm/mdadm.conf"; }`,
     '--setup-hook=mkdir -p "$1/var/lib/apt/lists" "$1/var/cache/apt/archives" && cp -r "$CROWBAR_LISTS/." "$1/var/lib/apt/lists/" && cp "$CROWBAR_DEBS"/*.deb "$1/var/cache/apt/archives/"',
     `--include=${wanted.join(',')}`,
     `--customize-hook=${CUSTOMIZE}`, `--customize-hook=copy-out /var/lib/dpkg/status ${work}`,
