@@ -9,6 +9,7 @@ import type { RunTask, TaskContext, TaskEnd } from './executor.ts'
 import { collectFacts } from './facts/collect.ts'
 import { openSystemFiles } from './facts/system-files.ts'
 import type { AgentRuntime } from './imaging/agent-files.ts'
+import { notedArrays, stopNotedArrays } from './imaging/arrays.ts'
 import { NodeError } from './node-error.ts'
 import { removeTree } from './remove-tree.ts'
 import { mustRun, runProgram } from './run-program.ts'
@@ -50,13 +51,16 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
     fresh.catch(() => (disks = undefined))
     return fresh
   }
-  // First of all: what is mounted there may be this machine's own /dev.
+  // What a killed install left. First of all: what is mounted there may be this machine's own /dev.
+  const arraysNote = join(options.work, 'arrays')
+  const arrays = await notedArrays(arraysNote)
   await removeTree(options.work)
+  await stopNotedArrays(arrays)
   await mkdir(options.work, { recursive: true, mode: 0o700 })
   const install = async (task: Extract<Task, { kind: 'install' }>, context: TaskContext): Promise<TaskEnd> => {
     try {
       return await runInstall(task, {
-        context, files, devices: collect().devices, runtime: options.runtime, work: join(options.work, 'imaging'), bootPort: bootPort(),
+        context, files, devices: collect().devices, runtime: options.runtime, work: join(options.work, 'imaging'), arraysNote, bootPort: bootPort(),
         machineId: randomBytes(16).toString('hex'), time: options.time,
       })
     } catch (error) {

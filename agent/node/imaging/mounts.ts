@@ -6,6 +6,8 @@ import { mustRun, runProgram } from '../run-program.ts'
 export interface Mounts extends AsyncDisposable {
   mount(device: string, at: string, options: { readonly type: string; readonly flags?: string }): Promise<void>
   bind(from: string, at: string): Promise<void>
+  /** Unmounts what was mounted last. */
+  unmountLast(): Promise<void>
   /** Unmounts now; what cannot be unmounted is an error, since its data may not be on the disk. */
   unmountAll(): Promise<void>
 }
@@ -21,14 +23,18 @@ export function openMounts(root: string, { signal }: { readonly signal: AbortSig
   }
   // An aborted task has to unmount as well.
   const lasting = new AbortController().signal
+  const unmountLast = async (): Promise<void> => {
+    const target = mounted.at(-1)
+    if (target === undefined) return
+    await mustRun(['umount', target], { signal: lasting })
+    mounted.pop()
+  }
   return {
     mount: (device, at, { type, flags }) => add(at, ['-t', type, ...(flags === undefined ? [] : ['-o', flags]), device]),
     bind: (from, at) => add(at, ['--bind', from]),
+    unmountLast,
     async unmountAll() {
-      for (let target = mounted.at(-1); target !== undefined; target = mounted.at(-1)) {
-        await mustRun(['umount', target], { signal: lasting })
-        mounted.pop()
-      }
+      while (mounted.length > 0) await unmountLast()
     },
     async [Symbol.asyncDispose]() {
       for (const target of mounted.toReversed()) {

@@ -2,8 +2,8 @@ import { lstat, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { InstallDocument } from '../../../schemas/install.ts'
 import type { Attachment } from '../../../schemas/plan.ts'
+import type { Volume } from './make-filesystem.ts'
 import { networkFiles } from './network-files.ts'
-import type { MadePartition } from './write-partitions.ts'
 
 /** A file of the new system; `link` is the target of a symbolic link instead of text. */
 export interface RootFile {
@@ -15,14 +15,14 @@ export interface RootFile {
 /** What is written into a new system so that it knows who it is. Pure. */
 export function identityFiles(
   install: Pick<InstallDocument, 'hostname' | 'domain' | 'attachments'>,
-  { partitions, bootPort, machineId }: { readonly partitions: readonly MadePartition[]; readonly bootPort: string | undefined; readonly machineId: string },
+  { volumes, bootPort, machineId }: { readonly volumes: readonly Volume[]; readonly bootPort: string | undefined; readonly machineId: string },
 ): RootFile[] {
   const attachments = (install.attachments ?? []) as readonly Attachment[]
   const file = (path: string, text: string): RootFile => ({ path, mode: 0o644, text })
   return [
     file('etc/hostname', `${install.hostname}\n`),
     file('etc/hosts', hosts(install, attachments)),
-    file('etc/fstab', fstab(partitions)),
+    file('etc/fstab', fstab(volumes)),
     file('etc/resolv.conf', resolvers(install.domain, attachments)),
     file('etc/machine-id', `${machineId}\n`),
     ...networkFiles(attachments, { bootPort }).map(({ name, text }) => file(`etc/systemd/network/${name}`, text)),
@@ -59,8 +59,8 @@ function hosts({ hostname, domain }: Pick<InstallDocument, 'hostname' | 'domain'
   ].join('\n')
 }
 
-function fstab(partitions: readonly MadePartition[]): string {
-  const lines = partitions
+function fstab(volumes: readonly Volume[]): string {
+  const lines = volumes
     .filter(({ mount, uuid }) => mount !== null && uuid !== '')
     .toSorted((a, b) => ((a.mount ?? '') < (b.mount ?? '') ? -1 : 1))
     .map(({ mount, fs, uuid }) => {

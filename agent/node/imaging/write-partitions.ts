@@ -2,19 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { SystemFiles } from '../facts/system-files.ts'
 import { NodeError } from '../node-error.ts'
 import { mustRun } from '../run-program.ts'
+import { makeFilesystem } from './make-filesystem.ts'
+import type { Volume } from './make-filesystem.ts'
 import type { PlannedDisk, PlannedPartition } from './partition-plan.ts'
 
 /** A partition that exists, and its device. */
-export interface MadePartition extends PlannedPartition {
-  readonly device: string
-  /** As `fstab` names it; empty for one without a filesystem. */
-  readonly uuid: string
-}
+export interface MadePartition extends PlannedPartition, Volume {}
 
 const TYPES: Readonly<Record<PlannedPartition['role'] | 'swap', string>> = {
   bios: '21686148-6449-6E6F-744E-656564454649',
   esp: 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B',
   data: '0FC63DAF-8483-4772-8E79-3D69D8477DE4',
+  member: 'A19D880F-05FC-4D3B-A006-743F0F84911E',
   swap: '0657FD6D-A4AB-43C4-84E5-0933C84B4F4F',
 }
 const APPEAR_MS = 15_000
@@ -38,7 +37,7 @@ export async function writePartitions(
   const made: MadePartition[] = []
   for (const partition of partitions) {
     const device = await deviceOf(name, { number: partition.number, files, signal })
-    made.push({ ...partition, device, uuid: await makeFilesystem(partition, { device, signal }) })
+    made.push({ ...partition, device, uuid: await makeFilesystem({ ...partition, device }, { signal }) })
   }
   if (made.length === 0) throw new NodeError('INSTALL_UNSUPPORTED', `nothing is to be put on ${target.entry}`)
   return made
@@ -60,7 +59,8 @@ function line({ role, fs, start, bytes, number }: PlannedPartition, sector: numb
   return `${number} : start=${start / sector}, size=${bytes / sector}, type=${type}`
 }
 
-async function deviceOf(disk: string, { number, files, signal }: { readonly number: number; readonly files: SystemFiles; readonly signal: AbortSignal }): Promise<string> {
+/** Waits until a partition of a disk has its device. */
+export async function deviceOf(disk: string, { number, files, signal }: { readonly number: number; readonly files: SystemFiles; readonly signal: AbortSignal }): Promise<string> {
   const deadline = performance.now() + APPEAR_MS
   for (;;) {
     const found = partitionsOf(disk, files).find((partition) => partition.number === number)
@@ -68,29 +68,4 @@ async function deviceOf(disk: string, { number, files, signal }: { readonly numb
     if (performance.now() > deadline) throw new NodeError('PROGRAM_FAILED', `partition ${number} of ${disk} did not appear within ${APPEAR_MS / 1000} s`)
     await delay(50, undefined, { signal })
   }
-}
-
-async function makeFilesystem({ fs, mount }: PlannedPartition, { device, signal }: { readonly device: string; readonly signal: AbortSignal }): Promise<string> {
-  const run = async (...argv: [string, ...string[]]): Promise<void> => void (await mustRun([...argv, device] as [string, ...string[]], { signal }))
-  const label = mount === null ? '' : mount === '/' ? 'root' : mount.split('/').at(-1) ?? ''
-  switch (fs) {
-    case 'none':
-      return ''
-    case 'vfat':
-      await run('mkfs.vfat', '-F', '32', '-n', label.toUpperCase().slice(0, 11))
-      break
-    case 'ext4':
-      await run('mkfs.ext4', '-q', '-F', '-L', label.slice(0, 16))
-      break
-    case 'xfs':
-      await run('mkfs.xfs', '-q', '-f', '-L', label.slice(0, 12))
-      break
-    case 'btrfs':
-      await run('mkfs.btrfs', '-q', '-f', '-L', label)
-      break
-    case 'swap':
-      await run('mkswap', '-q')
-      break
-  }
-  return (await mustRun(['blkid', '-p', '-s', 'UUID', '-o', 'value', device], { signal })).trim()
 }

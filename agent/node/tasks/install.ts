@@ -6,13 +6,15 @@ import type { BlockDevice } from '../facts/block-devices.ts'
 import type { SystemFiles } from '../facts/system-files.ts'
 import { AGENT_UNITS, agentFiles, copyAgent } from '../imaging/agent-files.ts'
 import type { AgentRuntime } from '../imaging/agent-files.ts'
+import { arrayFile, makeArrays, stopArrays } from '../imaging/arrays.ts'
 import { installBootloader } from '../imaging/bootloader.ts'
 import { claimDisks, releaseDisks } from '../imaging/claim-disks.ts'
 import type { ClaimedDisk } from '../imaging/claim-disks.ts'
+import type { Volume } from '../imaging/make-filesystem.ts'
 import { openMounts } from '../imaging/mounts.ts'
 import type { Mounts } from '../imaging/mounts.ts'
-import { planPartitions } from '../imaging/partition-plan.ts'
-import type { PlannedDisk } from '../imaging/partition-plan.ts'
+import { planDisks } from '../imaging/partition-plan.ts'
+import type { DiskPlan } from '../imaging/partition-plan.ts'
 import { enableUnits, identityFiles, writeRootFiles } from '../imaging/root-files.ts'
 import { unpackRootfs } from '../imaging/unpack.ts'
 import { forgetPartitions, writePartitions } from '../imaging/write-partitions.ts'
@@ -28,6 +30,8 @@ export interface InstallOptions {
   readonly runtime: AgentRuntime
   /** Folder for the mount points. */
   readonly work: string
+  /** See `makeArrays`. */
+  readonly arraysNote: string
   /** MAC of the port that the machine booted from. */
   readonly bootPort: string | undefined
   /** 32 hex digits, not used before (machine-id(5)). */
@@ -41,7 +45,7 @@ export interface InstallOptions {
  *
  * Nothing is written before each target was proved to be what was approved; the first write is the stamp, which lets an
  * interrupted install begin anew. Disks that are not targets are opened for nothing, or, where one might be a
- * target by another path, for reading. However it ends, nothing stays mounted.
+ * target by another path, for reading. However it ends, nothing stays mounted and no array stays assembled.
  * The stamp goes when the agent has acknowledged the result: until then a power cut must be able to resume.
  *
  * @throws {NodeError} any code of imaging.
@@ -54,42 +58,47 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   if (install.method === 'joined') return { outcome: 'unchanged', provides: {} }
   if (install.method !== 'image' || rootfs === null || install.firmware === 'container') throw new NodeError('INSTALL_UNSUPPORTED', 'only real machines are imaged, and only with a root filesystem')
 
-  if (install.raid !== undefined) throw new NodeError('INSTALL_UNSUPPORTED', 'this node agent makes no arrays of disks')
-  const plans = planPartitions(install)
-  await checkPrograms(plans)
+  const plan = planDisks(install)
+  await checkPrograms(plan)
   say('looking at the disks')
   await using held = new AsyncDisposableStack()
   const disks = await claimDisks(task, { devices, files, signal, held })
   const nameOf = (id: string): string => disks.find((disk) => disk.id === id)?.name ?? ''
   const partitions: (MadePartition & { readonly disk: string })[] = []
-  for (const target of install.targets.filter(({ id }) => !plans.some((plan) => plan.target.id === id))) {
+  for (const target of install.targets.filter(({ id }) => !plan.disks.some((disk) => disk.target.id === id))) {
     await wipe(nameOf(target.id), options)
     say(`wiped ${target.entry} (${target.serial || target.id})`)
   }
-  for (const plan of plans) {
-    say(`partitioning ${plan.target.entry} (${plan.target.serial || plan.target.id})`)
-    const name = nameOf(plan.target.id)
-    for (const made of await writePartitions(plan, { name, files, signal })) partitions.push({ ...made, disk: `/dev/${name}` })
+  for (const disk of plan.disks) {
+    say(`partitioning ${disk.target.entry} (${disk.target.serial || disk.target.id})`)
+    const name = nameOf(disk.target.id)
+    for (const made of await writePartitions(disk, { name, files, signal })) partitions.push({ ...made, disk: `/dev/${name}` })
   }
-
   await mkdir(work, { recursive: true, mode: 0o700 })
+  if (plan.arrays.length > 0) say(`making ${plan.arrays.map(({ name, level }) => `${name} (RAID ${level})`).join(', ')}`)
+  const arrays = await makeArrays(plan.arrays, { hostname: install.hostname, nameOf, files, note: options.arraysNote, held, signal })
+  const volumes: readonly Volume[] = [...partitions, ...arrays]
+
   const root = await mkdtemp(join(work, 'root-'))
   {
     await using mounts = openMounts(root, { signal })
-    const efi = await mountAll(mounts, { partitions, firmware: install.firmware, say })
+    await mountAll(mounts, partitions.filter(({ role }) => role !== 'esp'), arrays)
     say('unpacking the root filesystem')
     await unpackRootfs(rootfs, { folder: root, context })
     say('writing its identity')
-    await writeRootFiles(root, [...identityFiles(install, { ...options, partitions }), ...agentFiles(task.enrolment, { time: options.time })])
+    await writeRootFiles(root, [
+      ...identityFiles(install, { ...options, volumes }), ...agentFiles(task.enrolment, { time: options.time }), ...(arrays.length === 0 ? [] : [arrayFile(arrays)]),
+    ])
     await copyAgent(root, { runtime: options.runtime, signal })
     await enableUnits(root, AGENT_UNITS)
     say('installing the boot loader')
     for (const folder of ['/dev', '/proc', '/sys']) await mounts.bind(folder, folder)
-    await installBootloader({ ...bootPlaces(partitions), efi, root, firmware: install.firmware, architecture: install.architecture, context })
+    await installBootloader({ ...bootPlaces(partitions, volumes), root, mounts, firmware: install.firmware, architecture: install.architecture, arrays: arrays.length > 0, context })
     say('writing everything out')
     await mounts.unmountAll()
   }
   await rmdir(root)
+  await stopArrays(arrays)
   await flush(disks, signal)
   context.onAcknowledged(() => releaseDisks(disks, { stamp }))
   say('the system is on the disk')
@@ -97,45 +106,32 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
 }
 
 /** A program that is missing is said before anything is written, and not halfway. */
-async function checkPrograms(plans: readonly PlannedDisk[]): Promise<void> {
-  const names = new Set(plans.flatMap(({ partitions }) => partitions.map(({ fs }) => (fs === 'swap' ? 'mkswap' : `mkfs.${fs}`))))
+async function checkPrograms({ disks, arrays }: DiskPlan): Promise<void> {
+  const names = new Set([...disks.flatMap(({ partitions }) => partitions), ...arrays].map(({ fs }) => (fs === 'swap' ? 'mkswap' : `mkfs.${fs}`)))
   names.delete('mkfs.none')
-  for (const name of [...names, 'sfdisk', 'partx', 'wipefs', 'blkid', 'tar', 'chroot']) {
+  for (const name of [...names, 'sfdisk', 'partx', 'wipefs', 'blkid', 'tar', 'chroot', ...(arrays.length === 0 ? [] : ['mdadm'])]) {
     const found = await Promise.all((programEnvironment()['PATH'] ?? '').split(':').map((folder) => access(join(folder, name)).then(() => true, () => false)))
     if (!found.includes(true)) throw new NodeError('INSTALL_UNSUPPORTED', `there is no ${name} here, which the layout needs`)
   }
 }
 
-/**
- * Mounts what the new system mounts, outer folders first. On a BIOS machine whose kernel cannot mount the EFI system
- * partition, that one is left empty.
- *
- * @returns whether the EFI system partition is mounted.
- */
-async function mountAll(
-  mounts: Mounts, { partitions, firmware, say }: { readonly partitions: readonly MadePartition[]; readonly firmware: string; readonly say: (message: string) => void },
-): Promise<boolean> {
-  const mountable = partitions.filter(({ mount, role }) => mount?.startsWith('/') === true && role === 'data')
+/** Mounts what the new system mounts, outer folders first; the EFI system partitions are the boot loader's. */
+async function mountAll(mounts: Mounts, ...volumes: readonly (readonly Volume[])[]): Promise<void> {
+  const mountable = volumes.flat().filter(({ mount }) => mount?.startsWith('/') === true)
   for (const { device, fs, mount } of mountable.toSorted((a, b) => (a.mount ?? '').length - (b.mount ?? '').length)) {
     await mounts.mount(device, mount ?? '', { type: fs })
   }
-  const esp = partitions.find(({ role }) => role === 'esp')
-  if (esp === undefined) return false
-  try {
-    await mounts.mount(esp.device, '/boot/efi', { type: 'vfat' })
-    return true
-  } catch (error) {
-    if (firmware === 'uefi') throw error
-    say('the EFI system partition cannot be mounted here; the disk will start by BIOS only')
-    return false
-  }
 }
 
-function bootPlaces(partitions: readonly (MadePartition & { readonly disk: string })[]): { disk: string; rootUuid: string; bootUuid: string; separateBoot: boolean } {
-  const root = partitions.find(({ mount }) => mount === '/')
-  const boot = partitions.find(({ mount }) => mount === '/boot')
+/** Where the boot loader goes: every disk that was given boot partitions. */
+function bootPlaces(
+  partitions: readonly (MadePartition & { readonly disk: string })[], volumes: readonly Volume[],
+): { disks: readonly string[]; esps: readonly string[]; rootUuid: string; bootUuid: string; separateBoot: boolean } {
+  const root = volumes.find(({ mount }) => mount === '/')
+  const boot = volumes.find(({ mount }) => mount === '/boot')
   if (root === undefined) throw new NodeError('INSTALL_UNSUPPORTED', 'the layout has nothing for /')
-  return { disk: root.disk, rootUuid: root.uuid, bootUuid: (boot ?? root).uuid, separateBoot: boot !== undefined }
+  const esps = partitions.filter(({ role }) => role === 'esp')
+  return { disks: esps.map(({ disk }) => disk), esps: esps.map(({ device }) => device), rootUuid: root.uuid, bootUuid: (boot ?? root).uuid, separateBoot: boot !== undefined }
 }
 
 /** A target without a place in the layout: its signatures go, so that it is a disk without content for whoever takes it. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { arrayFile } from '../../../../agent/node/imaging/arrays.ts'
 import { grubConfiguration } from '../../../../agent/node/imaging/bootloader.ts'
 import { networkFiles } from '../../../../agent/node/imaging/network-files.ts'
-import { planPartitions } from '../../../../agent/node/imaging/partition-plan.ts'
+import { planDisks } from '../../../../agent/node/imaging/partition-plan.ts'
 import { identityFiles } from '../../../../agent/node/imaging/root-files.ts'
 import type { Attachment } from '../../../../schemas/plan.ts'
 
@@ -11,7 +12,7 @@ const target = (entry: string, bytes = 20 * GIB, id = entry) => ({ entry, id, se
 const row = (on: string, mount: string, fs: string, size: string) => ({ on, mount, fs, size })
 
 test('without a layout the whole system disk is /, after what BIOS and UEFI start from', () => {
-  const [plan] = planPartitions({ targets: [target('system')], layout: [] })
+  const [plan] = planDisks({ targets: [target('system')], layout: [] }).disks
   expect(plan?.partitions).toEqual([
     { role: 'bios', number: 1, start: MIB, bytes: MIB, fs: 'none', mount: null },
     { role: 'esp', number: 2, start: 2 * MIB, bytes: 256 * MIB, fs: 'vfat', mount: '/boot/efi' },
@@ -21,8 +22,8 @@ test('without a layout the whole system disk is /, after what BIOS and UEFI star
 
 test('the rest goes last, percentages are of the disk, and other disks get only their own', () => {
   const layout = [row('system', '/', 'ext4', 'rest'), row('system', 'swap', 'swap', '2GiB'), row('system', '/var', 'xfs', '10%'), row('data', '/srv', 'btrfs', '100%')]
-  expect(() => planPartitions({ targets: [target('system'), target('data')], layout })).toThrow(expect.objectContaining({ code: 'DISK_TOO_SMALL' }) as Error)
-  const plans = planPartitions({ targets: [target('system'), target('data')], layout: layout.map((one) => (one.on === 'data' ? { ...one, size: 'rest' } : one)) })
+  expect(() => planDisks({ targets: [target('system'), target('data')], layout })).toThrow(expect.objectContaining({ code: 'DISK_TOO_SMALL' }) as Error)
+  const { disks: plans } = planDisks({ targets: [target('system'), target('data')], layout: layout.map((one) => (one.on === 'data' ? { ...one, size: 'rest' } : one)) })
   expect(plans.map(({ partitions }) => partitions.map(({ mount, bytes }) => [mount, bytes / MIB]))).toEqual([
     [[null, 1], ['/boot/efi', 256], ['swap', 2048], ['/var', 2048], ['/', 20 * 1024 - 2 - 257 - 4096]],
     [['/srv', 20 * 1024 - 2]],
@@ -40,7 +41,45 @@ test.each<[string, readonly ReturnType<typeof row>[], string]>([
   ['swap as ext4', [row('system', '/', 'ext4', 'rest'), row('system', 'swap', 'ext4', '1GiB')], 'INSTALL_UNSUPPORTED'],
   ['more than there is', [row('system', '/', 'ext4', '30GiB')], 'DISK_TOO_SMALL'],
 ])('a layout with %s is refused', (_, layout, code) => {
-  expect(() => planPartitions({ targets: [target('system'), target('data', GIB, 'd1'), target('data', GIB, 'd2')], layout })).toThrow(expect.objectContaining({ code }) as Error)
+  expect(() => planDisks({ targets: [target('system'), target('data', GIB, 'd1'), target('data', GIB, 'd2')], layout })).toThrow(expect.objectContaining({ code }) as Error)
+})
+
+test('the disks of a mirror are laid out alike, as the smallest allows, each with what a machine starts from', () => {
+  const targets = [target('system', 20 * GIB, 'a'), target('system', 19 * GIB, 'b')]
+  const { disks, arrays } = planDisks({ targets, raid: { system: 1 }, layout: [row('system', '/', 'ext4', 'rest'), row('system', 'swap', 'swap', '2GiB')] })
+  const rest = 19 * 1024 - 2 - 257 - 2048
+  expect(disks.map(({ target: { id }, partitions }) => [id, partitions.map(({ role, fs, mount, bytes }) => [role, fs, mount, bytes / MIB])])).toEqual([
+    ['a', [['bios', 'none', null, 1], ['esp', 'vfat', '/boot/efi', 256], ['member', 'none', null, 2048], ['member', 'none', null, rest]]],
+    ['b', [['bios', 'none', null, 1], ['esp', 'vfat', null, 256], ['member', 'none', null, 2048], ['member', 'none', null, rest]]],
+  ])
+  expect(arrays).toEqual([
+    { name: 'system-3', level: 1, disks: targets, number: 3, fs: 'swap', mount: 'swap' },
+    { name: 'system-4', level: 1, disks: targets, number: 4, fs: 'ext4', mount: '/' },
+  ])
+})
+
+test('other levels hold what a row asks for between them; an array without a row is one without a filesystem', () => {
+  const data = ['a', 'b', 'c'].map((id) => target('data', 10 * GIB, id))
+  const wide = planDisks({ targets: [target('system'), ...data], raid: { data: 5 }, layout: [row('system', '/', 'ext4', 'rest'), row('data', '/srv', 'xfs', '4GiB'), row('data', '/home', 'ext4', '50%')] })
+  expect(wide.disks.slice(1).map(({ partitions }) => partitions.map(({ bytes }) => bytes / GIB))).toEqual([[2, 5], [2, 5], [2, 5]])
+  expect(wide.arrays.map(({ name, level, mount }) => [name, level, mount])).toEqual([['data-1', 5, '/srv'], ['data-2', 5, '/home']])
+  const plain = planDisks({ targets: [target('system'), ...data], raid: { data: 0 }, layout: [] })
+  expect(plain.arrays).toEqual([{ name: 'data', level: 0, disks: data, number: 1, fs: 'none', mount: null }])
+  expect(plain.disks.map(({ partitions }) => partitions.length)).toEqual([3, 1, 1, 1])
+})
+
+test.each<[string, Parameters<typeof planDisks>[0]]>([
+  ['a system on a stripe', { targets: [target('system', GIB, 'a'), target('system', GIB, 'b')], raid: { system: 0 }, layout: [] }],
+  ['a mirror of one disk', { targets: [target('system')], raid: { system: 1 }, layout: [] }],
+  ['an array whose name is a path', { targets: [target('system'), target('../x', GIB, 'a'), target('../x', GIB, 'b')], raid: { '../x': 1 }, layout: [] }],
+])('%s is refused before anything is written', (_, install) => {
+  expect(() => planDisks(install)).toThrow(expect.objectContaining({ code: 'IMAGE_RAID_UNSUPPORTED' }) as Error)
+})
+
+test('a new system assembles the arrays that are listed and no other one', () => {
+  expect(arrayFile([{ name: 'system-3', arrayUuid: '00112233:44556677:8899aabb:ccddeeff' }]).text).toBe(
+    '# Arrays that are not listed here are left alone.\nHOMEHOST <ignore>\nMAILADDR root\nAUTO -all\nARRAY /dev/md/system-3 metadata=1.2 UUID=00112233:44556677:8899aabb:ccddeeff\n',
+  )
 })
 
 const attachment = (over: Partial<Attachment>): Attachment => ({
@@ -77,13 +116,13 @@ test('an attachment without ports takes the one that the machine booted from, an
 })
 
 test('a system without addresses still knows its own name', () => {
-  const all = Object.fromEntries(identityFiles({ hostname: 'n1', domain: '', attachments: [] }, { partitions: [], bootPort: undefined, machineId: '0'.repeat(32) }).map(({ path, text }) => [path, text]))
+  const all = Object.fromEntries(identityFiles({ hostname: 'n1', domain: '', attachments: [] }, { volumes: [], bootPort: undefined, machineId: '0'.repeat(32) }).map(({ path, text }) => [path, text]))
   expect(all['etc/hosts']).toContain('127.0.1.1 n1\n')
   expect(all['etc/resolv.conf']).toBe('')
 })
 
 test('with /boot on a partition of its own GRUB looks for the kernel there', () => {
-  const text = grubConfiguration({ rootUuid: 'r', bootUuid: 'b', separateBoot: true }, { kernel: 'vmlinuz-6.1', initrd: 'initrd.img-6.1' })
+  const text = grubConfiguration({ rootUuid: 'r', bootUuid: 'b', separateBoot: true, arrays: false }, { kernel: 'vmlinuz-6.1', initrd: 'initrd.img-6.1' })
   expect(text).toContain('--set=root b\n')
   expect(text).toContain('linux /vmlinuz-6.1 root=UUID=r ro console=tty0 console=ttyS0,115200n8\n  initrd /initrd.img-6.1\n')
 })
