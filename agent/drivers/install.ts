@@ -41,9 +41,7 @@ export function installDriver(options: InstallDriverOptions): Driver {
     refuse(step, plan) {
       const system = step.node === null ? null : plan.nodes[step.node]?.os
       const method = system === null || system === undefined ? 'image' : (plan.systems[system]?.install ?? 'image')
-      if (method !== 'image' && method !== 'joined') return `this agent cannot install by ${method}`
-      const install = stepDocument(step, plan.values)?.['install'] as InstallDocument | undefined
-      return install?.raid === undefined ? undefined : 'this agent makes no arrays of disks (`raid`)'
+      return method === 'image' || method === 'joined' ? undefined : `this agent cannot install by ${method}`
     },
     async run(step, context) {
       const subject = subjectOf(step, context)

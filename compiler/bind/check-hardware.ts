@@ -34,6 +34,8 @@ function checkArchitecture(node: BoundNode, report: Report): void {
 /** Fewest disks of a level. */
 const FEWEST: Readonly<Record<(typeof RAID_LEVELS)[number], number>> = { 0: 2, 1: 2, 5: 3, 6: 4, 10: 4 }
 
+const LONGEST_ARRAY = 28
+
 /** An array has disks enough for its level, and what has a filesystem is one disk or one array. */
 function checkDisks({ value, source }: Located<HardwareDocument>, report: Report): void {
   const filled = new Set(['system', ...(value.layout ?? []).map(({ on }) => on)])
@@ -41,8 +43,16 @@ function checkDisks({ value, source }: Located<HardwareDocument>, report: Report
     const { count = 1, minBytes = 0, maxBytes = Infinity } = choose
     if (minBytes > maxBytes) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry, 'choose', 'minBytes']), `No disk has ${minBytes} bytes or more, and ${maxBytes} at most.`, { fix: 'Let `minBytes` be `maxBytes` at most.' }))
     if (raid !== undefined && count < FEWEST[raid]) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry, 'raid']), `RAID ${raid} needs ${FEWEST[raid]} disks or more, and ${entry} chooses ${count}.`, { fix: `Say \`count: ${FEWEST[raid]}\` or more in \`choose\`.` }))
+    if (raid !== undefined && onInstall === 'wipe') checkArray(entry, { raid, value, source }, report)
     if (raid === undefined && count > 1 && onInstall === 'wipe' && filled.has(entry)) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry, 'choose', 'count']), `${entry} is ${count} disks, and a filesystem is made on one.`, { fix: 'Choose one disk, or join them by `raid`.' }))
   }
+}
+
+/** Firmware and boot loader read one disk, so what they need is whole on each. The name of an array has 32 characters, some for its parts. */
+function checkArray(entry: string, { raid, value: { layout }, source }: { readonly raid: (typeof RAID_LEVELS)[number] } & Located<HardwareDocument>, report: Report): void {
+  const starts = layout === undefined ? entry === 'system' : layout.some(({ on, mount }) => on === entry && (mount === '/' || mount === '/boot'))
+  if (starts && raid !== 1) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry, 'raid']), `A machine starts from one disk or from RAID 1, and ${entry} is RAID ${raid}.`, { fix: 'Say `raid: 1`, or let `/` and `/boot` be on another entry.' }))
+  if (entry.length > LONGEST_ARRAY) report(error('VALUE_INVALID', rangeOf(source, ['disks', entry], 'key'), `An array is named after its entry, and ${entry} has more than ${LONGEST_ARRAY} characters.`, { fix: 'Give the entry a shorter name.' }))
 }
 
 function checkLayout({ value, source }: Located<HardwareDocument>, report: Report): void {

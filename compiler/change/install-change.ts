@@ -70,6 +70,7 @@ export function installCauses(before: InstallDocument | null, after: InstallDocu
   differ('other', 'method', before.method, after.method)
   differ('disks', 'disks', targetNames(before), targetNames(after))
   differ('layout', 'layout', layoutLines(before), layoutLines(after))
+  differ('layout', 'raid', before.raid ?? {}, after.raid ?? {})
   differ('generation', 'generation', before.generation, after.generation)
   return causes
 }

@@ -19,9 +19,6 @@ export function reportUnsupported(site: Site, report: Report): void {
   }
   for (const { value, source } of site.hardware.values()) {
     if (value.firmware !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['firmware'], 'key'), 'Firmware settings are not supported yet: they stay as they are.'))
-    for (const [name, { raid }] of Object.entries(value.disks ?? {})) {
-      if (raid !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['disks', name, 'raid']), 'No agent of this version makes arrays: a run that installs such a node is refused.', { fix: 'Take `raid` away, and choose one disk.' }))
-    }
     for (const [i, { on }] of (value.layout ?? []).entries()) {
       if (own(value.disks, on)?.onInstall === 'keep') report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'on']), `A filesystem is to be made on ${on}, which an install keeps as it is.`, { related: [{ message: 'it is kept', range: rangeOf(source, ['disks', on, 'onInstall']) }], fix: 'Take the line out of the layout, or say `onInstall: wipe`.' }))
     }

@@ -233,10 +233,3 @@ test('a method that this agent does not have refuses the run', async () => {
   const other = planOf([install], { systems: { 'debian-12': { family: 'debian', version: '12', architecture: 'amd64', install: 'preseed', source: null, packages: [] } } })
   await expect(life.engine.start({ commit: 'c', plan: other, changes: changesOf(other) }, { reason: 'apply' })).rejects.toMatchObject({ code: 'KIND_UNSUPPORTED', message: 'install@n1: this agent cannot install by preseed' })
 })
-
-test('an array of disks refuses the run before anything is looked at', async () => {
-  await using life = await openLife(folder, new FakeRack([]))
-  const made = planOf([{ ...install, attributes: 'sha256:doc' }])
-  const other = { ...made, values: { ...made.values, 'sha256:doc': { parts: { install: 'sha256:part' } }, 'sha256:part': { raid: { system: 1 } } } }
-  await expect(life.engine.start({ commit: 'c', plan: other, changes: changesOf(other) }, { reason: 'apply' })).rejects.toMatchObject({ code: 'KIND_UNSUPPORTED', message: 'install@n1: this agent makes no arrays of disks (`raid`)' })
-})
