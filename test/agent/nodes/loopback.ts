@@ -35,10 +35,10 @@ export interface Loopback extends AsyncDisposable {
 }
 
 /** Opens a server whose every candidate is machine `m1`, unless `admit` says otherwise. */
-export async function openLoopback(options: { readonly admit?: Admit; readonly epoch?: number; readonly patienceMs?: number } = {}): Promise<Loopback> {
+export async function openLoopback(options: { readonly admit?: Admit; readonly epoch?: number; readonly patienceMs?: number; readonly names?: readonly string[] } = {}): Promise<Loopback> {
   const folder = await mkdtemp(join(tmpdir(), 'crowbar-loopback-'))
   const patienceMs = options.patienceMs ?? 12_000
-  const identity = await openServerIdentity(join(folder, 'tls'), { names: ['127.0.0.1'], now: Date.now() })
+  const identity = await openServerIdentity(join(folder, 'tls'), { names: options.names ?? ['127.0.0.1'], now: Date.now() })
   const events: (NodeServerEvent | SessionEvent)[] = []
   const waiting = new Set<() => void>()
   const note = (event: NodeServerEvent | SessionEvent): void => {
