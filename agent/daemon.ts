@@ -25,6 +25,10 @@ import { openNodeServer } from './nodes/node-server.ts'
 import { reportNodes } from './nodes/report-nodes.ts'
 import { openServerIdentity } from './nodes/tls.ts'
 import { carryOn } from './reconcile/carry-on.ts'
+import { forwardTo } from './proxy/forward.ts'
+import { planSources } from './proxy/plan-sources.ts'
+import { openProxy } from './proxy/proxy.ts'
+import { hostKeyrings } from './proxy/resolve-source.ts'
 import { keepSite } from './reconcile/keep-site.ts'
 import type { SiteKeeper } from './reconcile/keep-site.ts'
 import { EngineError } from './engine/engine-error.ts'
@@ -36,9 +40,12 @@ import { readIdentity } from './secrets/read-identity.ts'
 import { standIns } from './secrets/stand-ins.ts'
 import { openSite } from './site/repository.ts'
 import type { SiteRepository } from './site/repository.ts'
+import { readHostAptSources } from './stage/apt-sources.ts'
+import { collect } from './stage/collect.ts'
 import { fileRoutes } from './stage/file-routes.ts'
 import { openStore } from './stage/store.ts'
 import { carryOutHere } from './stager/carry-out.ts'
+import { neededReferences } from './stager/needed.ts'
 import { carryOutThere } from './stager/remote.ts'
 import { openStager } from './stager/stager.ts'
 import type { StagedDiscovery } from './stager/stager.ts'
@@ -56,6 +63,9 @@ const PATIENCE_MS = 30 * 60_000
 const RETRY_MS = 5_000
 /** Boot events that are written into the log for ever: whoever is on the network can cause them, as fast as he likes. */
 const BOOT_EVENTS = { burst: 20_000, perSecond: 10 } as const
+/** Milliseconds between two collections of the store, and for how long what nothing leads to is kept. */
+const COLLECT_MS = 24 * 60 * 60_000
+const KEEP_MS = 30 * COLLECT_MS
 const DEFAULT_LIMITS = { running: 200, install: 20 }
 
 /**
@@ -99,6 +109,10 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const admin = (): string => plan()?.site.admin.address ?? '127.0.0.1'
   const base = (): string => `http://${admin()}:${settings.ports.http}`
   const stager = openStager({ store: objects, base, carryOut: settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager) })
+
+  const host = { sources: await readHostAptSources(), keyrings: await hostKeyrings() }
+  const online = (): boolean => plan()?.agents[settings.node]?.mode !== 'offline'
+  const proxy = parts.use(openProxy({ store: objects, sources: [], online, now, log, upstreamProxy: settings.upstreamProxy }))
 
   // Nodes: who they are, and what they may do.
   const identity = await openServerIdentity(join(settings.data, 'tls'), { names: localNames(), now: now() })
@@ -156,6 +170,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     artifact: sha256 => objects.path(`sha256:${sha256}`),
     file: name => (image !== null && name === 'local-x86_64.efi' ? objects.path(image.local as `sha256:${string}`) : undefined),
     routes: fileRoutes(objects, now),
+    forward: forwardTo(proxy, { tunnels: settings.tunnels, online }),
     clock: now,
     report(event) {
       const dropped = takeBootEvent()
@@ -187,6 +202,9 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     async onCompiled({ compiled, head, own }) {
       await readInventory(site, compiled.commit, committed, signal)
       await boot.follow(compiled.plan, signal)
+      const { sources, problems } = await planSources(compiled.plan, { host, file: async path => (await site.readBytes(compiled.commit, path, signal)).get(path) })
+      proxy.follow(sources)
+      if (problems.length > 0) log('sources that are not served', { problems })
       await Promise.all(nodes.held().map(machine => nodes.reconsider(machine)))
       await carryOn(engine, { compiled, head, isOwn: own.length > 0 }).catch((error: unknown) => {
         if (!(error instanceof EngineError)) throw error
@@ -195,6 +213,13 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       })
     },
   }))
+  // What is staged goes when nothing leads to it any more. Not at once: the branch has to have compiled.
+  using _collecting = every(COLLECT_MS, () => {
+    const last = plan()
+    if (last === null) return
+    collect(objects, { documents: [JSON.stringify(last), JSON.stringify(ledger.current)], references: neededReferences(last), now: now(), graceMs: KEEP_MS })
+      .then(({ removed }) => log('staged content was collected', { ...removed }), (error: unknown) => log('staged content could not be collected', { error: String(error) }))
+  })
   // An interface that had no cable or no address gets its services when it has.
   using _retrying = every(RETRY_MS, () => {
     const last = plan()

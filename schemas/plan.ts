@@ -102,7 +102,16 @@ const os = object({
 })
 export type PlanOs = TypeOf<typeof os>
 
-const source = object({ type: string(), upstream: anything(), suites: list(string()), components: list(string()) })
+const source = object({
+  type: string(),
+  upstream: anything(),
+  suites: list(string()),
+  components: list(string()),
+  architectures: optional(list(string())),
+  keyring: optional(string({}, 'A file of the site.')),
+  ref: optional(string()),
+  sha256: optional(string()),
+})
 export type PlanSource = TypeOf<typeof source>
 
 /** Members of a role in a deployment; what `crowbar.role` is made of at dispatch. */

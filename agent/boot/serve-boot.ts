@@ -9,7 +9,7 @@ import { prepareSubnet, type DhcpSubnet, type PreparedSubnet } from './dhcp/subn
 import type { BootRoute } from './http/boot-route.ts'
 import { bootRoutes } from './http/boot-routes.ts'
 import { FileCache } from './http/file-cache.ts'
-import { startHttp } from './http/http-server.ts'
+import { startHttp, type Forward } from './http/http-server.ts'
 import { LoopDetector } from './loop-detector.ts'
 import { startTftp, type ResolveTftp } from './tftp/tftp-server.ts'
 
@@ -43,6 +43,8 @@ export interface ServeBootOptions {
   readonly file: (name: string) => string | undefined
   /** Further paths of the boot server, such as `/apt/` or `/time`. */
   readonly routes?: readonly BootRoute[]
+  /** Answers what has nothing to do with booting, such as the caching proxy. */
+  readonly forward?: Forward
   /** 80 unless told. */
   readonly httpPort?: number
   /** Ask the link for strangers before an address of a pool is offered; true unless told. */
@@ -175,5 +177,5 @@ async function startFiles(
       await startTftp({ interface: name, address, port: tftpPort, resolve: shared.resolve, onSent, now, report, signal }),
     )
   }
-  services.use(await startHttp({ address, port: shared.boot.httpPort, routes: shared.routes, now, report }))
+  services.use(await startHttp({ address, port: shared.boot.httpPort, routes: shared.routes, forward: options.forward, now, report }))
 }

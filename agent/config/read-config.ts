@@ -19,6 +19,8 @@ export interface Settings {
   readonly compiler: readonly [string, ...string[]]
   readonly ports: { readonly http: number; readonly nodes: number }
   readonly stager: string | null
+  readonly upstreamProxy: string | null
+  readonly tunnels: readonly string[]
   readonly followMs: number
   readonly compilerMegabytes: number
   readonly compilerMs: number
@@ -72,6 +74,8 @@ function settle(config: AgentConfig, folder: string): Settings {
     compiler: [program ?? LAUNCHER, ...args],
     ports: { http: config.ports?.http ?? 8080, nodes: config.ports?.nodes ?? 8443 },
     stager: config.stager === undefined ? null : resolve(folder, config.stager),
+    upstreamProxy: config.upstreamProxy ?? null,
+    tunnels: config.tunnels ?? [],
     followMs: (config.followSeconds ?? 10) * 1000,
     compilerMegabytes: config.limits?.compilerMegabytes ?? 2048,
     compilerMs: (config.limits?.compilerSeconds ?? 120) * 1000,

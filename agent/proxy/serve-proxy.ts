@@ -19,7 +19,7 @@ export interface ServeProxyOptions {
 export async function serveProxy(proxy: Proxy, options: ServeProxyOptions): Promise<AsyncDisposable & { readonly port: number }> {
   const working = new Set<Promise<unknown>>()
   const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 60_000 }, (request, response) => {
-    const work = answer(proxy, request, response).finally(() => working.delete(work))
+    const work = answerProxy(proxy, request, response).finally(() => working.delete(work))
     working.add(work)
   })
   tunnel(server, options)
@@ -38,7 +38,8 @@ export async function serveProxy(proxy: Proxy, options: ServeProxyOptions): Prom
   }
 }
 
-async function answer(proxy: Proxy, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Answers one request. Never rejects. */
+export async function answerProxy(proxy: Proxy, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (await proxy.handle(request, response) === 'done') return
   const text = 'crowbar: this is a caching proxy: /apt/SOURCE/…, /git/SOURCE.git, /files/SOURCE, /metrics, or whole URLs of upstreams\n'
   response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) }).end(text)

@@ -1,6 +1,7 @@
 import { digest, digestLarge } from '../../schemas/canonical.ts'
 import { PLAN_VERSION } from '../../schemas/plan.ts'
 import type { Plan, PlanNode, PlanNetwork, PlanRole } from '../../schemas/plan.ts'
+import type { OsDocument } from '../../schemas/documents/rule.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { BoundNode, BoundRole, BoundSite } from '../bind/bound-site.ts'
 import { minimumOf } from '../bind/check-roles.ts'
@@ -11,7 +12,7 @@ import type { OrderedSite } from '../order/ordered-site.ts'
 import { placeOf } from '../parse/document.ts'
 import { formatAddress } from '../resolve/address.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
-import type { ResolvedNetwork } from '../resolve/resolved-site.ts'
+import type { ResolvedNetwork, ResolvedSite } from '../resolve/resolved-site.ts'
 import { artifactSets } from './artifact-sets.ts'
 import { planOperations, planRollouts } from './operations.ts'
 import { planStep } from './steps.ts'
@@ -49,12 +50,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     nodes: Object.fromEntries([...bound.nodes].map(([name, node]) => [name, planNode(ordered, node)])),
     networks: Object.fromEntries([...resolved.networks].map(([name, network]) => [name, planNetwork(network, injected.nameServers)])),
     systems: Object.fromEntries(systems.map((os) => [os.name, { family: os.family, version: os.version, architecture: os.architecture, install: os.install, source: os.source ?? null, packages: os.packages ?? [] }])),
-    sources: Object.fromEntries(
-      systems.flatMap(({ source }) => {
-        const found = source === undefined ? undefined : resolved.sources.get(source)?.value
-        return found === undefined ? [] : [[found.name, { type: found.type, upstream: found.upstream, suites: found.suites ?? [], components: found.components ?? [] }] as const]
-      }),
-    ),
+    sources: planSources(resolved, systems),
     agents: Object.fromEntries([...resolved.site.agents].map(([name, { value }]) => [name, value])),
     roles: Object.fromEntries(
       [...bound.roles.values()].map((role) => [
@@ -120,4 +116,16 @@ function planNetwork({ vlan, mtu, subnets }: ResolvedNetwork, nameServers: reado
       ranges: Object.fromEntries([...ranges].map(([name, { first, last }]) => [name, { first: formatAddress(first), last: formatAddress(last) }])),
     })),
   }
+}
+
+/** Where systems of the plan come from, and what else the site says of upstreams: the admin node serves them all. */
+function planSources(resolved: ResolvedSite, systems: readonly OsDocument[]): Plan['sources'] {
+  const used = systems.flatMap(({ source }) => (source === undefined ? [] : [resolved.sources.get(source)?.value]))
+  const all = [...used, ...[...resolved.site.sources.values()].map(({ value }) => value)].filter((one) => one !== undefined)
+  return Object.fromEntries(
+    all.map(({ name, type, upstream, suites = [], components = [], architectures, keyring, ref, sha256 }) => [
+      name,
+      { type, upstream, suites, components, ...(architectures === undefined ? {} : { architectures }), ...(keyring === undefined ? {} : { keyring }), ...(ref === undefined ? {} : { ref }), ...(sha256 === undefined ? {} : { sha256 }) },
+    ]),
+  )
 }

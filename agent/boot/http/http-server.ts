@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { ReportBootEvent } from '../boot-event.ts'
 import { parseMac } from '../mac.ts'
 import type { BootRequest, BootRoute } from './boot-route.ts'
@@ -10,9 +10,21 @@ export interface HttpOptions {
   /** 0: any free one. */
   readonly port: number
   readonly routes: readonly BootRoute[]
+  /** Has requests that are not about booting, before any route. */
+  readonly forward?: Forward | undefined
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly report: ReportBootEvent
+}
+
+/** Who answers at the same address what has nothing to do with booting; it is not reported as such. */
+export interface Forward {
+  /** @param target as the client wrote it: a path, or a whole URL. */
+  accepts(target: string): boolean
+  /** Never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** Takes what else comes to the server: CONNECT. */
+  attach(server: Server): void
 }
 
 /** A running boot server. */
@@ -36,10 +48,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const stop = new AbortController()
   const working = new Set<Promise<void>>()
   const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 60_000 }, (request, response) => {
-    const work = answer(request, response, { options, routes, stop: stop.signal }).finally(() => working.delete(work))
+    const isForward = options.forward?.accepts(request.url ?? '') === true
+    const work = (isForward ? options.forward.handle(request, response) : answer(request, response, { options, routes, stop: stop.signal })).finally(() => working.delete(work))
     working.add(work)
   })
   server.maxConnections = mostConnections
+  options.forward?.attach(server)
   server.listen({ host: options.address, port: options.port })
   await once(server, 'listening')
   const bound = server.address()

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
+import type { GcCommandOptions } from './gc.ts'
 import type { ProxyCommandOptions } from './proxy.ts'
+import type { VerifyCommandOptions } from './verify.ts'
 
 const DEFAULT_STORE = '/var/lib/crowbar/store'
 
@@ -19,4 +21,25 @@ export function stageCommands(stage: Command, finish: (code: number) => void): v
     .option('--max-age <seconds>', 'for how long what an upstream said of a repository counts as new', '30')
     .addHelpText('after', '\nExample:\n  crowbar stage proxy sources.yaml --store /srv/store --listen 192.168.124.10:3142')
     .action(async (sources: string[], options: Omit<ProxyCommandOptions, 'sources'>) => finish(await (await import('./proxy.ts')).proxyCommand({ ...options, sources })))
+
+  stage
+    .command('verify')
+    .description('read all that is staged, and have again what is damaged')
+    .option(...storeOption)
+    .option('--offline', 'ask no upstream: only say what is damaged')
+    .option('--upstream-proxy <url>', 'ask upstreams through this proxy')
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar stage verify --store /srv/store\n\nExit codes: 0 all is well, or was had again; 1 something is damaged.')
+    .action(async (options: VerifyCommandOptions) => finish(await (await import('./verify.ts')).verifyCommand(options)))
+
+  stage
+    .command('gc')
+    .description('take away what nobody used for a while and nothing leads to')
+    .option(...storeOption)
+    .option('--keep <file...>', 'plans, locks or other documents: what they name by its SHA-256 stays')
+    .option('--grace <days>', 'what was used within so many days stays', '30')
+    .option('--dry-run', 'say what would go, and take nothing')
+    .option('--format <format>', 'text or json', 'text')
+    .addHelpText('after', '\nExample:\n  crowbar stage gc --store /srv/store --keep plan.json site.lock.json --dry-run')
+    .action(async (options: GcCommandOptions) => finish(await (await import('./gc.ts')).gcCommand(options)))
 }
