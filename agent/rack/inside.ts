@@ -46,6 +46,8 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
   const { client } = agent
   const asked = AbortSignal.any([options.signal, deadline])
   const signal = AbortSignal.any([asked, agent.died])
+  // The deadline is the run's: machines of a rack that is held are switched on and off long after it.
+  const lifetime = AbortSignal.any([options.signal, agent.died])
   const machines: RackMachine[] = []
   const obey = (request: HeldRequest): Promise<void> => carryOutRequest(request, { agent, machines, image: order.containers === null, signal: options.signal })
   const disturber = parts.use(openDisturber(order.disturbances, {
@@ -58,7 +60,7 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
   let secondApply: string | null = null
   try {
     await agent.ready({ image: order.containers === null, signal })
-    machines.push(...await buildMachines(order, { client, owner: parts, onDeath: error => problems.push(error.message), signal }))
+    machines.push(...await buildMachines(order, { client, owner: parts, onDeath: error => problems.push(error.message), signal: lifetime }))
     for (const machine of machines) await machine.powerOn()
     const answer = await apply(client)
     if (answer.outcome === 'refused') problems.push(answer.message, ...answer.diagnostics.map(one => `${one.code}: ${one.summary}`))
