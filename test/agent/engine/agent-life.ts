@@ -21,7 +21,6 @@ import { openLedger } from '../../../agent/state/open-ledger.ts'
 import type { LiveLedger } from '../../../agent/state/open-ledger.ts'
 import { openState } from '../../../agent/state/open-state.ts'
 import type { Json } from '../../../schemas/shape.ts'
-import type { FakeRack } from './fake-rack.ts'
 import { manualTimers } from './manual-timers.ts'
 import type { ManualTimers } from './manual-timers.ts'
 
@@ -48,6 +47,12 @@ export interface LifeOptions {
   readonly secrets?: Secrets
 }
 
+/** What an agent's nodes are: a rack that is made up, or sessions of a real node server. */
+export interface LifeRack {
+  readonly machines: ReadonlyMap<string, unknown>
+  connect(): NodeSessions & { connectAll(): void }
+}
+
 /** An agent without an identity. */
 export const NO_SECRETS: Secrets = { value: ({ secret }) => Promise.resolve({ kind: 'missing', code: 'SECRETS_NO_IDENTITY', message: `no identity for ${secret}` }) }
 
@@ -62,7 +67,7 @@ let seed = 0
 const random = (bytes: number): Uint8Array => new Uint8Array(bytes).map(() => (seed = (seed * 1103515245 + 12345) % 256))
 
 /** Opens an agent's engine on a folder, with a rack for its nodes. Its machines have enrolled; they connect by `connectAll`. */
-export async function openLife(folder: string, rack: FakeRack, options: LifeOptions = {}): Promise<AgentLife> {
+export async function openLife(folder: string, rack: LifeRack, options: LifeOptions = {}): Promise<AgentLife> {
   const timers = options.timers ?? manualTimers()
   const inner = await openSqliteStore(folder, { now: () => timers.now(), random })
   const killed = Promise.withResolvers<void>()
