@@ -1,0 +1,45 @@
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openHeldRack } from './held-rack.ts'
+import type { TestRack } from './held-rack.ts'
+import { runSequence, writeSite } from './pier-life.ts'
+import { startingSite } from './pier-site.ts'
+
+/** One rack of twelve nodes for all sequences. Set CROWBAR_SEEDS=FIRST-LAST for others, CROWBAR_RECORD=FILE to keep what came of each. */
+const [first = 1, last = 2] = (process.env['CROWBAR_SEEDS'] ?? '1-2').split('-').map(Number)
+const record = process.env['CROWBAR_RECORD']
+
+let folder = ''
+let rack: TestRack
+let site = startingSite(12)
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'crowbar-pier-'))
+  writeSite(folder, site)
+  rack = await openHeldRack(folder)
+})
+afterAll(async () => {
+  await rack?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function note(line: unknown): void {
+  if (record !== undefined) appendFileSync(record, `${JSON.stringify(line)}\n`)
+}
+
+test('the first run waits for approvals, and for nothing else', () => {
+  expect([rack.report.outcome, rack.report.problems]).toEqual(['partial', []])
+})
+
+test.for(Array.from({ length: last - first + 1 }, (_, index) => first + index))('edits, kills, power cuts and approvals at random on twelve nodes, seed %d: the ledger is what the nodes are, nothing is done twice', async (seed) => {
+  const began = Date.now()
+  const report = await runSequence(rack, site, seed).catch((error: unknown) => {
+    note({ seed, error: error instanceof Error ? error.message : String(error) })
+    throw error
+  })
+  site = report.site
+  note({ seed, seconds: Math.round((Date.now() - began) / 1000), ...report, site: undefined })
+  expect(report.problems).toEqual([])
+})
