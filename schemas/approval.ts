@@ -59,6 +59,16 @@ export function approvalFor(step: Pick<Step, 'id' | 'once' | 'digest' | 'destruc
   return { step: step.id, once, machine: machine ?? '', disks: bound.toSorted((a, b) => byCodePoint(a.id, b.id)) }
 }
 
+/** Whether nobody knows which of its machine's disks a step writes: a role that destroys, before there is a system. An approval of it binds all of them. */
+export function writesAnyDisk({ runsOn, destructive }: Pick<Step, 'runsOn' | 'destructive'>): boolean {
+  return runsOn === 'discovery' && destructive
+}
+
+/** Disks as what may be written. */
+export function everyDisk(disks: readonly DiskState[]): readonly InstallTarget[] {
+  return disks.map(({ id, serial, bytes }) => ({ entry: '', id, serial, bytes }))
+}
+
 /** What stands for an approval on a screen and on a command line: different for everything that it binds. 16 hex digits. */
 export function approvalCode(approval: Approval): string {
   return digest(approval).slice('sha256:'.length, 'sha256:'.length + 16)

@@ -1,6 +1,6 @@
 import { digest } from './canonical.ts'
 import type { Digest } from './canonical.ts'
-import type { StepKind } from './plan.ts'
+import type { Step, StepKind } from './plan.ts'
 
 /** What tells one installation from every other one. */
 export interface Incarnation {
@@ -21,7 +21,7 @@ export function incarnation(of: Incarnation): Digest {
 
 const OUTLIVING: ReadonlySet<StepKind> = new Set(['discover', 'power', 'hardware', 'operation'])
 
-/** Whether what a step of this kind did outlives a new installation: it is about the machine, or it is history. */
-export function outlivesInstallation(kind: StepKind): boolean {
-  return OUTLIVING.has(kind)
+/** Whether what a step did outlives a new installation: it is about the machine, or it is history. Roles of the discovery image come before the installation that they are for. */
+export function outlivesInstallation({ kind, runsOn }: Pick<Step, 'kind' | 'runsOn'>): boolean {
+  return OUTLIVING.has(kind) || runsOn === 'discovery'
 }

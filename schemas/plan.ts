@@ -25,7 +25,7 @@ export const stepShape = object({
   kind: oneOf(STEP_KINDS),
   action: oneOf(['run', 'remove', 'check', 'drain', 'resume', 'upgrade']),
   node: nullable(string()),
-  runsOn: oneOf(['node', 'admin']),
+  runsOn: oneOf(['node', 'admin', 'discovery'], '`discovery`: on the node’s machine while that runs the discovery image, before its install.'),
   deployment: nullable(string()),
   role: nullable(string()),
   barclamp: nullable(string()),

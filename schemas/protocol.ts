@@ -123,7 +123,8 @@ export const nodeFrameShape = either([
   object({ ...envelope, type: literal('accepted'), attempt: string() }),
   object({ ...envelope, type: literal('output'), attempt: string(), stream: oneOf(['stdout', 'stderr', 'progress']), text: string() }),
   object({ ...envelope, type: literal('result'), result }),
-  object({ ...envelope, type: literal('disks'), disks: list(diskStateShape) }),
+  /** With facts, when they too were looked at again. */
+  object({ ...envelope, type: literal('disks'), disks: list(diskStateShape), facts: optional(factsShape) }),
   object({ ...envelope, type: literal('ping') }),
 ])
 export type NodeFrame = TypeOf<typeof nodeFrameShape>

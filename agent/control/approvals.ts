@@ -1,4 +1,4 @@
-import { approvalFor, approvalKey } from '../../schemas/approval.ts'
+import { approvalFor, approvalKey, everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
 import type { Approval, Changes } from '../../schemas/changes.ts'
 import type { InstallDocument } from '../../schemas/install.ts'
 import type { Plan } from '../../schemas/plan.ts'
@@ -20,14 +20,14 @@ export function approvable(plan: Plan, changes: Changes, state: State): Readonly
     if (machine === null || disks === undefined || disks.length === 0) continue
     const install = stepDocument(step, plan.values)?.['install'] as InstallDocument | undefined
     try {
-      found.set(step.id, approvalFor(step, machine, disks, install?.targets ?? []))
+      found.set(step.id, approvalFor(step, machine, disks, writesAnyDisk(step) ? everyDisk(disks) : (install?.targets ?? [])))
     } catch (error) {
       // A target that the machine does not show cannot be approved; the step itself says why it waits.
       if ((error as { code?: unknown }).code === undefined) throw error
     }
   }
-  for (const [step, one] of state.run?.steps ?? []) {
-    if (one.approval !== null) found.set(step, one.approval)
+  for (const one of state.run?.steps.values() ?? []) {
+    if (one.approval !== null) found.set(one.approval.step, one.approval)
   }
   return found
 }

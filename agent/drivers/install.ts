@@ -8,6 +8,8 @@ import { stepDocument } from '../../schemas/step-values.ts'
 import { awaitInstalled } from './await-installed.ts'
 import { chooseDisks } from './choose-disks.ts'
 import type { Driver, StepContext, StepOutcome } from './driver.ts'
+import { networkBoots } from './network-boots.ts'
+import type { NetworkBoots } from './network-boots.ts'
 import type { NodeSessions } from './sessions.ts'
 import type { Stager } from './stage.ts'
 
@@ -23,8 +25,6 @@ export interface InstallDriverOptions {
 
 /** Milliseconds between looks; a machine that connects or looks at its disks asks sooner. */
 const LOOK = 60_000
-/** How often a machine that runs from its disk is restarted to be installed before a person has to look. */
-const MAX_RESTARTS = 3
 
 /**
  * Puts a node onto a machine's disks, or takes over a machine that is installed already (`joined`).
@@ -34,8 +34,7 @@ const MAX_RESTARTS = 3
  */
 export function installDriver(options: InstallDriverOptions): Driver {
   const { sessions } = options
-  /** Machine → how often it was sent to the network and came up from its disk. */
-  const restarts = new Map<string, number>()
+  const boots = networkBoots()
   return {
     kind: 'install',
     refuse(step, plan) {
@@ -46,7 +45,7 @@ export function installDriver(options: InstallDriverOptions): Driver {
     async run(step, context) {
       const subject = subjectOf(step, context)
       if (subject === undefined) return { kind: 'waiting', reason: context.plan.missing.find((one) => one.for === `node/${step.node}`)?.because ?? `${step.node} has no machine yet`, afterMs: LOOK, on: 'machine' }
-      return subject.install.method === 'joined' ? join(step, subject, sessions) : image(step, subject, { ...options, context, restarts })
+      return subject.install.method === 'joined' ? join(step, subject, sessions) : image(step, subject, { ...options, context, boots })
     },
     async settle(step, sent, context) {
       const subject = subjectOf(step, context)
@@ -81,8 +80,8 @@ function join({ once }: Step, subject: InstallSubject, sessions: NodeSessions): 
   return { kind: 'waiting', reason: `machine ${subject.machine}, which is installed already, is not connected`, afterMs: LOOK, on: 'machine' }
 }
 
-async function image(step: Step, subject: InstallSubject, options: InstallDriverOptions & { readonly context: StepContext; readonly restarts: Map<string, number> }): Promise<StepOutcome> {
-  const { context, sessions, stager, restarts } = options
+async function image(step: Step, subject: InstallSubject, options: InstallDriverOptions & { readonly context: StepContext; readonly boots: NetworkBoots }): Promise<StepOutcome> {
+  const { context, sessions, stager, boots } = options
   const { install, machine, node } = subject
   const session = sessions.session(machine)
   const unfinished = context.state.unfinished.get(step.id)
@@ -114,15 +113,9 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
     case 'write':
   }
   if (session === undefined) return notConnected
-  if (session.environment !== 'discovery') {
-    const restarted = restarts.get(machine) ?? 0
-    if (restarted >= MAX_RESTARTS) return { kind: 'waiting', reason: `machine ${machine} comes up from its disk; have it boot from the network`, afterMs: Infinity, on: 'person' }
-    restarts.set(machine, restarted + 1)
-    session.reboot('to be installed')
-    return { kind: 'waiting', reason: `machine ${machine} restarts to be installed`, afterMs: LOOK, on: 'machine' }
-  }
+  if (session.environment !== 'discovery') return boots.ask(session, 'to be installed')
 
-  restarts.delete(machine)
+  boots.came(machine)
   const rootfs = install.rootfs === null ? undefined : await stager.locate(install.rootfs, context.plan)
   if (rootfs?.kind !== 'file') return { kind: 'failed', code: 'NOT_STAGED', message: `the root filesystem ${install.rootfs} is not in the store`, retryable: false }
 

@@ -1,12 +1,16 @@
 import type { Plan, Step } from '../../schemas/plan.ts'
 import type { PackageRepository, RoleTask, TaskResult } from '../../schemas/protocol.ts'
 import type { Json } from '../../schemas/shape.ts'
+import type { Environment } from '../log/event-types.ts'
 import { chooseJig } from '../jigs/choose-jig.ts'
 import { awaitAttempt } from './await-attempt.ts'
 import type { AttemptEnd } from './await-attempt.ts'
 import { collectProvides } from './collect-provides.ts'
+import { discoverySession } from './discovery-session.ts'
 import type { Driver, StepContext, StepOutcome } from './driver.ts'
 import { installedSession } from './installed-session.ts'
+import { networkBoots } from './network-boots.ts'
+import type { NetworkBoots } from './network-boots.ts'
 import { contentOf, roleDocument } from './role-document.ts'
 import type { RoleDocument } from './role-document.ts'
 import type { Secrets } from '../secrets/secrets.ts'
@@ -24,23 +28,24 @@ export interface RoleDriverOptions {
 }
 
 /**
- * Runs an entry of a barclamp on its node, with the step's document. An attempt that got lost is settled by the node's
+ * Runs an entry of a barclamp on its node, or in the discovery image on its machine, with the step's document. An attempt that got lost is settled by the node's
  * journal, else by the role's `check`; else it runs again, unless it destroys something.
  */
 export function roleDriver(options: RoleDriverOptions): Driver {
   const { sessions } = options
+  const boots = networkBoots()
   return {
     kind: 'role',
     refuse(step, plan) {
       if (step.node !== null && plan.nodes[step.node]?.admin === true) return 'this agent runs no roles on admin nodes'
-      if (step.runsOn !== 'node' || step.node === null) return 'this agent runs roles on nodes only'
+      if (step.runsOn === 'admin' || step.node === null) return 'this agent runs roles on nodes only'
       if (step.jig === null || chooseJig(step.jig) === undefined) return `this agent has no jig ${step.jig}`
       return step.entry === null && step.jig !== 'noop' ? 'its role names no file to run' : undefined
     },
-    run: (step, context) => run(step, context, options),
+    run: (step, context) => run(step, context, { ...options, boots }),
     async settle(step, sent, context) {
       if (sent.machine === null) return { kind: 'unknown', reason: 'it was sent without a machine', repeatable: !step.destructive }
-      const end = await awaitAttempt(sessions, { machine: sent.machine, attempt: sent.attempt, environment: 'installed', over: undefined, timers: context.timers, signal: context.signal })
+      const end = await awaitAttempt(sessions, { machine: sent.machine, attempt: sent.attempt, environment: environmentOf(step), over: undefined, timers: context.timers, signal: context.signal })
       const outcome = await outcomeOf(step, end, context)
       if (outcome.kind !== 'unknown' || step.entries['check'] === undefined || step.action !== 'run') return outcome
       const given = await roleDocument(step, context, options)
@@ -51,7 +56,12 @@ export function roleDriver(options: RoleDriverOptions): Driver {
   }
 }
 
-async function run(step: Step, context: StepContext, options: RoleDriverOptions): Promise<StepOutcome> {
+/** Where a role runs: on what is installed, or before that is. */
+function environmentOf({ runsOn }: Step): Environment {
+  return runsOn === 'discovery' ? 'discovery' : 'installed'
+}
+
+async function run(step: Step, context: StepContext, options: RoleDriverOptions & { readonly boots: NetworkBoots }): Promise<StepOutcome> {
   const given = await roleDocument(step, context, options)
   if (given.kind !== 'ready') return given
   const before = step.node === null ? undefined : context.ledger.nodes[step.node]?.steps[step.id]
@@ -59,7 +69,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
     return { kind: 'unchanged', provides: before.provides, sealed: before.sealed, inputs: given.inputs, told: given.told }
   }
 
-  const session = installedSession(step, context, options.sessions)
+  const session = step.runsOn === 'discovery' ? discoverySession(step, context, options) : installedSession(step, context, options.sessions)
   if ('kind' in session) return session
   const brought = await packagesOf(step, context.plan, options.stager)
   if ('kind' in brought) return brought
@@ -68,7 +78,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   if (context.signal.aborted) return { kind: 'cancelled' }
   const task = taskOf(step, given, { attempt, repository: brought.repository, context, options })
   session.send(task)
-  const end = await awaitAttempt(options.sessions, { machine: session.machine, attempt, environment: 'installed', over: session, timers: context.timers, signal: context.signal })
+  const end = await awaitAttempt(options.sessions, { machine: session.machine, attempt, environment: environmentOf(step), over: session, timers: context.timers, signal: context.signal })
   return settled(step, await outcomeOf(step, end, context), { task, machine: session.machine, context, options })
 }
 

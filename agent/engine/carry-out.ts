@@ -1,14 +1,19 @@
-import { approvalCovers, approvalFor, approvalKey, ApprovalError } from '../../schemas/approval.ts'
+import { approvalCovers, approvalFor, approvalKey, ApprovalError, everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
 import type { Approval } from '../../schemas/changes.ts'
+import type { DiskState } from '../../schemas/inventory.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import type { Driver, Intent, StepContext, StepOutcome, StepWaiting, Timers } from '../drivers/driver.ts'
 import type { NewEvent, StepSent, StepVersion } from '../log/event-types.ts'
 import type { EventStore } from '../log/store.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import type { LiveState } from '../state/open-state.ts'
+import type { State } from '../state/state.ts'
 import { attemptId } from './attempt-id.ts'
 import { outcomeEvents } from './outcome-events.ts'
 import type { Work, WorkItem } from './work.ts'
+
+/** Milliseconds between looks; a machine that says what it has asks sooner. */
+const LOOK = 60_000
 
 /** One step to carry out, under the plan that was in force when it was started. */
 export interface Assignment {
@@ -110,7 +115,7 @@ export async function carryOut(assignment: Assignment, tools: CarryOutTools, sto
 
   const seconds = Math.max(0, Math.round((timers.now() - began + spent) / 1000))
   const done = sent ?? version(undefined, 0)
-  const { events, askAfterMs } = outcomeEvents(outcome, { step, version: done, sent, seconds, state: state.current, approval: () => approvalOf(step, done.machine) })
+  const { events, askAfterMs } = outcomeEvents(outcome, { step, version: done, sent, seconds, state: state.current, approval: () => approvalOf(step, done.machine, state.current) })
   await store.append(events, { epoch })
   if (sent !== undefined && done.machine !== null && outcome.kind !== 'waiting') driver.ended?.(sent.attempt, done.machine)
   return askAfterMs
@@ -132,10 +137,12 @@ function unapproved({ item, work }: Assignment, { state }: StepContext): StepWai
   const { step, change } = item
   if (change?.needsApproval !== true || step.kind === 'install') return undefined
   const machine = machineOf(step, work.plan)
+  const disks = atStake(step, machine, state)
+  if (writesAnyDisk(step) && disks.length === 0) return { kind: 'waiting', reason: `the disks of ${step.node} have not been looked at`, afterMs: LOOK, on: 'machine' }
   const given = state.approvals.get(step.id)?.approval
-  const covers = given === undefined ? 'it deletes data, and nobody has approved it' : approvalCovers(given, { step: step.id, once: approvalKey(step), machine, disks: [], targets: [] })
+  const covers = given === undefined ? 'it deletes data, and nobody has approved it' : approvalCovers(given, { step: step.id, once: approvalKey(step), machine, disks, targets: everyDisk(disks) })
   if (covers === true) return undefined
-  const approval = approvalOf(step, machine)
+  const approval = approvalOf(step, machine, state)
   return {
     kind: 'waiting',
     reason: given === undefined ? covers : `its approval is void: ${covers}`,
@@ -146,9 +153,14 @@ function unapproved({ item, work }: Assignment, { state }: StepContext): StepWai
   }
 }
 
-function approvalOf(step: Step, machine: string | null): Approval | null {
+function atStake(step: Step, machine: string | null, state: State): readonly DiskState[] {
+  return machine === null || !writesAnyDisk(step) ? [] : (state.machines.get(machine)?.disks ?? [])
+}
+
+function approvalOf(step: Step, machine: string | null, state: State): Approval | null {
+  const disks = atStake(step, machine, state)
   try {
-    return approvalFor(step, machine, [], [])
+    return approvalFor(step, machine, disks, everyDisk(disks))
   } catch (error) {
     if (error instanceof ApprovalError) return null
     throw error

@@ -140,8 +140,8 @@ class RunLoop implements Engine {
       const events: NewEvent[] = [{ type: 'approval.given', data: { node, approval, by } }]
       if (this.#isOpen(approval.step)) events.push(...continued(this.state.run, `${by} approved ${approval.step}`))
       await this.#append(events)
-      if (events.length > 1) this.#askAt.clear()
-      this.#askAt.delete(approval.step)
+      // Others may wait for it, too.
+      this.#askAt.clear()
       this.#wake()
     })
   }

@@ -216,7 +216,8 @@ function standingOf(item: WorkItem, state: StepState | undefined, active: Readon
 function waitsForPerson(item: WorkItem, input: ScheduleInput): boolean {
   const state = current(item, input.steps)
   if (state?.status === 'unknown') return true
-  if (state?.status === 'waiting' && state.on === 'person') return true
+  // What waits for the approval of another step is held back by that one.
+  if (state?.status === 'waiting' && state.on === 'person' && (state.approval === null || state.approval.step === item.id)) return true
   return item.change?.needsApproval === true && !input.approved.has(item.id)
 }
 

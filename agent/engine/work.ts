@@ -109,7 +109,7 @@ export function ancestors(id: string, items: Work['items']): ReadonlySet<string>
 }
 
 function readsFrom(step: Step, taken: ReadonlyMap<string, { readonly step: Step }>): boolean {
-  if (step.kind !== 'role' || step.action !== 'run' || step.destructive) return false
+  if (step.kind !== 'role' || step.action !== 'run' || step.destructive || step.runsOn === 'discovery') return false
   return step.needs.some((need) => need.kind === 'data' && taken.get(need.step)?.step.kind === 'role')
 }
 

@@ -176,7 +176,7 @@ function put(draft: LedgerDraft, node: LedgerNode): void {
 }
 
 function outlives(entry: LedgerEntry): boolean {
-  return outlivesInstallation(entry.step.kind)
+  return outlivesInstallation(entry.step)
 }
 
 function outliving(node: LedgerNode, except: string): LedgerNode['steps'] {

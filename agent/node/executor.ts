@@ -1,4 +1,4 @@
-import type { DiskState } from '../../schemas/inventory.ts'
+import type { DiskState, Facts } from '../../schemas/inventory.ts'
 import type { Task, TaskResult } from '../../schemas/protocol.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Journal } from './journal.ts'
@@ -11,8 +11,8 @@ export interface TaskContext {
   readonly signal: AbortSignal
   /** A line of output; `progress` is Crowbar's own voice. */
   output(stream: 'stdout' | 'stderr' | 'progress', line: string): void
-  /** The disks as they were just looked at. */
-  disks(disks: readonly DiskState[]): void
+  /** The disks as they were just looked at, with the facts if they were, too. */
+  disks(disks: readonly DiskState[], facts?: Facts): void
   /** A process that has to be ended should this agent be killed while it runs. */
   started(mark: ProcessMark): void
   /** Called once the result of this attempt is durable on the agent's side; never after a restart of this process. */
@@ -32,7 +32,7 @@ export type RunTask = (task: Task, context: TaskContext) => Promise<TaskEnd>
 export interface ExecutorReports {
   accepted(attempt: string): void
   output(attempt: string, stream: 'stdout' | 'stderr' | 'progress', line: string): void
-  disks(disks: readonly DiskState[]): void
+  disks(disks: readonly DiskState[], facts?: Facts): void
   result(result: TaskResult): void
 }
 
@@ -164,7 +164,7 @@ export class Executor {
     return {
       signal,
       output: (stream, line) => this.#reports.output(attempt, stream, line),
-      disks: (disks) => this.#reports.disks(disks),
+      disks: (disks, facts) => this.#reports.disks(disks, facts),
       started: (mark) => this.#journal.process(attempt, mark),
       onAcknowledged: (action) => void this.#afterwards.set(attempt, [...(this.#afterwards.get(attempt) ?? []), action]),
     }

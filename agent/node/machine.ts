@@ -69,6 +69,16 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
       throw error
     }
   }
+  /** What runs before an installation may have changed what the machine is and has: whoever decides about that looks again. */
+  const role = async (task: Extract<Task, { kind: 'role' }>, context: TaskContext): Promise<TaskEnd> => {
+    const run = (): Promise<TaskEnd> => runRole(task, { folders: { work: options.work, cache: options.cache }, context })
+    if (options.environment === 'installed') return run()
+    try {
+      return await run()
+    } finally {
+      if (!options.signal.aborted) await inspect(options.signal).then((states) => context.disks(states, collect().facts), () => undefined)
+    }
+  }
   return {
     async look() {
       return { facts: collect().facts, disks: await (disks ?? inspect(options.signal)) }
@@ -76,7 +86,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
     async run(task, context) {
       switch (task.kind) {
         case 'role':
-          return runRole(task, { folders: { work: options.work, cache: options.cache }, context })
+          return role(task, context)
         case 'install':
           return install(task, context)
         case 'entries':

@@ -52,7 +52,7 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
     reports: {
       accepted: (attempt) => say({ type: 'accepted', attempt }),
       output: (attempt, stream, line) => say({ type: 'output', attempt, stream, text: `${line}\n` }),
-      disks: (disks) => say({ type: 'disks', disks }),
+      disks: (disks, facts) => say({ type: 'disks', disks, ...(facts === undefined ? {} : { facts }) }),
       result: (result) => {
         log('task ended', { attempt: result.attempt, outcome: result.outcome, code: result.code, seconds: result.seconds })
         say({ type: 'result', result })

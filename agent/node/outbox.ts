@@ -1,11 +1,11 @@
-import type { DiskState } from '../../schemas/inventory.ts'
+import type { DiskState, Facts } from '../../schemas/inventory.ts'
 import type { TaskResult } from '../../schemas/protocol.ts'
 
 /** What waits to be sent. */
 export type Outgoing =
   | { readonly type: 'accepted'; readonly attempt: string }
   | { readonly type: 'output'; readonly attempt: string; readonly stream: 'stdout' | 'stderr' | 'progress'; readonly text: string }
-  | { readonly type: 'disks'; readonly disks: readonly DiskState[] }
+  | { readonly type: 'disks'; readonly disks: readonly DiskState[]; readonly facts?: Facts }
   | { readonly type: 'result'; readonly result: TaskResult }
 
 /** Characters of output that are kept for a server that does not listen. */

@@ -245,6 +245,8 @@ class Room implements NodeSessions {
         break
       case 'disks':
         this.#emit({ type: 'disks', machine, disks: frame.disks })
+        // What it is may have changed with what it has.
+        if (frame.facts !== undefined) this.reconsider(machine).catch(() => session.wire.socket.close(4001, 'it has to say hello again'))
         break
     }
   }

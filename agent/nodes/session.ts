@@ -70,7 +70,7 @@ export class Wire {
 
 /** Thrown by `NodeSession.send` for what must never be sent: a bug of the caller. */
 export class SessionError extends Error {
-  readonly code = 'DISCOVERY_NO_ROLE'
+  readonly code = 'DISCOVERY_NO_SECRET'
 }
 
 /** One machine's connection, once it was let in. */
@@ -81,7 +81,8 @@ export class Session implements NodeSession {
   readonly incarnation: string | null
   readonly boot: string
   readonly key: string
-  readonly candidate: Candidate
+  /** With the facts that it reported last. */
+  candidate: Candidate
   readonly wire: Wire
   /** Whether the engine sees it. */
   working = false
@@ -108,7 +109,7 @@ export class Session implements NodeSession {
 
   send(task: Task): void {
     // What boots from the network is not yet known to be what it says: it is given nothing that may hold a secret.
-    if (this.environment === 'discovery' && (task.kind === 'role' || task.kind === 'entries')) throw new SessionError(`${task.step} is not for the discovery image`)
+    if (this.environment === 'discovery' && mayHoldSecret(task)) throw new SessionError(`${task.step} is not for the discovery image`)
     this.wire.send({ type: 'task', epoch: this.#epoch, task })
   }
 
@@ -130,6 +131,13 @@ export class Session implements NodeSession {
       this.journal.set(frame.attempt, { attempt: frame.attempt, state: 'running', result: null })
     }
     if (frame.type === 'result') this.journal.set(frame.result.attempt, { attempt: frame.result.attempt, state: 'finished', result: frame.result })
-    if (frame.type === 'disks') this.disks = frame.disks
+    if (frame.type !== 'disks') return
+    this.disks = frame.disks
+    if (frame.facts !== undefined) this.candidate = { ...this.candidate, facts: frame.facts }
   }
+}
+
+function mayHoldSecret(task: Task): boolean {
+  if (task.kind === 'role') return task.sensitive.length > 0 || (task.mask?.length ?? 0) > 0 || task.repository !== null
+  return task.kind === 'entries'
 }

@@ -9,6 +9,7 @@ import { parseFile } from '../parse/parse.ts'
 import { collectRoles, isForPeople } from '../resolve/load-barclamps.ts'
 import type { ResolvedBarclamp } from '../resolve/resolved-site.ts'
 import { parseRequirement } from '../resolve/version.ts'
+import { discoveryProblems } from '../bind/discovery-role.ts'
 import { rangeOfFile } from '../tree/listing.ts'
 import { checkDocument } from '../validate/check-document.ts'
 import { lintAttributes } from './lint-attributes.ts'
@@ -50,6 +51,7 @@ function lintRole(barclamp: ResolvedBarclamp, { name, role }: NamedRole, report:
     for (const [i, other] of (role[field] ?? []).entries()) if (other === name) report(error('LINT_ROLE', at(field, i), `${name} names itself in \`${field}\`.`, { fix: 'Take it away.' }))
   }
   if (role.flags?.includes('destructive') === true && (role.retries?.max ?? 0) > 0) report(error('LINT_ROLE', at('retries'), `${name} is destructive, and what destroys is never repeated unasked.`, { fix: 'Take `retries` away.' }))
+  if (role.flags?.includes('discovery') === true) for (const { pointer, summary, fix } of discoveryProblems(name, role, barclamp)) report(error('LINT_ROLE', at(...pointer), summary, { fix }))
   if (role.flags?.includes('service') === true) {
     for (const [provide, { value: given }] of Object.entries(role.provides ?? {})) {
       if (given === undefined) report(warning('LINT_ROLE', at('provides', provide), `${provide} of the service ${name} is known only when a step of ours ran, so who wants it cannot use one that somebody else runs.`, { fix: 'Give it a `value`, if it can have one.' }))

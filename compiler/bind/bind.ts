@@ -2,6 +2,7 @@ import type { Diagnostic, Report } from '../../schemas/diagnostic.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import type { ResolvedSite } from '../resolve/resolved-site.ts'
 import type { BoundSite } from './bound-site.ts'
+import { checkDiscovery } from './check-discovery.ts'
 import { checkHardware } from './check-hardware.ts'
 import { checkRoles } from './check-roles.ts'
 import { checkRules } from './check-rules.ts'
@@ -44,6 +45,7 @@ function bindAll(found: ResolvedSite, report: Report, rebind: Rebind): BoundSite
   checkHardware(resolved.site, nodes, report)
   const { roles, owners, lock: bindings } = bindRoles({ resolved, nodes, rebind }, report)
   checkSupported(roles, nodes, report)
+  checkDiscovery({ resolved, nodes, roles }, report)
   const operations = bindOperations({ resolved, nodes, roles }, report)
   const rollouts = bindRollouts({ resolved, nodes, roles, operations }, report)
   const incomplete = checkRoles({ resolved, nodes, roles }, report)

@@ -99,6 +99,7 @@ function checkActions({ document: { value, source }, context, report }: Asking, 
     seen.add(action)
     if (action === 'run' && named === undefined) report(error('OPERATION_ROLE', range, `The operation ${value.name} does not say which role is to run.`, { fix: 'Add `role`.' }))
     if (action === 'run' && named !== undefined && hasFlag(named, 'destructive')) report(error('OPERATION_ROLE', range, `${named.name} is destructive, and an operation does not run it again.`, { fix: 'Install the nodes again, or give the role an action of another name, such as `upgrade`.' }))
+    if (action === 'run' && named !== undefined && hasFlag(named, 'discovery')) report(error('OPERATION_ROLE', range, `${named.name} runs in the discovery image only, before an installation.`, { fix: 'Install the nodes again: `crowbar reinstall`.' }))
     if (action === 'packages') checkPackages({ document: { value, source }, context, report }, members, range)
     if (action === 'reinstall') checkGenerations({ document: { value, source }, context, report }, members, range)
     if (!OF_ROLES.has(action)) continue

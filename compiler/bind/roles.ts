@@ -11,6 +11,7 @@ import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedDeployment, ResolvedRole, ResolvedSite, RoleBinding } from '../resolve/resolved-site.ts'
 import { expandNames } from '../validate/expand-names.ts'
 import type { BoundMember, BoundNode, BoundRole } from './bound-site.ts'
+import { hasDiscovery } from './check-discovery.ts'
 import { compileCondition } from './condition.ts'
 import type { Verdict } from './condition.ts'
 import { isClusterWide, memberOf } from './find-role.ts'
@@ -74,10 +75,6 @@ function askedMembers({ deployment, role, binding }: Question, context: Context)
   const { source } = deployment.document
   const at = ['roles', role.name] as const
   const asked: Asked = new Map()
-  if (hasFlag(role, 'discovery')) {
-    report(error('UNSUPPORTED', rangeOf(source, at, 'key'), `${role.name} is for machines that have just been discovered: it would run in the discovery image, before the install, which is not supported yet.`, { fix: 'Leave the role out; what it is to do before an install cannot be done by Crowbar now.' }))
-    return asked
-  }
   if (hasFlag(role, 'library')) {
     report(error('ROLE_LIBRARY', rangeOf(source, at, 'key'), `${role.name} is a library: other roles require it for its files, and it is bound to no node.`, { related: [{ message: 'its flags', range: rangeOf(role.barclamp.document.source, ['roles', role.name, 'flags']) }], fix: 'Take it out of the deployment; roles that require it have its files.' }))
     return asked
@@ -102,7 +99,9 @@ function askedMembers({ deployment, role, binding }: Question, context: Context)
   if (binding.where !== undefined) askWhere({ deployment, role, binding }, asked, context)
   if (binding.nodes === undefined && binding.where === undefined) {
     if (hasFlag(role, 'bootstrap')) for (const node of nodes.values()) if (node.admin) asked.set(node.name, rangeOf(source, at, 'key'))
-    if (asked.size === 0 && !hasFlag(role, 'implicit')) report(error('ROLE_COUNT', rangeOf(source, at, 'key'), `${role.name} is bound to no node.`, { fix: 'Add `nodes` or `where`.' }))
+    const beforeInstall = hasFlag(role, 'discovery')
+    if (beforeInstall) for (const node of nodes.values()) if (hasDiscovery(node)) asked.set(node.name, rangeOf(source, at, 'key'))
+    if (asked.size === 0 && !beforeInstall && !hasFlag(role, 'implicit')) report(error('ROLE_COUNT', rangeOf(source, at, 'key'), `${role.name} is bound to no node.`, { fix: 'Add `nodes` or `where`.' }))
   }
   return asked
 }
@@ -116,10 +115,11 @@ function askWhere({ deployment, role, binding }: Question, asked: Asked, { resol
   const kept = own(resolved.site.lock?.value.bindings, key)?.members ?? {}
   const max = Math.min(binding.count?.max ?? Infinity, role.declaration.count?.max ?? Infinity)
   const range = rangeOf(source, pointer)
+  const may = (node: BoundNode): boolean => (hasFlag(role, 'discovery') ? hasDiscovery(node) : !node.admin)
   const verdict = (node: BoundNode): Verdict => where(conditionBindings(node), `node ${node.name}`)
   for (const name of Object.keys(kept).toSorted((a, b) => (kept[a] as number) - (kept[b] as number))) {
     const node = nodes.get(name)
-    if (node === undefined || asked.has(name)) continue
+    if (node === undefined || asked.has(name) || !may(node)) continue
     // Where its facts are not known nobody knows that it does not match.
     const stale = verdict(node) === false
     if ((stale && (rebind.roles.has(key) || rebind.nodes.has(name))) || (asked.size >= max && rebind.roles.has(key))) continue
@@ -128,7 +128,7 @@ function askWhere({ deployment, role, binding }: Question, asked: Asked, { resol
   }
   for (const node of nodes.values()) {
     if (asked.size >= max) break
-    if (!node.admin && !asked.has(node.name) && verdict(node) === true) asked.set(node.name, range)
+    if (may(node) && !asked.has(node.name) && verdict(node) === true) asked.set(node.name, range)
   }
 }
 

@@ -6,6 +6,7 @@ import { own } from '../../schemas/own.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { foldNames } from '../print/fold-names.ts'
 import { actionOf, dueOperations } from './operations.ts'
 import { overridesOf } from './overrides.ts'
 import { needsThrough } from './needs-through.ts'
@@ -16,6 +17,7 @@ import type { Removal } from './removals.ts'
 import { rotation } from './shown-value.ts'
 import { knots, rolloutsOf } from './rollouts.ts'
 import { standing } from './standing.ts'
+import type { Verdict } from './standing.ts'
 import { stepChange } from './step-change.ts'
 import type { BareChange } from './step-change.ts'
 
@@ -82,7 +84,7 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
     violations: [...renamed(base, plan, options.at), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...operations.violations, ...knots(changes, rollouts)],
-    missing: [...plan.missing, ...leftovers(base, plan), ...operations.missing],
+    missing: [...plan.missing, ...leftovers(base, plan), ...tooLate(base, plan, verdicts), ...operations.missing],
   }
   return { ...result, id: digestLarge(result) }
 }
@@ -184,8 +186,8 @@ function addedNeeds({ undone, released, operations, plan }: Beside): (step: Step
     if (step.kind === 'operation' && before.has(`install@${step.node}`)) return []
     const needs = step.kind === 'discover' ? [] : (onNode.get(step.node) ?? [])
     const machine = own(plan.nodes, step.node)?.machine ?? null
-    const release = step.kind === 'install' || step.kind === 'hardware' || step.kind === 'discover' ? freeing.get(machine ?? '') : undefined
-    return [...needs, ...(release === undefined ? [] : [release]), ...(before.get(step.id) ?? [])]
+    const release = step.kind === 'install' || step.kind === 'hardware' || step.kind === 'discover' || step.runsOn === 'discovery' ? freeing.get(machine ?? '') : undefined
+    return [...needs, ...(release === undefined ? [] : [release]), ...(before.get(step.runsOn === 'discovery' ? `install@${step.node}` : step.id) ?? [])]
   }
 }
 
@@ -214,4 +216,15 @@ function leftovers(base: Ledger, plan: Plan): readonly Missing[] {
     }
   }
   return missing
+}
+
+/** Roles of the discovery image that have not run on nodes which are installed already: they do before the next installation. */
+function tooLate(base: Ledger, plan: Plan, verdicts: ReadonlyMap<string, Verdict>): readonly Missing[] {
+  const nodes = new Map<string, string[]>()
+  for (const step of plan.steps) {
+    if (step.runsOn !== 'discovery' || step.node === null || verdicts.has(step.id) || own(own(base.nodes, step.node)?.steps, step.id) !== undefined) continue
+    const role = `${step.deployment}/${step.role}`
+    nodes.set(role, [...(nodes.get(role) ?? []), step.node])
+  }
+  return [...nodes].map(([role, names]) => ({ what: 'a run in the discovery image', for: `${role} on ${foldNames(names)}`, because: 'installed already: it runs before the next installation there' }))
 }

@@ -35,6 +35,8 @@ export function worse(a: Consequence, b: Consequence): Consequence {
 export function roleConsequence(change: RoleChange): Classed {
   const { step } = change
   if (step.destructive) return { consequence: 'wipe', certain: true }
+  // Nothing that it could restart or reach is there yet.
+  if (step.runsOn === 'discovery') return { consequence: 'run', certain: step.attributes !== null }
   const elsewhere = change.attempted !== null && change.attempted !== step.digest && change.attempted !== change.succeeded
   if (change.succeeded === null && !elsewhere) return { consequence: 'run', certain: step.attributes !== null }
   let known: Consequence = 'run'

@@ -1,7 +1,7 @@
 import { byCodePoint, canonical } from '../../schemas/canonical.ts'
 import { diskIsKnownBlank, seenAs, signatureDigest } from '../../schemas/approval.ts'
 import type { Cause, DiskFate } from '../../schemas/changes.ts'
-import type { InstallDocument } from '../../schemas/install.ts'
+import type { InstallDocument, InstallTarget } from '../../schemas/install.ts'
 import type { DiskState } from '../../schemas/inventory.ts'
 import type { Step } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -35,10 +35,8 @@ export function installConsequence(step: Step, install: InstallDocument | null, 
   return { consequence: 'wipe', certain: disks.every((disk) => disk !== null) }
 }
 
-/** Every disk of the machine, and every disk that the install wants although nobody saw it; those that are written first. */
-export function installDisks(step: Step, install: InstallDocument | null, seen: readonly DiskState[]): readonly DiskFate[] {
-  const writes = install !== null && (step.destructive || install.method === 'image')
-  const targets = writes ? install.targets : []
+/** Every disk of the machine, and every disk that is to be written although nobody saw it; those that are written first. */
+export function diskFates(targets: readonly InstallTarget[], seen: readonly DiskState[]): readonly DiskFate[] {
   const wanted = new Set(targets.map((target) => target.id))
   const fates: DiskFate[] = seen.map((disk) => ({
     id: disk.id,

@@ -66,6 +66,7 @@ function removalStep(step: Step, node: LedgerNode): Step {
     ...step,
     id: removalId(step.id),
     action: 'remove',
+    runsOn: 'node',
     entry: step.removal?.entry ?? null,
     ...(step.removal === null ? { jig: 'noop', content: null, attributes: NO_DOCUMENT.digest } : {}),
     artifacts: [],

@@ -40,11 +40,13 @@ function governedSteps(changes: readonly Change[], plan: Plan): ReadonlyMap<stri
     const { step } = change
     if (step.node === null || step.action === 'remove' || (own(plan.nodes, step.node)?.machine ?? null) === null) continue
     const name = operationOf(step)
+    // It takes the machine out of its system, as the installation does that it comes before.
+    const beforeInstall = step.runsOn === 'discovery'
     const candidates = [
       name === null ? undefined : `operation/${name}`,
-      reinstalling.get(step.id),
-      step.kind === 'role' ? `rollout/${step.deployment ?? ''}/${step.role ?? ''}` : undefined,
-      step.kind === 'install' ? 'rollout/install' : undefined,
+      reinstalling.get(beforeInstall ? `install@${step.node}` : step.id),
+      step.kind === 'role' && !beforeInstall ? `rollout/${step.deployment ?? ''}/${step.role ?? ''}` : undefined,
+      step.kind === 'install' || beforeInstall ? 'rollout/install' : undefined,
       step.kind === 'packages' ? 'rollout/packages' : undefined,
       step.kind !== 'install' && change.consequence === 'network' ? 'rollout/network' : undefined,
       step.kind !== 'install' && change.consequence === 'reboot' ? 'rollout/reboot' : undefined,

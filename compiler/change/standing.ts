@@ -23,7 +23,8 @@ export interface Verdict {
 /**
  * The steps of a plan that have to run, given what the ledger says has; a step that is not in the result stands.
  *
- * A step with a once-key runs only when that key differs. Any other runs when its digest differs, when its node is
+ * A step with a once-key runs only when that key differs; one that runs in the discovery image only when its node is
+ * installed anew, and then also when its digest differs. Any other runs when its digest differs, when its node is
  * installed anew, when it was sent and did not succeed, and perhaps when a step that it takes a run-time value from
  * runs, or has reported something else since. A barrier runs when something that it waits for does.
  *
@@ -37,7 +38,8 @@ export function standing(base: Ledger, plan: Plan, options: StandingOptions): Re
     const node = base.nodes[step.node ?? LEDGER_ADMIN]
     const entry = own(node?.steps, step.id)
     const attempted = own(node?.attempted, step.id)
-    const reinstalled = step.node !== null && anew.has(step.node) && step.kind !== 'install' && !outlivesInstallation(step.kind)
+    const reinstalled = step.node !== null && anew.has(step.node) && step.kind !== 'install' && !outlivesInstallation(step)
+    if (step.runsOn === 'discovery' && !(step.node !== null && anew.has(step.node))) continue
     const untold = step.kind === 'role' && step.once === null ? toldOtherwise(step, { entry, told, verdicts }) : []
     const differs = step.kind === 'install' && step.node !== null ? anew.has(step.node) : stepDiffers(step, entry, { verdicts, ...options })
     const must = differs || reinstalled || attempted !== null
@@ -52,7 +54,7 @@ export interface StandingOptions {
 
 function stepDiffers(step: Step, entry: LedgerEntry | null, { verdicts, supposed }: StandingOptions & { readonly verdicts: ReadonlyMap<string, Verdict> }): boolean {
   if (entry === null) return true
-  if (step.once !== null) return entry.once !== step.once
+  if (step.once !== null) return entry.once !== step.once || (step.runsOn === 'discovery' && !step.destructive && entry.digest !== step.digest)
   // A destructive step whose key is not known yet may come to differ from what ran: it counts as one that does.
   if (step.destructive && !(supposed && entry.once === null)) return true
   if (entry.digest !== step.digest) return true

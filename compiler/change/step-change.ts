@@ -1,3 +1,4 @@
+import { everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
 import type { Change } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
@@ -8,7 +9,7 @@ import type { BareCause } from './causes.ts'
 import { roleConsequence, worse } from './consequence.ts'
 import type { Classed } from './consequence.ts'
 import { documentDiff } from './document-diff.ts'
-import { installCauses, installConsequence, installDisks, installDocument } from './install-change.ts'
+import { installCauses, installConsequence, diskFates, installDocument } from './install-change.ts'
 import { shownValue } from './shown-value.ts'
 import type { Verdict } from './standing.ts'
 
@@ -42,7 +43,7 @@ function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Si
   const holder = machine === null ? undefined : holders.get(machine)
   const other = holder !== undefined && holder !== step.node
   if (other) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
-  return { step, ...(other && Object.hasOwn(plan.nodes, holder) ? { heldBy: holder } : {}), ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: installDisks(step, install, seen ?? []) }
+  return { step, ...(other && Object.hasOwn(plan.nodes, holder) ? { heldBy: holder } : {}), ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: diskFates(step.destructive || install?.method === 'image' ? (install?.targets ?? []) : [], seen ?? []) }
 }
 
 function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
@@ -63,7 +64,14 @@ function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
     untold: untold.map((leaf) => leaf.path),
     onlyIfToldOtherwise,
   })
-  return { step, ...classed, causes: orOther(causes), disks: [] }
+  return { step, ...classed, causes: orOther(causes), disks: writesAnyDisk(step) ? disksAtStake(step, sides) : [] }
+}
+
+/** Of a machine whose disks may all be written. */
+function disksAtStake(step: Step, { base, plan }: Sides): BareChange['disks'] {
+  const machine = own(plan.nodes, step.node ?? '')?.machine ?? null
+  const seen = machine === null ? [] : (own(base.machines, machine)?.disks ?? [])
+  return diskFates(everyDisk(seen), seen)
 }
 
 function machineDiffers(step: Step, { base, plan }: Sides): boolean {

@@ -77,6 +77,7 @@ export const CODES = {
   REVISION_UNKNOWN: 'A revision does not exist in the repository of the site.',
   ROLE_CONFLICT: 'Two roles that exclude each other are bound to one node.',
   ROLE_COUNT: 'A role is bound to more or fewer nodes than it allows.',
+  ROLE_DISCOVERY: 'A role that is to run in the discovery image, before an installation, needs what there is none of there, or is on a node that never boots it.',
   ROLE_DUPLICATE: 'Two barclamps offer a role of the same name.',
   ROLE_LIBRARY: 'A role that only lends its files to others is bound in a deployment.',
   ROLE_OS: 'A role is bound to a node whose operating system it does not run on.',

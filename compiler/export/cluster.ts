@@ -71,7 +71,9 @@ export function clusterOf(plan: Plan, injected: InjectedSite): Cluster {
   const leftOut: LeftOut[] = []
   const steps = new Map<string, Step[]>()
   for (const step of plan.steps) {
-    if (step.kind === 'role' && step.node !== null) steps.set(step.node, [...(steps.get(step.node) ?? []), step])
+    if (step.kind !== 'role' || step.node === null) continue
+    if (step.runsOn === 'discovery') leftOut.push({ node: step.node, role: `${step.deployment}/${step.role}`, path: '', because: 'it runs in the discovery image, before there is a system' })
+    else steps.set(step.node, [...(steps.get(step.node) ?? []), step])
   }
   const nodes = Object.entries(plan.nodes).toSorted(([a], [b]) => byCodePoint(a, b)).map(([name, node]): ExportedNode => {
     const roles = (steps.get(name) ?? []).map((step) => exportedRole(step, { plan, injected, leftOut }))
@@ -81,7 +83,7 @@ export function clusterOf(plan: Plan, injected: InjectedSite): Cluster {
       tags: node.tags, labels: node.labels, roles, attributes, differing,
     }
   })
-  const order = [...new Set(plan.steps.flatMap((step) => (step.kind === 'role' ? [`${step.deployment}/${step.role}`] : [])))]
+  const order = [...new Set(plan.steps.flatMap((step) => (step.kind === 'role' && step.runsOn !== 'discovery' ? [`${step.deployment}/${step.role}`] : [])))]
   return { site: plan.site.name, domain: plan.site.domain, nodes, order, leftOut }
 }
 

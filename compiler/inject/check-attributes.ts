@@ -31,7 +31,7 @@ export function checkAttributes(evaluator: Evaluator, subject: Subject, document
   for (const { pointer, type } of deferred) {
     const declared = schema.typeAt(pointer)
     if (type === 'any' || declared === undefined || declared === type || (declared === 'number' && type === 'integer')) continue
-    evaluator.report(error('ATTRIBUTE_INVALID', rangeAt(subject, pointer, 'value'), `${nameOf(subject, pointer)} has to be of type ${declared}, and what it hangs on is of type ${type}.`, { fix: `Let it hang on something of type ${declared}, or convert it in the expression.` }))
+    evaluator.report(error('ATTRIBUTE_INVALID', rangeOfAttribute(subject, pointer, 'value'), `${nameOf(subject, pointer)} has to be of type ${declared}, and what it hangs on is of type ${type}.`, { fix: `Let it hang on something of type ${declared}, or convert it in the expression.` }))
   }
   for (const problem of schema.check(sample)) {
     const at = pointerOf(problem.instancePath, document)
@@ -44,7 +44,7 @@ export function checkAttributes(evaluator: Evaluator, subject: Subject, document
       ? describeProblem(problem, valueAt(document, at))
       : { summary: `has no attribute ${extra}`, fix: near === undefined ? `Take it away, or describe it in the schema of ${subject.barclamp.name}.` : `Did you mean ${near}?` }
     const related = [{ message: 'the schema of its barclamp', range: rangeOf(subject.barclamp.document.source, ['attributes'], 'key') }]
-    evaluator.report(error('ATTRIBUTE_INVALID', rangeAt(subject, pointer, extra === undefined ? 'value' : 'key'), `${nameOf(subject, at)} ${summary}.`, { fix, related }))
+    evaluator.report(error('ATTRIBUTE_INVALID', rangeOfAttribute(subject, pointer, extra === undefined ? 'value' : 'key'), `${nameOf(subject, at)} ${summary}.`, { fix, related }))
   }
 }
 
@@ -79,7 +79,7 @@ function nameOf(subject: Subject, pointer: Pointer): string {
 }
 
 /** Where the layer that set a value says it; of what nobody set, the nearest thing around it. */
-function rangeAt(subject: Subject, pointer: Pointer, what: 'key' | 'value') {
+export function rangeOfAttribute(subject: Subject, pointer: Pointer, what: 'key' | 'value') {
   for (let length = pointer.length; length > 0; length--) {
     const at = mergedAt(subject.merged, pointer.slice(0, length))
     if (at === undefined) continue

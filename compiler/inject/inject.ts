@@ -7,7 +7,9 @@ import type { AllocatedSite } from '../allocate/allocated-site.ts'
 import type { BoundMember, BoundNode, BoundRole } from '../bind/bound-site.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
+import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
+import { checkOpen } from './check-open.ts'
 import { checkAttributes } from './check-attributes.ts'
 import { hasDeferred, inputsOf, isPending, pendingOn } from './deferred-value.ts'
 import { Evaluator } from './evaluator.ts'
@@ -75,6 +77,7 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
     for (const input of inputsOf(value)) if ('step' in input && !isPending(input)) data.set(input.step, { at, kind: 'data', step: input.step })
   }
   if (!evaluator.isFailed(subject)) checkAttributes(evaluator, subject, attributes)
+  if (hasFlag(role.role, 'discovery')) checkOpen(evaluator, { subject, attributes, wants })
   const names = Object.keys(wants)
   const same = names.length === Object.keys(before).length && names.every((name) => wants[name] === before[name])
   return {

@@ -35,6 +35,7 @@ const NOTHING = { node: null, deployment: null, role: null, nodeRole: null, arti
 
 function* lifecycleSteps({ allocated, nodeRoles }: InjectedSite): Generator<Draft> {
   const staged = new Set<string>()
+  const before = discoveryRoles(nodeRoles)
   for (const node of allocated.bound.nodes.values()) {
     if (node.admin) continue
     const at = placeOf(node.site.at)
@@ -45,12 +46,26 @@ function* lifecycleSteps({ allocated, nodeRoles }: InjectedSite): Generator<Draf
       staged.add(artifact)
       needs.push({ at: placeOf(rangeOf(node.os.source, ['install'])), kind: 'lifecycle', step: `stage/${artifact}` })
     }
+    needs.push(...(before.get(node.name) ?? []))
     yield { ...NOTHING, id: `install@${node.name}`, kind: 'install', node: node.name, needs }
   }
   for (const { node, role } of nodeRoles.values()) {
     if (node.os !== null && packagesOfRole(role.role, node).length > 0) staged.add(packagesOf(node.os.value))
   }
   for (const artifact of staged) yield { ...NOTHING, id: `stage/${artifact}`, kind: 'stage', artifact }
+}
+
+/** Node → the roles that run in the discovery image, before it is installed. */
+function discoveryRoles(nodeRoles: InjectedSite['nodeRoles']): ReadonlyMap<string, readonly Need[]> {
+  const found = new Map<string, Need[]>()
+  for (const { id, node, role, member } of nodeRoles.values()) {
+    if (!hasFlag(role.role, 'discovery')) continue
+    const need: Need = { at: placeOf(member.at), kind: 'lifecycle', step: id }
+    const there = found.get(node.name)
+    if (there === undefined) found.set(node.name, [need])
+    else there.push(need)
+  }
+  return found
 }
 
 function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<string>): Draft {
@@ -61,7 +76,7 @@ function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<stri
     barriers.add(key)
     return `barrier/${key}`
   }
-  if (!node.admin) needs.push({ at: placeOf(nodeRole.member.at), kind: 'lifecycle', step: `install@${node.name}` })
+  if (!node.admin) needs.push({ at: placeOf(nodeRole.member.at), kind: 'lifecycle', step: `${hasFlag(role.role, 'discovery') ? 'discover' : 'install'}@${node.name}` })
   const { source } = role.role.barclamp.document
   if (node.os !== null && packagesOfRole(role.role, node).length > 0) {
     needs.push({ at: placeOf(rangeOf(source, ['roles', role.role.name, 'packages'])), kind: 'lifecycle', step: `stage/${packagesOf(node.os.value)}` })

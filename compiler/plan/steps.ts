@@ -83,7 +83,7 @@ function roleFields(nodeRole: NodeRole, { values }: StepParts): Fields {
     attributes: nodeRole.parts === null ? null : values.addDocument(nodeRole.parts),
     artifacts: packages.length > 0 && node.os !== null ? [packagesOf(node.os.value)] : NOTHING,
     packages,
-    once: hasFlag(role.role, 'destructive') ? onceOf(nodeRole) : null,
+    once: hasFlag(role.role, 'destructive') || hasFlag(role.role, 'discovery') ? onceOf(nodeRole) : null,
   }
 }
 
@@ -99,6 +99,7 @@ function declaredFields(role: ResolvedRole): Fields {
   const entries = (['check', 'drain', 'resume', 'upgrade'] as const).flatMap((action) => (declaration[action] === undefined ? [] : [[action, declaration[action]] as const]))
   const reported = Object.entries(declaration.provides ?? {}).filter(([, provide]) => provide.value === undefined)
   fields = {
+    runsOn: hasFlag(role, 'discovery') ? 'discovery' : 'node',
     barclamp: barclamp.name,
     content: barclamp.content,
     jig: declaration.jig ?? 'noop',
@@ -119,7 +120,7 @@ function inOrder<T>(entries: readonly (readonly [string, T])[]): { readonly [nam
   return Object.fromEntries(entries.toSorted(([a], [b]) => byCodePoint(a, b)))
 }
 
-/** A destructive role runs once an installation, and again when an attribute changes for which it has to. */
+/** A destructive role, and one that comes before the install, runs once an installation, and again when an attribute changes for which it has to. */
 function onceOf({ role, node, parts }: NodeRole): string | null {
   if (parts === null || node.machine === null) return null
   const attributes = parts[role.role.barclamp.name] ?? null

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { incarnation, outlivesInstallation } from '../../schemas/incarnation.ts'
+import type { StepKind } from '../../schemas/plan.ts'
 import { removalId, removedId } from '../../schemas/removal-id.ts'
 import { stepDocument, stepParts, stepValueDigests, stepValues } from '../../schemas/step-values.ts'
 import { stepOf } from '../builders/ledger.ts'
@@ -44,8 +45,10 @@ describe('an incarnation', () => {
     expect(incarnation({ attempt: '1/install@n1/1', once: 'k', node: 'n1' })).toBe(all[0])
   })
 
-  it('is survived by what is about the machine, and by history', () => {
-    expect((['discover', 'power', 'hardware', 'operation'] as const).every(outlivesInstallation)).toBe(true)
-    expect((['install', 'network', 'packages', 'role', 'stage'] as const).some(outlivesInstallation)).toBe(false)
+  it('is survived by what is about the machine, by what ran before it, and by history', () => {
+    const survives = (kind: StepKind): boolean => outlivesInstallation({ kind, runsOn: 'node' })
+    expect(outlivesInstallation({ kind: 'role', runsOn: 'discovery' })).toBe(true)
+    expect((['discover', 'power', 'hardware', 'operation'] as const).every(survives)).toBe(true)
+    expect((['install', 'network', 'packages', 'role', 'stage'] as const).some(survives)).toBe(false)
   })
 })

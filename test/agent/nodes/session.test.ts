@@ -24,11 +24,23 @@ function open(environment: 'discovery' | 'installed') {
 
 const ping = (seq: number): NodeFrame => ({ v: 1, seq, ack: 0, type: 'ping' })
 
-test('the discovery image is never given a role', () => {
+test('the discovery image is never given what may hold a secret, nor packages', () => {
   const { session, sent } = open('discovery')
-  expect(() => session.send(ROLE)).toThrow(expect.objectContaining({ code: 'DISCOVERY_NO_ROLE' }) as Error)
+  for (const task of [{ ...ROLE, sensitive: ['/wants/p'] }, { ...ROLE, mask: ['x'] }, { ...ROLE, repository: { url: 'http://a/', index: '0'.repeat(64) } }, { kind: 'entries' as const, attempt: 'a', step: 's', entries: [], timeout: 1 }]) {
+    expect(() => session.send(task)).toThrow(expect.objectContaining({ code: 'DISCOVERY_NO_SECRET' }) as Error)
+  }
   expect(sent).toEqual([])
-  open('installed').session.send(ROLE)
+  session.send(ROLE)
+  expect(sent).toMatchObject([{ type: 'task', task: { step: 'd/r@n1' } }])
+  open('installed').session.send({ ...ROLE, sensitive: ['/wants/p'] })
+})
+
+test('what a machine has looked like last is what is judged when it is looked at again', () => {
+  const { session } = open('discovery')
+  session.note({ v: 1, seq: 1, ack: 0, type: 'disks', disks: [], facts: { ...FACTS, memory: { bytes: 7 } } })
+  expect(session.candidate.facts.memory.bytes).toBe(7)
+  session.note({ v: 1, seq: 2, ack: 0, type: 'disks', disks: [] })
+  expect(session.candidate.facts.memory.bytes).toBe(7)
 })
 
 test('frames are numbered and acknowledge what came, without being asked after sixteen', () => {

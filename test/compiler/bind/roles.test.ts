@@ -152,10 +152,11 @@ describe('milestones', () => {
   })
 })
 
-describe('roles that nothing here can run', () => {
-  test('are one refusal each: on admin nodes, where bootstrap roles go by themselves, and in the discovery image', () => {
+describe('roles that go somewhere by themselves', () => {
+  test('are on admin nodes and on nodes that are installed here, where the deployment names no others', () => {
     const files = { ...barclamp('  b: { flags: [bootstrap] }\n  d: { flags: [discovery] }\n  i: { flags: [bootstrap] }\n'), 'n.yaml': NODES }
     const result = compileTexts({ ...files, 'd.yaml': deployment('  b: {}\n  d: {}\n  i: { nodes: [n1] }\n') })
-    expect(codes(result)).toEqual(['UNSUPPORTED d.yaml:4:3', 'UNSUPPORTED d.yaml:5:3'])
+    const members = (role: string) => result.plan?.roles[`d/${role}`]?.members.map(({ node }) => node)
+    expect([members('b'), members('d'), members('i')]).toEqual([['adm'], ['n1', 'n2', 'n3', 'n4'], ['n1']])
   })
 })
