@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
+import { ADMIN_INCARNATION } from '../schemas/incarnation.ts'
 import { completeInventory } from '../schemas/inventory.ts'
 import type { CommittedInventory, Facts } from '../schemas/inventory.ts'
 import type { Plan } from '../schemas/plan.ts'
@@ -245,7 +246,8 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       await nodes.reconsider(machine)
       keeper?.look()
     },
-    joining: node => ({ ...enrolInstalled(node, null), time: `${base()}/time` }),
+    // Whose clock is the clock needs none.
+    joining: node => (plan()?.nodes[node]?.admin === true ? enrolInstalled(node, ADMIN_INCARNATION) : { ...enrolInstalled(node, null), time: `${base()}/time` }),
   })))
   // What came while a run went on is looked at when that has ended.
   using _next = store.subscribe(events => {

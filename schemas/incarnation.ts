@@ -19,6 +19,22 @@ export function incarnation(of: Incarnation): Digest {
   return digest({ node: of.node, once: of.once, attempt: of.attempt })
 }
 
+/**
+ * What the node agent of an admin node says in place of an installation. Whoever says it is never looked at as a machine:
+ * its facts get into no inventory, so that nothing can claim it and install it.
+ */
+export const ADMIN_INCARNATION = 'admin'
+
+/** The name under which an admin node's own node agent is connected. No machine has one like it. */
+export function adminMachine(node: string): string {
+  return `admin/${node}`
+}
+
+/** Whether that is the name of an admin node's own node agent. */
+export function isAdminMachine(machine: string): boolean {
+  return machine.startsWith('admin/')
+}
+
 const OUTLIVING: ReadonlySet<StepKind> = new Set(['discover', 'power', 'hardware', 'operation'])
 
 /** Whether what a step did outlives a new installation: it is about the machine, or it is history. Roles of the discovery image come before the installation that they are for. */

@@ -4,8 +4,10 @@ import type { PendingApproval, Status, StepState as StepWord, StepStatus } from 
 import type { DiskState } from '../../schemas/inventory.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { isAdminMachine } from '../../schemas/incarnation.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { Schedule } from '../engine/schedule.ts'
+import { machineOfNode } from '../state/machine-of-node.ts'
 import { runsAnother, standingInstallation } from '../state/standing-installation.ts'
 import type { MachineRecord, State, StepState } from '../state/state.ts'
 
@@ -43,15 +45,15 @@ export function describeStatus(sources: StatusSources): Status {
     },
     run: state.run === null ? null : { run: state.run.run, commit: state.run.work.commit, state: state.run.ended?.state ?? 'running', started: state.run.started, ended: state.run.ended?.time ?? null },
     held: sources.held,
-    nodes: Object.entries(plan?.nodes ?? {}).filter(([, node]) => !node.admin).map(([name, node]) => ({
+    nodes: Object.entries(plan?.nodes ?? {}).filter(([name, node]) => !node.admin || hasRoles(name, plan)).map(([name, node]) => ({
       name,
       machine: node.machine,
       os: node.os,
       address: node.addresses[plan?.site.admin.network ?? ''] ?? null,
       incarnation: standingInstallation(name, { state, ledger: sources.ledger })?.incarnation ?? null,
-      ...presence(name, node.machine, { sources, steps }),
+      ...presence(name, plan === null ? null : machineOfNode(name, { plan }), { sources, steps }),
     })),
-    machines: [...state.machines.values()].map(machine => ({ id: machine.id, node: nodeOf(machine, plan), summary: summarise(machine) })),
+    machines: [...state.machines.values()].filter(({ id }) => !isAdminMachine(id)).map(machine => ({ id: machine.id, node: nodeOf(machine, plan), summary: summarise(machine) })),
     steps,
     rollouts: (sources.schedule?.rollouts ?? []).map(({ id, batch, batches, nodes, failed, maxFailures, state: at, reason }) => ({ id, batch: batches === 0 ? 0 : batch + 1, batches, nodes, failed: [...failed], maxFailures, state: at, reason })),
     refusals: (state.run === null ? [] : (sources.changes?.changes ?? [])).flatMap((change) => {
@@ -111,6 +113,11 @@ function presence(node: string, machine: string | null, { sources: { state, ledg
   const environment = machine === null ? null : (state.machines.get(machine)?.session?.environment ?? null)
   if (environment === 'discovery' || !runsAnother(machine, node, { state, ledger })) return { connected: environment, doing: doing(node, steps) }
   return { connected: null, doing: `its machine came up with another installation than the one it should run (STALE); ${doing(node, steps)}` }
+}
+
+/** Admin nodes are shown when something runs on them. */
+function hasRoles(node: string, plan: Plan | null): boolean {
+  return Object.values(plan?.roles ?? {}).some(({ members }) => members.some((member) => member.node === node))
 }
 
 function nodeOf(machine: MachineRecord, plan: Plan | null): string | null {

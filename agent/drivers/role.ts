@@ -36,8 +36,7 @@ export function roleDriver(options: RoleDriverOptions): Driver {
   const boots = networkBoots()
   return {
     kind: 'role',
-    refuse(step, plan) {
-      if (step.node !== null && plan.nodes[step.node]?.admin === true) return 'this agent runs no roles on admin nodes'
+    refuse(step) {
       if (step.runsOn === 'admin' || step.node === null) return 'this agent runs roles on nodes only'
       if (step.jig === null || chooseJig(step.jig) === undefined) return `this agent has no jig ${step.jig}`
       return step.entry === null && step.jig !== 'noop' ? 'its role names no file to run' : undefined

@@ -5,6 +5,7 @@ import type { Driver } from '../drivers/driver.ts'
 import type { SessionEvent } from '../drivers/sessions.ts'
 import type { NewEvent, RunEnd, RunWork, StepSent } from '../log/event-types.ts'
 import { findStep } from '../state/ledger-event-of.ts'
+import { machineOfNode } from '../state/machine-of-node.ts'
 import type { RunState, State } from '../state/state.ts'
 import { parseAttempt } from './attempt-id.ts'
 import { carryOut } from './carry-out.ts'
@@ -140,7 +141,6 @@ class RunLoop implements Engine {
       const events: NewEvent[] = [{ type: 'approval.given', data: { node, approval, by } }]
       if (this.#isOpen(approval.step)) events.push(...continued(this.state.run, `${by} approved ${approval.step}`))
       await this.#append(events)
-      // Others may wait for it, too.
       this.#askAt.clear()
       this.#wake()
     })
@@ -340,10 +340,10 @@ class RunLoop implements Engine {
     const { run } = this.state
     const work = this.#current?.work
     if (run === null || work === undefined) return
-    for (const id of this.#active.keys()) if (work.plan.nodes[work.items.get(id)?.step.node ?? '']?.machine === machine) this.#asked.add(id)
+    for (const id of this.#active.keys()) if (machineOfNode(work.items.get(id)?.step.node ?? '', work) === machine) this.#asked.add(id)
     const waiting = [...run.steps].filter(([id, step]) => {
       if (step.status !== 'waiting' || work.items.get(id)?.step.digest !== step.digest) return false
-      return step.node === null || work.plan.nodes[step.node]?.machine === machine
+      return step.node === null || machineOfNode(step.node, work) === machine
     })
     if (waiting.length === 0) return
     for (const [id] of waiting) this.#askAt.delete(id)

@@ -1,5 +1,5 @@
 import { canonical } from '../../schemas/canonical.ts'
-import { incarnation } from '../../schemas/incarnation.ts'
+import { ADMIN_INCARNATION, adminMachine, incarnation } from '../../schemas/incarnation.ts'
 import type { Facts } from '../../schemas/inventory.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
@@ -35,9 +35,14 @@ export interface Admitted {
  * own from then on.
  */
 export function admit(candidate: Candidate, { state, ledger, plan, committed }: AdmitSources): Admitted {
+  const { node: name } = candidate
+  const isAdmin = name !== null && plan?.nodes[name]?.admin === true
   const known = new Map(committed)
   for (const machine of state.machines.values()) if (machine.facts !== null) known.set(machine.id, machine.facts)
   const identity = identify(candidate.facts, [...known].map(([id, facts]) => ({ id, facts })))
+  if (candidate.environment === 'installed' && name !== null && (isAdmin || candidate.incarnation === ADMIN_INCARNATION)) {
+    return { admission: judgeAdmin(candidate, { node: name, isAdmin, machine: identity.kind === 'same' ? identity.id : null, plan }), events: [] }
+  }
   const machine = identity.id
   const record = state.machines.get(machine)
   const events: NewEvent[] = []
@@ -48,6 +53,16 @@ export function admit(candidate: Candidate, { state, ledger, plan, committed }: 
   events.push({ type: 'machine.disks', data: { machine, disks: candidate.disks } })
   const node = Object.entries(plan?.nodes ?? {}).find(([, one]) => one.machine === machine)?.[0] ?? null
   return { admission: judge(candidate, { machine, node, state, ledger, plan }), events }
+}
+
+/** An admin node runs roles and is no machine of the inventory; one that a node claims all the same must not be given either's work. */
+function judgeAdmin(candidate: Candidate, { node, isAdmin, machine, plan }: { readonly node: string; readonly isAdmin: boolean; readonly machine: string | null; readonly plan: Plan | null }): Admission {
+  const refuse = (code: string, reason: string): Admission => ({ machine: adminMachine(node), node, work: false, code, reason })
+  if (!isAdmin) return refuse('UNCLAIMED', `it says it is the admin node ${node}, and the site has no admin node of that name`)
+  if (candidate.incarnation !== ADMIN_INCARNATION) return refuse('STALE', `${node} is an admin node, and this says it is another one: set it up again with what crowbar join ${node} prints`)
+  const claimed = machine === null ? undefined : Object.entries(plan?.nodes ?? {}).find(([, one]) => one.machine === machine)?.[0]
+  if (claimed !== undefined) return refuse('ADMIN_CLAIMED', `${node} is the admin node, and ${claimed} claims its machine ${machine}: say \`state: retired\` of that machine`)
+  return { machine: adminMachine(node), node, work: true }
 }
 
 /** Its facts stay out of the inventory: they would make the next one like it a tie with this one. */

@@ -29,6 +29,8 @@ export interface Machine {
 
 export interface MachineOptions {
   readonly environment: 'discovery' | 'installed'
+  /** An admin node: whatever else it is asked for is refused. */
+  readonly rolesOnly?: boolean
   /** Folder for work in progress; emptied at the start. */
   readonly work: string
   readonly cache: string
@@ -84,6 +86,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
       return { facts: collect().facts, disks: await (disks ?? inspect(options.signal)) }
     },
     async run(task, context) {
+      if (options.rolesOnly === true && task.kind !== 'role') throw new NodeError('INSTALL_UNSUPPORTED', 'an admin node runs roles, and nothing else')
       switch (task.kind) {
         case 'role':
           return role(task, context)

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { release } from 'node:os'
 import { join } from 'node:path'
+import { ADMIN_INCARNATION } from '../../schemas/incarnation.ts'
 import { openAgentKey } from './agent-key.ts'
 import { setClock } from './clock.ts'
 import { CONFIG_FILE, parseCommandLine, readConfigFile } from './config.ts'
@@ -12,7 +13,8 @@ import { mustRun } from './run-program.ts'
 
 /**
  * The node agent. In the discovery image the kernel command line says where to connect, and what it remembers is in memory;
- * on an installed system /etc/crowbar/agent.json does, and it remembers in /var/lib/crowbar.
+ * on an installed system /etc/crowbar/agent.json does, and it remembers in /var/lib/crowbar; on an admin node in
+ * /var/lib/crowbar-node, where it only runs roles.
  *
  * `CROWBAR_NODE_CONFIG` and `CROWBAR_NODE_STATE` name another agent.json and another folder; `CROWBAR_LOOP_DISKS`
  * (`loop0=SERIAL,…`) makes loop devices the only disks. Ends on SIGTERM and SIGINT.
@@ -22,7 +24,9 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error(signal)))
   const config = await readConfig()
   const override = process.env['CROWBAR_NODE_STATE']
-  const state = override ?? (config.environment === 'discovery' ? '/run/crowbar' : '/var/lib/crowbar')
+  const isAdmin = config.incarnation === ADMIN_INCARNATION
+  // An admin node has the admin agent's own data folder beside it.
+  const state = override ?? (config.environment === 'discovery' ? '/run/crowbar' : isAdmin ? '/var/lib/crowbar-node' : '/var/lib/crowbar')
   await mkdir(state, { recursive: true, mode: 0o700 })
   const work = join(state, 'work')
   if (override === undefined && config.environment === 'installed') await mountInMemory(work)
@@ -30,7 +34,7 @@ async function main(): Promise<void> {
   using journal = openJournal(join(state, 'journal'))
   const key = openAgentKey(join(state, 'key.pem'))
   const machine = await openMachine({
-    environment: config.environment, work: join(work, 'tasks'), cache: config.environment === 'discovery' ? join(state, 'cache') : join(override ?? '/var/cache/crowbar', 'content'),
+    environment: config.environment, rolesOnly: isAdmin, work: join(work, 'tasks'), cache: config.environment === 'discovery' ? join(state, 'cache') : join(override ?? '/var/cache/crowbar', 'content'),
     runtime: { node: process.execPath, bundle: process.argv[1] ?? '' }, time: config.time, loopDisks: process.env['CROWBAR_LOOP_DISKS'], arch: process.arch, signal: stop.signal,
   })
   const now = (): number => Date.now()
@@ -38,6 +42,7 @@ async function main(): Promise<void> {
     {
       config, key, journal, look: () => machine.look(), run: machine.run, boot: machine.boot,
       reboot: async () => {
+        if (isAdmin) return log('an admin node is not restarted')
         await machine.reboot()
         stop.abort(new Error('reboot'))
       },

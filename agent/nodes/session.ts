@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import { isAdminMachine } from '../../schemas/incarnation.ts'
 import type { DiskState } from '../../schemas/inventory.ts'
 import { PROTOCOL_VERSION } from '../../schemas/protocol.ts'
 import type { AgentFrame, NodeFrame, Task } from '../../schemas/protocol.ts'
@@ -70,7 +71,12 @@ export class Wire {
 
 /** Thrown by `NodeSession.send` for what must never be sent: a bug of the caller. */
 export class SessionError extends Error {
-  readonly code = 'DISCOVERY_NO_SECRET'
+  readonly code: 'DISCOVERY_NO_SECRET' | 'ADMIN_ROLES_ONLY'
+
+  constructor(code: SessionError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
 }
 
 /** One machine's connection, once it was let in. */
@@ -109,7 +115,8 @@ export class Session implements NodeSession {
 
   send(task: Task): void {
     // What boots from the network is not yet known to be what it says: it is given nothing that may hold a secret.
-    if (this.environment === 'discovery' && mayHoldSecret(task)) throw new SessionError(`${task.step} is not for the discovery image`)
+    if (this.environment === 'discovery' && mayHoldSecret(task)) throw new SessionError('DISCOVERY_NO_SECRET', `${task.step} is not for the discovery image`)
+    if (isAdminMachine(this.machine) && task.kind !== 'role') throw new SessionError('ADMIN_ROLES_ONLY', `${task.step} is not for an admin node`)
     this.wire.send({ type: 'task', epoch: this.#epoch, task })
   }
 
@@ -118,6 +125,7 @@ export class Session implements NodeSession {
   }
 
   reboot(reason: string): void {
+    if (isAdminMachine(this.machine)) throw new SessionError('ADMIN_ROLES_ONLY', 'an admin node is not restarted')
     this.wire.send({ type: 'reboot', epoch: this.#epoch, reason })
   }
 

@@ -48,12 +48,13 @@ async function containerNodes(order: RackOrder, containers: ContainerOrder, { cl
   }
   const { nodes } = await client.get<Status>('/status')
   const machines: RackMachine[] = []
-  for (const [index, { node, os, spec }] of containers.nodes.entries()) {
+  for (const [index, { node, os, spec, isStandIn }] of containers.nodes.entries()) {
     const folder = join(order.work, 'nodes', node)
     await mkdir(folder, { recursive: true })
     machines.push(owner.use(await makeContainerNode({
       node, spec, rack: order.id, base: bases.get(os) ?? '', folder, consoleFolder: order.out, network: order.network, link: `c${index}p`,
-      address: nodes.find(one => one.name === node)?.address ?? null,
+      // An admin node's own is that of the rack's agent.
+      address: isStandIn ? null : (nodes.find(one => one.name === node)?.address ?? null),
       config: await client.get(`/join?node=${encodeURIComponent(node)}`),
       runtime: containers.runtime, bundle: containers.bundle, onDeath, signal,
     })))

@@ -1,5 +1,6 @@
 import type { Accelerator } from './accelerator.ts'
 import type { Disturbance, DisturbanceReport } from './disturbance.ts'
+import type { ContainerSpec } from './container-specs.ts'
 import type { MachineSpec } from './machines.ts'
 import type { RackNetwork } from './network.ts'
 
@@ -7,7 +8,7 @@ import type { RackNetwork } from './network.ts'
 export interface ContainerOrder {
   /** Archives of root filesystems, by operating system. */
   readonly bases: Readonly<Record<string, string>>
-  readonly nodes: readonly { readonly node: string; readonly os: string; readonly spec: MachineSpec }[]
+  readonly nodes: readonly ContainerSpec[]
   /** The Node executable and the file with the node agent's bundle; containers read them where they are. */
   readonly runtime: string
   readonly bundle: string

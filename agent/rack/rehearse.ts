@@ -19,11 +19,11 @@ import { serveCarryOut } from '../stager/remote.ts'
 import { chooseAccelerator } from './accelerator.ts'
 import { GROUP_PREFIX } from './cgroups.ts'
 import { containerSpecs } from './container-specs.ts'
+import type { ContainerSpec } from './container-specs.ts'
 import { checkDisturbances } from './disturbance.ts'
 import type { Disturbance } from './disturbance.ts'
 import { removeLeftovers } from './leftovers.ts'
 import { rackMachines } from './machines.ts'
-import type { MachineSpec } from './machines.ts'
 import { provideRackNeeds } from './needs.ts'
 import { rackNetwork } from './network.ts'
 import { RackError } from './rack-error.ts'
@@ -139,7 +139,7 @@ async function stageDiscovery(carryOut: CarryOut, store: Store, stage: StageOpti
 }
 
 async function orderContainers(
-  nodes: readonly { readonly node: string; readonly os: string; readonly spec: MachineSpec }[],
+  nodes: readonly ContainerSpec[],
   { plan, work, store, carryOut, stage }: { readonly plan: Plan; readonly work: string; readonly store: Store; readonly carryOut: CarryOut; readonly stage: StageOptions },
 ): Promise<ContainerOrder> {
   const bases: Record<string, string> = {}

@@ -1,4 +1,5 @@
 import type { Report } from '../../schemas/diagnostic.ts'
+import { jigPackages } from '../../schemas/jig-packages.ts'
 import { error, warning } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
@@ -13,8 +14,10 @@ export function checkSupported(roles: ReadonlyMap<string, BoundRole>, nodes: Rea
     const { declaration, barclamp: { document: { source } } } = role
     const { retries } = declaration
     if (hasFlag(role, 'destructive') && retries !== undefined && retries.max > 0) report(error('UNSUPPORTED', rangeOf(source, ['roles', role.name, 'retries']), `${role.name} is destructive, and what destroys is never repeated unasked.`, { fix: 'Take `retries` away.' }))
-    for (const { node, at } of members) {
-      if (nodes.get(node)?.admin === true) report(warning('UNSUPPORTED', at, `${role.name} is bound to the admin node ${node}, on which no agent of this version runs roles: a run with it is refused.`, { fix: 'Bind it to another node.' }))
+    const brought = [...Object.values(declaration.packages ?? {}).flat(), ...(declaration.jig === undefined ? [] : jigPackages(declaration.jig, { family: 'debian', version: '12' }))]
+    for (const { node: name, at } of members) {
+      const node = nodes.get(name)
+      if (node?.admin === true && node.os === null && brought.length > 0) report(warning('UNSUPPORTED', at, `${role.name} brings packages, and nobody knows which the admin node ${name} would take: they are not installed there.`, { fix: `Give ${name} an \`os\`, or install ${[...new Set(brought)].join(', ')} there yourself.` }))
     }
   }
 }

@@ -1,6 +1,7 @@
 import { digestLarge } from '../../schemas/canonical.ts'
 import type { Cause, Change, Changes } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
+import { isAdminMachine } from '../../schemas/incarnation.ts'
 import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
 import { own } from '../../schemas/own.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
@@ -112,7 +113,8 @@ function removalChange({ step, unfinished }: Removal): BareChange {
 }
 
 function releaseChange({ step, node }: { readonly step: Step; readonly node: LedgerNode }, supposed: boolean): BareChange {
-  const held = node.machine !== null || (!supposed && (Object.keys(node.steps).length > 0 || Object.keys(node.attempted).length > 0))
+  // What runs on an admin node stays as it is; the ledger forgets it.
+  const held = node.machine !== null ? !isAdminMachine(node.machine) : (!supposed && (Object.keys(node.steps).length > 0 || Object.keys(node.attempted).length > 0))
   const causes: Omit<Cause, 'at'>[] = [{ kind: 'removed', path: null, before: node.machine, after: null }]
   return { step, consequence: held ? 'release' : 'none', certain: true, causes, disks: [] }
 }

@@ -55,6 +55,7 @@ interface Planned {
 function staysInstalled(node: LedgerNode, { plan, planned, verdicts }: Planned): boolean {
   if (node.node === LEDGER_ADMIN) return true
   const now = Object.hasOwn(plan.nodes, node.node) ? plan.nodes[node.node] : undefined
+  if (now?.admin === true) return true
   if (now === undefined || now.machine !== node.machine) return false
   const install = planned.get(`install@${node.node}`)
   return install === undefined || !install.destructive || !verdicts.has(install.id)

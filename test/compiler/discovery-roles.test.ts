@@ -51,7 +51,7 @@ test('by `where` it comes to no joined node, and without any node it is no mista
 const ROLE = 'barclamps/hw/barclamp.yaml:6:'
 test.each<[string, Texts, readonly string[]]>([
   ['a joined node', site(undefined, 'roles: { burn-in: { nodes: [a, j] } }'), ['ROLE_DISCOVERY d.yaml:3:32']],
-  ['an admin node', site(undefined, 'roles: { burn-in: { nodes: [adm] } }'), ['ROLE_DISCOVERY d.yaml:3:29', 'UNSUPPORTED d.yaml:3:29']],
+  ['an admin node', site(undefined, 'roles: { burn-in: { nodes: [adm] } }'), ['ROLE_DISCOVERY d.yaml:3:29']],
   ['a tool that the image lacks', site('jig: ansible, run: run.sh, flags: [discovery]'), [`ROLE_DISCOVERY ${ROLE}19`]],
   ['packages', site('jig: script, run: run.sh, flags: [discovery], packages: { debian: [memtester] }'), [`ROLE_DISCOVERY ${ROLE}70`]],
   ['a removal', site('jig: script, run: run.sh, remove: run.sh, flags: [discovery]'), [`ROLE_DISCOVERY ${ROLE}48`]],

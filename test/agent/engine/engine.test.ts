@@ -133,9 +133,6 @@ test('a kind of step without a driver refuses the run before it starts', async (
   expect(rack.effects).toEqual([])
   const jig = planOf([step({ id: 'd/a@n1', jig: 'from-tomorrow' })])
   await expect(life.engine.start({ commit: 'c', plan: jig, changes: changesOf(jig) }, { reason: 'apply' })).rejects.toMatchObject({ code: 'KIND_UNSUPPORTED', data: { kind: 'role' } })
-  const base = planOf([step({ id: 'd/a@n1' })])
-  const admin = { ...base, nodes: { ...base.nodes, n1: { ...base.nodes['n1'] as NonNullable<typeof base.nodes[string]>, admin: true } } }
-  await expect(life.engine.start({ commit: 'c', plan: admin, changes: changesOf(admin) }, { reason: 'apply' })).rejects.toMatchObject({ message: 'd/a@n1: this agent runs no roles on admin nodes' })
 })
 
 test('changes that are denied begin no run, and say why', async () => {

@@ -5,7 +5,7 @@ import type { LogEvent, NewEvent } from '../../../agent/log/event-types.ts'
 import type { Candidate } from '../../../agent/nodes/node-event.ts'
 import { fold } from '../../../agent/state/fold.ts'
 import type { State } from '../../../agent/state/state.ts'
-import { incarnation } from '../../../schemas/incarnation.ts'
+import { ADMIN_INCARNATION, incarnation } from '../../../schemas/incarnation.ts'
 import type { Facts } from '../../../schemas/inventory.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
@@ -100,4 +100,21 @@ test('only the installation that was put there last is given work: not the one b
   expect(says(name(1))).toMatchObject({ work: false, code: 'STALE' })
   here.tell([{ type: 'node.imaged', data: { run: 1, step: 'install@n1', node: 'n1', machine: 'm-other', incarnation: name(3), attempt: 'x' } }])
   expect(says(incarnation({ node: 'n1', once: null, attempt: null }))).toMatchObject({ work: false, code: 'STALE' })
+})
+
+test('the node agent of an admin node is let in as no machine: its facts get nowhere, whatever the site says by then', () => {
+  const plan = (nodes: object): Plan => ({ nodes, systems: {} }) as unknown as Plan
+  const own = candidate(facts(UUID, '52:54:00:00:00:01'), { environment: 'installed', node: 'adm', incarnation: ADMIN_INCARNATION })
+  const site = plan({ adm: { admin: true, machine: null, os: null } })
+  expect(agent(site).admit(own)).toEqual({ admission: { machine: 'admin/adm', node: 'adm', work: true }, events: [] })
+  expect(agent(null).admit(own)).toMatchObject({ admission: { machine: 'admin/adm', work: false, code: 'UNCLAIMED' }, events: [] })
+  expect(agent(plan({})).admit(own)).toMatchObject({ admission: { work: false, code: 'UNCLAIMED' }, events: [] })
+  expect(agent(site).admit({ ...own, incarnation: null })).toMatchObject({ admission: { work: false, code: 'STALE' }, events: [] })
+})
+
+test('an admin node whose machine a node claims runs nothing, before it is installed over', () => {
+  const machine = agent().admit(candidate(facts(UUID, '52:54:00:00:00:01'))).admission.machine
+  const here = agent({ nodes: { adm: { admin: true, machine: null, os: null }, db1: { admin: false, machine, os: null } }, systems: {} } as unknown as Plan)
+  here.admit(candidate(facts(UUID, '52:54:00:00:00:01')))
+  expect(here.admit(candidate(facts(UUID, '52:54:00:00:00:01'), { environment: 'installed', node: 'adm', incarnation: ADMIN_INCARNATION })).admission).toMatchObject({ work: false, code: 'ADMIN_CLAIMED', reason: `adm is the admin node, and db1 claims its machine ${machine}: say \`state: retired\` of that machine` })
 })

@@ -25,3 +25,15 @@ test.each([
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+test('an admin node that is asked to be installed refuses, whatever the agent believes', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'crowbar-machine-'))
+  try {
+    const { signal } = new AbortController()
+    const machine = await openMachine({ environment: 'installed', rolesOnly: true, work: join(folder, 'work'), cache: join(folder, 'cache'), runtime: { node: '', bundle: '' }, time: null, loopDisks: 'loop4000000=NONE', arch: process.arch, signal })
+    const context = { signal } as TaskContext
+    for (const kind of ['install', 'reboot', 'upgrade', 'inspect'] as const) await expect(machine.run({ kind } as never, context)).rejects.toMatchObject({ code: 'INSTALL_UNSUPPORTED' })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})

@@ -43,6 +43,17 @@ test('what a machine has looked like last is what is judged when it is looked at
   expect(session.candidate.facts.memory.bytes).toBe(7)
 })
 
+test('an admin node is given roles and nothing else, and is not restarted', () => {
+  const { sent, wire } = open('installed')
+  const session = new Session({ machine: 'admin/adm', hello: { journal: [], disks: [], environment: 'installed', node: 'adm', incarnation: 'admin' } as never, candidate: {} as never, wire, epoch: 5 })
+  const wrong = expect.objectContaining({ code: 'ADMIN_ROLES_ONLY' }) as Error
+  for (const kind of ['install', 'reboot', 'upgrade', 'entries', 'inspect']) expect(() => session.send({ kind, step: 's' } as never)).toThrow(wrong)
+  expect(() => session.reboot('to be installed')).toThrow(wrong)
+  expect(sent).toEqual([])
+  session.send({ ...ROLE, sensitive: ['/wants/p'] })
+  expect(sent).toHaveLength(1)
+})
+
 test('frames are numbered and acknowledge what came, without being asked after sixteen', () => {
   const { session, wire, sent } = open('installed')
   wire.receive(ping(1))

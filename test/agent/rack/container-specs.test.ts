@@ -6,6 +6,7 @@ import type { Plan } from '../../../schemas/plan.ts'
 const plan = (nodes: Record<string, { pin: Record<string, string>; os: string | null; admin?: boolean }>): Plan =>
   ({
     nodes: Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, { admin: false, ...node }])),
+    roles: {},
     systems: { joined: { install: 'joined' }, image: { install: 'image' } },
   }) as unknown as Plan
 
@@ -21,4 +22,11 @@ test('every node for which no container can stand is named with the reason', () 
   const wrong = (): unknown => containerSpecs(site, rackMachines(site, []).machines)
   expect(wrong).toThrow(expect.objectContaining({ code: 'RACK_NO_CONTAINER' }))
   expect(wrong).toThrow(/a has the os image.*b is not pinned by.*c has the os \(none\).*--nodes qemu/)
+})
+
+test('an admin node that roles run on has a stand-in, so that they do not run where somebody rehearses', () => {
+  const site = { ...plan({ adm: { pin: {}, os: null, admin: true }, quiet: { pin: {}, os: null, admin: true }, a: { pin: { mac: '52:54:00:aa:00:02' }, os: 'joined' } }), roles: { 'd/dns': { members: [{ node: 'adm', index: 0 }] } } } as unknown as Plan
+  const specs = containerSpecs(site, rackMachines(site, []).machines)
+  expect(specs.map(({ node, os, isStandIn }) => [node, os, isStandIn])).toEqual([['a', 'joined', false], ['adm', 'joined', true]])
+  expect(specs[1]?.spec.nics[0]?.mac).toMatch(/^52:54:00:/)
 })

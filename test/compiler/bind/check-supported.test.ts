@@ -11,8 +11,10 @@ const site = (role: string, on = 'a'): Texts => ({
 })
 
 test.each<[string, Texts, readonly string[]]>([
-  ['an admin node', site('jig: noop', 'adm'), ['UNSUPPORTED d.yaml:3:23']],
-  ['an admin node by a flag', { ...site('jig: noop, flags: [bootstrap]'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: {} }\n' }, ['UNSUPPORTED d.yaml:3:10']],
+  ['an admin node', site('jig: noop', 'adm'), []],
+  ['packages for an admin node of no known os', site('jig: noop, packages: { debian: [x] }', 'adm'), ['UNSUPPORTED d.yaml:3:23']],
+  ['a tool for one', site('jig: ansible, run: run.sh', 'adm'), ['UNSUPPORTED d.yaml:3:23']],
+  ['an admin node by a flag', { ...site('jig: noop, flags: [bootstrap]'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: {} }\n' }, []],
   ['retries of what destroys', site('flags: [destructive], retries: { max: 1 }'), ['UNSUPPORTED barclamps/b/barclamp.yaml:5:39']],
   ['retries of what does not', site('retries: { max: 1 }'), []],
 ])('of roles: %s', (_, files, expected) => {
@@ -26,8 +28,10 @@ test('modes that are not carried out are warned of; every kind of automation is 
   expect(result.plan).not.toBeNull()
 })
 
-test('roles on admin nodes are planned, with a warning', () => {
-  const result = compileTexts({ ...site('jig: noop, flags: [bootstrap]'), 'd.yaml': 'kind: deployment\nname: d\nroles: { r: {} }\n' })
-  expect(result.diagnostics).toMatchObject([{ severity: 'warning', code: 'UNSUPPORTED' }])
-  expect(result.plan?.steps.find(({ id }) => id === 'd/r@adm')).toMatchObject({ node: 'adm', needs: [] })
+test('roles on admin nodes need nothing of an installation, and bring packages where their os is known', () => {
+  const adm = SITE.replace('admin: true\n', 'admin: true\nos: debian-12\n')
+  const result = compileTexts({ ...site('jig: noop, flags: [bootstrap], packages: { debian: [x] }'), 'site.yaml': adm, 'd.yaml': 'kind: deployment\nname: d\nroles: { r: {} }\n' })
+  expect(codes(result)).toEqual([])
+  expect(result.plan?.steps.find(({ id }) => id === 'd/r@adm')).toMatchObject({ node: 'adm', runsOn: 'node', packages: ['x'], needs: [{ step: 'stage/packages-debian-12' }] })
+  expect(result.plan?.steps.map(({ id }) => id).filter((id) => id.endsWith('@adm'))).toEqual(['d/r@adm'])
 })

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openHeldRack } from './held-rack.ts'
+import type { TestRack } from './held-rack.ts'
+
+let rack: TestRack
+
+beforeAll(async () => {
+  rack = await openHeldRack('test/system/sites/before-and-beside')
+})
+afterAll(async () => {
+  await rack?.[Symbol.asyncDispose]()
+})
+
+const WORD = 'var/lib/beacon/word'
+const runs = (): number => (rack.read('admin', 'var/lib/beacon/runs') ?? '').split('\n').filter(line => line === 'run').length
+
+test('a role runs on the admin node by its own node agent, and another node takes what it made', async () => {
+  expect(rack.report.problems).toEqual([])
+  expect(rack.report.outcome).toBe('complete')
+  expect(rack.read('admin', WORD)).toMatch(/^[0-9a-f]{16}$/)
+  expect(rack.read('alpha', 'etc/word')).toBe(rack.read('admin', WORD))
+  expect((await rack.status()).nodes.map(({ name, connected }) => [name, connected])).toEqual([['admin', 'installed'], ['alpha', 'installed']])
+})
+
+test('the admin node is no machine that a node could claim', async () => {
+  const events = await rack.eventsAfter(0)
+  const facts = events.flatMap(event => (event.type === 'machine.facts' ? [event.data.machine] : []))
+  expect(new Set(facts).size).toBe(1)
+  expect((await rack.status()).machines.map(({ node }) => node)).toEqual(['alpha'])
+  expect(events.filter(event => event.type === 'step.sent').map(event => event.data.step).toSorted()).toEqual(['beacon/beacon@admin', 'beacon/listener@alpha'])
+})
+
+test('kill -9 of the admin agent while its own node runs a role doubles nothing', async () => {
+  const before = runs()
+  rack.commit({ 'site.yaml': text => text.replace('  beacon: {}', '  beacon: { attributes: { beacon: { seconds: 6 } } }') })
+  const seq = await rack.now()
+  await rack.apply()
+  await rack.event(seq, event => event.type === 'step.accepted' && event.data.step === 'beacon/beacon@admin')
+  await sleep(500)
+  await rack.rack.ask({ act: 'kill-agent' })
+  await rack.rack.ask({ act: 'start-agent' })
+  const ended = await rack.runEnded()
+  expect(ended.run?.state).toBe('complete')
+  expect(ended.steps.find(({ id }) => id === 'beacon/beacon@admin')?.state).toBe('succeeded')
+  expect(runs()).toBe(before + 1)
+})
+
+test('what is safe is applied by itself; what is not is held, and status says why', async () => {
+  const automation = 'domain: beside.example.com\n'
+  const seq = await rack.now()
+  rack.commit({ 'site.yaml': text => text.replace(automation, `${automation}automation: { apply: safe }\n`).replace('seconds: 6', 'seconds: 0') })
+  await rack.event(seq, event => event.type === 'run.started' && event.data.reason === 'automation.apply: safe')
+  expect((await rack.runEnded()).run?.state).toBe('complete')
+  expect((await rack.status()).held).toBeNull()
+
+  rack.commit({ 'site.yaml': text => text.replace('  beacon: { attributes: { beacon: { seconds: 0 } } }\n', '') })
+  const held = async () => (await rack.status()).held
+  for (const deadline = Date.now() + 60_000; (await held()) === null && Date.now() < deadline;) await sleep(500)
+  expect(await held()).toMatchObject({ consequence: 'remove', steps: 1 })
+  expect(rack.read('admin', WORD)).toBeDefined()
+  // A person lets it go, and it is undone where it ran.
+  const { state, sent } = await rack.applyToTheEnd()
+  expect([state, sent]).toEqual(['complete', ['beacon/beacon@admin#remove', 'beacon/listener@alpha']])
+  expect(rack.read('admin', WORD)).toBeUndefined()
+  expect(rack.read('alpha', 'etc/word')).toBe('none')
+})

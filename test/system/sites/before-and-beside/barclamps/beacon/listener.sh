@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+crowbar-get --default none wants.word > /etc/word
