@@ -23,12 +23,20 @@ test('a role runs on the admin node by its own node agent, and another node take
   expect((await rack.status()).nodes.map(({ name, connected }) => [name, connected])).toEqual([['admin', 'installed'], ['alpha', 'installed']])
 })
 
+test('what a role says of itself holds: along with another, after all of them, as another, with files of a library, once more', () => {
+  expect(rack.read('alpha', 'etc/ground')).toBe('beacon/ground@alpha\n')
+  expect(rack.read('alpha', 'etc/said')).toBe('debian says listener\n')
+  expect(rack.read('admin', 'var/lib/beacon/answer')).toBe('192.168.127.81')
+  const ended = rack.report.steps.map(({ id }) => id)
+  expect(ended).toContain('beacon/heard@alpha')
+})
+
 test('the admin node is no machine that a node could claim', async () => {
   const events = await rack.eventsAfter(0)
   const facts = events.flatMap(event => (event.type === 'machine.facts' ? [event.data.machine] : []))
   expect(new Set(facts).size).toBe(1)
   expect((await rack.status()).machines.map(({ node }) => node)).toEqual(['alpha'])
-  expect(events.filter(event => event.type === 'step.sent').map(event => event.data.step).toSorted()).toEqual(['beacon/beacon@admin', 'beacon/listener@alpha'])
+  expect(events.filter(event => event.type === 'step.sent').map(event => event.data.step).toSorted()).toEqual(['beacon/answer@admin', 'beacon/beacon@admin', 'beacon/ground@alpha', 'beacon/heard@alpha', 'beacon/listener@alpha', 'beacon/listener@alpha'])
 })
 
 test('kill -9 of the admin agent while its own node runs a role doubles nothing', async () => {
@@ -64,4 +72,16 @@ test('what is safe is applied by itself; what is not is held, and status says wh
   expect([state, sent]).toEqual(['complete', ['beacon/beacon@admin#remove', 'beacon/listener@alpha']])
   expect(rack.read('admin', WORD)).toBeUndefined()
   expect(rack.read('alpha', 'etc/word')).toBe('none')
+})
+
+test('a role that destroys waits for its approval, and runs once an installation', async () => {
+  rack.commit({ 'site.yaml': text => text.replace('  heard: ', '  fresh: { nodes: [alpha] }\n  heard: ') })
+  expect((await rack.applyToTheEnd()).state).toBe('partial')
+  expect((await rack.status()).approvals.map(({ step, disks }) => [step, disks])).toEqual([['beacon/fresh@alpha', []]])
+  expect(rack.read('alpha', 'etc/fresh')).toBeUndefined()
+  await rack.client.post('/approve', { steps: ['beacon/fresh@alpha'] })
+  expect((await rack.runEnded()).run?.state).toBe('complete')
+  rack.commit({ 'site.yaml': text => text.replace('  fresh: { nodes: [alpha] }', '  fresh: { nodes: [alpha], attributes: { beacon: { seconds: 3 } } }') })
+  expect((await rack.apply()).outcome).toBe('nothing')
+  expect(rack.read('alpha', 'etc/fresh')).toBe('fresh\n')
 })

@@ -1,0 +1,2 @@
+#!/bin/sh
+crowbar-get wants.at > /var/lib/beacon/answer

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "$CROWBAR_STEP" > /etc/ground
