@@ -116,8 +116,8 @@ export function agentCommands(program: Command, finish: (code: number) => void):
 
   program
     .command('join')
-    .description('print /etc/crowbar/agent.json for a machine that is installed already and is to be this node')
-    .argument('<node>', 'a node whose os has install: joined')
+    .description('print /etc/crowbar/agent.json for a machine that is installed already and is to be this node, or for an admin node')
+    .argument('<node>', 'a node whose os has install: joined, or an admin node that is to run roles')
     .option(...socketOption)
     .addHelpText('after', '\nExample:\n  crowbar join db1 | ssh db1 "install -D -m 0600 /dev/stdin /etc/crowbar/agent.json"')
     .action(async (node: string, options: { socket: string }) => finish(await (await import('./join.ts')).joinCommand(node, options)))

@@ -18,7 +18,7 @@ export function reportUnsupported(site: Site, report: Report): void {
     if (value.mode === 'offline') report(warning('UNSUPPORTED', rangeOf(source, ['mode']), '`mode: offline` is not supported yet: what is not staged is fetched from the mirror.'))
   }
   for (const { value, source } of site.hardware.values()) {
-    if (value.firmware !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['firmware'], 'key'), 'Firmware settings are not supported yet: they stay as they are.'))
+    if (value.firmware !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['firmware'], 'key'), `No agent of this version changes firmware settings: ${Object.keys(value.firmware).join(', ')} stay as each machine has them.`, { fix: 'Set them by hand, or in a role with the flag `discovery`, which runs before the installation.' }))
     for (const [i, { on }] of (value.layout ?? []).entries()) {
       if (own(value.disks, on)?.onInstall === 'keep') report(error('VALUE_INVALID', rangeOf(source, ['layout', i, 'on']), `A filesystem is to be made on ${on}, which an install keeps as it is.`, { related: [{ message: 'it is kept', range: rangeOf(source, ['disks', on, 'onInstall']) }], fix: 'Take the line out of the layout, or say `onInstall: wipe`.' }))
     }
@@ -27,6 +27,6 @@ export function reportUnsupported(site: Site, report: Report): void {
   for (const node of site.nodes.values()) {
     if (node.value.bmc === undefined || seen.has(node.value.bmc)) continue
     seen.add(node.value.bmc)
-    report(warning('UNSUPPORTED', rangeOfField(node, ['bmc'], 'key'), 'Out-of-band management is not supported yet: machines have to be switched on by hand.'))
+    report(warning('UNSUPPORTED', rangeOfField(node, ['bmc'], 'key'), `No agent of this version talks to a BMC: this one (${node.value.bmc.type}) is in no plan, and its machine is switched on and off by hand.`, { fix: 'Switch it on when `crowbar status` waits for it; the field may stay.' }))
   }
 }

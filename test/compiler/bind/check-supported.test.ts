@@ -35,3 +35,15 @@ test('roles on admin nodes need nothing of an installation, and bring packages w
   expect(result.plan?.steps.find(({ id }) => id === 'd/r@adm')).toMatchObject({ node: 'adm', runsOn: 'node', packages: ['x'], needs: [{ step: 'stage/packages-debian-12' }] })
   expect(result.plan?.steps.map(({ id }) => id).filter((id) => id.endsWith('@adm'))).toEqual(['d/r@adm'])
 })
+
+test('what of a machine nobody sets is said once, by name, with who has to', () => {
+  const files: Texts = {
+    'n.yaml': 'kind: nodes\nname: "n[1-3]"\nos: debian-12\nhardware: box\nmachine: { where: "true" }\nbmc: { type: redfish }\n',
+    'h.yaml': 'kind: hardware\nname: box\nfirmware: { boot-mode: uefi, hyper-threading: "off" }\n',
+  }
+  const { diagnostics } = compileTexts(files)
+  expect(diagnostics.filter(({ code }) => code === 'UNSUPPORTED').map(({ range, summary }) => [range?.path, range?.start.line, summary])).toEqual([
+    ['h.yaml', 3, 'No agent of this version changes firmware settings: boot-mode, hyper-threading stay as each machine has them.'],
+    ['n.yaml', 6, 'No agent of this version talks to a BMC: this one (redfish) is in no plan, and its machine is switched on and off by hand.'],
+  ])
+})
