@@ -126,3 +126,28 @@ test('the arrays among them are real: told to, the same mdadm assembles them, an
   const after = await hashAll()
   expect([...after].flatMap(([serial, hash]) => (hash === hashes.get(serial) ? [] : [serial]))).toEqual(['TARGET-B', 'MD-12', 'MD-10', 'MD-09-PART'])
 })
+
+test('an install that is killed with its arrays running goes on by its stamp; an array that a person assembled is left to him', async () => {
+  const mine = `mdadm --assemble --config=partitions /dev/md77 $(grep -lx MD-12 /sys/block/vd*/serial | sed 's,/sys/block/\\(.*\\)/serial,/dev/\\1,') 2> /dev/null; sed -n 's/^\\(md[0-9]*\\) : active.*/\\1/p' /proc/mdstat`
+  expect(await hands.run(mine)).toBe('md77\n')
+  expect(await sent({ kind: 'inspect', attempt: '1/install@n1/5/look', step: 'install@n1', timeout: 120 })).toMatchObject({ outcome: 'succeeded' })
+  const approved = TARGETS.map(({ serial }) => signatureOf(serial))
+  await unpacking(mirror(5, approved))
+  expect((await hands.run("grep -c '^md.* : active' /proc/mdstat"))).toBe('2\n')
+  const from = loopback.events.length
+  void hands.run('kill -9 $PPID')
+  await loopback.until((event): event is typeof event => event.type === 'connected' && 'session' in event, from)
+  expect(await hands.run("sed -n 's/^\\(md[0-9]*\\) : active.*/\\1/p' /proc/mdstat; grep -c /run/crowbar/work /proc/mounts")).toBe('md77\n0\n')
+  const seen = loopback.server.sessions.session('m1')
+  expect(seen?.journal.get('1/install@n1/5')).toMatchObject({ state: 'started' })
+  expect(TARGETS.map(({ serial }) => seen?.disks.find(disk => disk.serial === serial)?.stamp)).toEqual(['approved by a test', 'approved by a test'])
+  const again = mirror(6, approved)
+  await unpacking({ ...again, expect: again.expect.map(one => ({ ...one, orStamp: 'approved by a test' })) })
+})
+
+/** Sends an install and waits until all is made that the system is unpacked onto; the system itself is never had. */
+async function unpacking(task: InstallTask): Promise<void> {
+  const from = loopback.events.length
+  loopback.server.sessions.session('m1')?.send(task)
+  await loopback.until((event): event is typeof event => event.type === 'output' && event.attempt === task.attempt && event.text.includes('unpacking the root filesystem'), from)
+}
