@@ -14,7 +14,9 @@ import type { Settings } from './config/read-config.ts'
 import { operations } from './control/operations.ts'
 import { serveControl } from './control/serve-control.ts'
 import { allDrivers } from './drivers/all-drivers.ts'
+import type { EngineOptions } from './engine/engine.ts'
 import { openEngine } from './engine/open-engine.ts'
+import { refusalOfWork } from './engine/refuse-work.ts'
 import { systemTimers } from './engine/timers.ts'
 import { admit } from './inventory/admit.ts'
 import { openBucket } from './log/bucket.ts'
@@ -139,11 +141,11 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const secrets = settings.standIns ? standIns(store.key) : openSecrets({ identities, site })
 
   // The engine: changes being carried out.
+  const drivers = allDrivers({ sessions: nodes.sessions, stager, key: store.key, secrets, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) })
+  const examine: EngineOptions['examine'] = (steps, work) => checkSecrets(steps, work, { secrets, ledger: ledger.current, signal })
   const engine = parts.use(openEngine({
-    examine: (steps, work) => checkSecrets(steps, work, { secrets, ledger: ledger.current, signal }),
-    store, documents, state, ledger, epoch, sessions: nodes.sessions, timers: systemTimers(), patienceMs: PATIENCE_MS,
+    drivers, examine, store, documents, state, ledger, epoch, sessions: nodes.sessions, timers: systemTimers(), patienceMs: PATIENCE_MS,
     limits: one => ({ ...DEFAULT_LIMITS, install: one.agents[settings.node]?.limits?.install ?? DEFAULT_LIMITS.install }),
-    drivers: allDrivers({ sessions: nodes.sessions, stager, key: store.key, secrets, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) }),
   }))
   lastPlan = () => engine.work?.plan ?? null
   if (settings.frozen && state.current.frozen === null) await engine.freeze({ by: 'the configuration', reason: 'frozen: true' })
@@ -240,6 +242,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   parts.use(await serveControl(settings.socket, operations({
     agent: { node: settings.node, version: packageJson.version }, site: { repository: settings.repository, branch: settings.branch },
     store, ledger, engine, keeper, now, signal,
+    refusalOf: (work, only) => refusalOfWork(work, { only, drivers, examine }),
     notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : image === null ? imageProblem : boot.serving ? null : 'no interface is served'),
     async admit(machine, by) {
       await append([{ type: 'machine.admitted', data: { machine, by } }])

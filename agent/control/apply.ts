@@ -4,7 +4,7 @@ import type { Diagnostic } from '../../schemas/diagnostic.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import { CompileError } from '../compile/compile.ts'
 import type { CompiledSite, Filter } from '../compile/compile.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { CompiledWork, Engine } from '../engine/engine.ts'
 import { EngineError } from '../engine/engine-error.ts'
 import type { EventStore } from '../log/store.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
@@ -16,6 +16,8 @@ export interface ApplyTools {
   readonly engine: Engine
   readonly keeper: SiteKeeper
   readonly store: Pick<EventStore, 'read'>
+  /** Why a run of this work, or of these steps of it, would be refused; undefined when it would begin. */
+  readonly refusalOf: (work: CompiledWork, only: readonly string[] | null) => Promise<EngineError | undefined>
   readonly signal: AbortSignal
 }
 
@@ -37,6 +39,9 @@ export async function apply(request: ApplyRequest, tools: ApplyTools, tries = TR
   const { selection } = changes
   const steps = changes.changes.length
   const answer = (outcome: ApplyAnswer['outcome'], run: number | null, message: string): ApplyAnswer => ({ outcome, denied: false, run, commit, steps, message, diagnostics: [], ...(selection === undefined ? {} : { selection }) })
+  const only = selection === undefined ? null : changes.changes.map(({ step }) => step.id)
+  const foreseen = request.dryRun === true ? await tools.refusalOf({ commit, plan, changes }, only) : undefined
+  if (foreseen !== undefined) return refused(`the run would be refused: ${foreseen.message}`, commit, [])
   if (request.dryRun === true) return { ...answer('planned', null, `${describe(changes)}${steps === 0 ? '' : '; nothing was started'}`), preview: preview(changes, engine.state) }
   const approved = async (): Promise<string> => (request.approve.length === 0 ? '' : ` ${(await approve({ steps: request.approve }, { work: { plan, changes }, engine, store: tools.store, by: BY })).message}`)
   const running = engine.state.run?.ended === null ? engine.state.run : null
@@ -44,17 +49,16 @@ export async function apply(request: ApplyRequest, tools: ApplyTools, tries = TR
     if (selection !== undefined) return refused(`run ${running.run} of ${short(commit)} goes on; --target and --exclude choose what a run begins with: cancel it first, or wait`, commit, [])
     return answer('extended', running.run, `run ${running.run} of ${short(commit)} goes on already.${await approved()}`)
   }
-  // The engine is told also when there is nothing to do: what was approved of something else is void from here on.
-  if (steps === 0 && selection === undefined && running === null) await engine.start({ commit, plan, changes }, { reason: 'apply' })
-  if (steps === 0) return answer('nothing', null, selection === undefined ? `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are` : `nothing to do of what was chosen: ${describeSelection(selection)}`)
+  const nothing = answer('nothing', null, selection === undefined ? `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are` : `nothing to do of what was chosen: ${describeSelection(selection)}`)
+  // Else the engine is told also when there is nothing to do: what was approved of something else is void from here on.
+  if (steps === 0 && (selection !== undefined || running !== null)) return nothing
   if (running !== null) {
     engine.hurry()
     await engine.idle({ signal })
   }
   try {
-    const only = selection === undefined ? {} : { only: changes.changes.map(({ step }) => step.id) }
-    const run = await engine.start({ commit, plan, changes }, { reason: 'apply', ...only, ...(asOf === undefined ? {} : { asOf }) })
-    if (run === undefined) return answer('nothing', null, `nothing to do at ${short(commit)}`)
+    const run = await engine.start({ commit, plan, changes }, { reason: 'apply', ...(only === null ? {} : { only }), ...(asOf === undefined ? {} : { asOf }) })
+    if (run === undefined) return nothing
     const chosen = selection === undefined ? '' : ` ${describeSelection(selection)}.`
     return answer('started', run, `run ${run} of ${short(commit)}: ${describe(changes)}.${chosen}${await approved()}`)
   } catch (error) {

@@ -4,6 +4,7 @@ import { heldBack } from '../reconcile/carry-on.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import { apply, BY } from './apply.ts'
+import type { ApplyTools } from './apply.ts'
 import { approve } from './approve.ts'
 import { printable } from './printable.ts'
 import { listRuns } from './runs.ts'
@@ -18,6 +19,7 @@ export interface OperationsOptions {
   readonly ledger: LiveLedger
   readonly engine: Engine
   readonly keeper: SiteKeeper
+  readonly refusalOf: ApplyTools['refusalOf']
   /** Null when machines can boot; else what is still missing. */
   readonly notReady: () => string | null
   /** Lets a machine out of quarantine, and looks at it again. */

@@ -4,6 +4,7 @@ import type { NewEvent } from '../log/event-types.ts'
 import type { CompiledWork, EngineOptions } from './engine.ts'
 import { EngineError } from './engine-error.ts'
 import { deniedBy } from './work-questions.ts'
+import { prepareWork } from './work.ts'
 import type { Work } from './work.ts'
 
 /** Why work is not begun, and what is written of it. */
@@ -18,6 +19,13 @@ export function refuseDenied({ commit, plan, changes }: CompiledWork): WorkRefus
   if (denied === undefined) return undefined
   const { policy, message } = denied
   return { event: { type: 'run.refused', data: { commit, planId: plan.id, code: 'CHANGES_DENIED', message, step: null } }, error: new EngineError('CHANGES_DENIED', message, { policy }) }
+}
+
+/** Why a run of this work would be refused; undefined when it would begin. Nothing is written. */
+export async function refusalOfWork(compiled: CompiledWork, { only, drivers, examine }: { readonly only: readonly string[] | null; readonly drivers: readonly Driver[]; readonly examine: EngineOptions['examine'] }): Promise<EngineError | undefined> {
+  const byKind = new Map(drivers.map((driver) => [driver.kind, driver]))
+  const refusal = refuseDenied(compiled) ?? (await refuseUnsupported(prepareWork(compiled, only), { drivers: byKind, examine }))
+  return refusal?.error
 }
 
 /** The first step that this agent cannot carry out, or that lacks something that it will need; undefined when all can be. */

@@ -1,7 +1,8 @@
 import type { Ledger } from '../../schemas/ledger.ts'
-import type { Step } from '../../schemas/plan.ts'
+import type { OperationPart } from '../../schemas/operation.ts'
+import type { Plan, Step } from '../../schemas/plan.ts'
 import { removedId } from '../../schemas/removal-id.ts'
-import { stepParts } from '../../schemas/step-values.ts'
+import { stepDocument, stepParts } from '../../schemas/step-values.ts'
 import type { CompiledWork } from '../engine/engine.ts'
 import { nameOfSecret } from './secrets.ts'
 import type { FoundSecret, Secrets, WantedSecret } from './secrets.ts'
@@ -27,10 +28,12 @@ export async function checkSecrets(
   // Many steps share the parts of their documents: each part is looked through once.
   const known = new Map<string, readonly WantedSecret[]>()
   for (const step of steps) {
-    for (const part of step.kind === 'role' ? Object.values(stepParts(step, values) ?? {}) : []) {
-      const found = known.get(part) ?? secretsOfDocument(values[part] ?? null)
-      known.set(part, found)
-      for (const secret of found) if (!wanted.has(nameOfSecret(secret))) wanted.set(nameOfSecret(secret), { secret, step })
+    for (const role of rolesOf(step, values)) {
+      for (const part of Object.values(stepParts(role, values) ?? {})) {
+        const found = known.get(part) ?? secretsOfDocument(values[part] ?? null)
+        known.set(part, found)
+        for (const secret of found) if (!wanted.has(nameOfSecret(secret))) wanted.set(nameOfSecret(secret), { secret, step: role })
+      }
     }
   }
   const missing: { readonly step: Step; readonly problem: Extract<FoundSecret, { kind: 'missing' }> }[] = []
@@ -43,6 +46,13 @@ export async function checkSecrets(
   const more = missing.length - NAMED
   const message = [...missing.slice(0, NAMED).map(({ step, problem }) => `${problem.message}; ${step.id} wants it`), ...(more > 0 ? [`and ${more} more`] : [])].join('. ')
   return { code: 'SECRETS_MISSING', message, step: first.step.id }
+}
+
+/** The role steps whose documents a step dispatches: its own, or those of the roles that an operation is about. */
+function rolesOf(step: Step, values: Plan['values']): readonly Step[] {
+  if (step.kind === 'role') return [step]
+  const part = step.kind === 'operation' ? (stepDocument(step, values)?.['operation'] as unknown as OperationPart | undefined) : undefined
+  return part?.roles.map(({ step: id, attributes }) => ({ ...step, id, attributes })) ?? []
 }
 
 /** Where the secrets of a step are: in the commit of the run, and, for what undoes a step, in the one that it was done from. */

@@ -21,7 +21,7 @@ function compiled(asOf: number): Compiled {
 
 function over(engine: Partial<Engine>, looks: Compiled[] = [], log: unknown[] = []) {
   const keeper = { current: compiled(1), lookNow: () => Promise.resolve({ kind: 'compiled', compiled: looks.shift() ?? compiled(0), head: '', own: [], machines: [] }) }
-  return operations({ engine: { state: emptyState(), ...engine }, keeper, store: { read: () => Promise.resolve(log) }, signal: AbortSignal.timeout(5000) } as unknown as OperationsOptions)
+  return operations({ engine: { state: emptyState(), ...engine }, keeper, refusalOf: (work: { readonly changes: Changes }) => Promise.resolve(work.changes.unchanged === 99 ? new EngineError('SECRETS_MISSING', 'no identity for db/root; d/a@n1 wants it') : undefined), store: { read: () => Promise.resolve(log) }, signal: AbortSignal.timeout(5000) } as unknown as OperationsOptions)
 }
 
 test('a commit is compiled anew when steps ended meanwhile, and only then begins a run', async () => {
@@ -72,6 +72,12 @@ rollout/d/a: 2 batches, pause after-first
   1  n1
   2  n2
 `)
+})
+
+test('a dry run says that the run would be refused, and why', async () => {
+  const changes = { changes: [change('d/a@n1')], rollouts: [], unchanged: 99, violations: [] }
+  const answer = await over({}, [{ ...compiled(1), changes } as unknown as Compiled]).apply({ ref: null, approve: [], dryRun: true })
+  expect(answer).toMatchObject({ outcome: 'refused', message: 'the run would be refused: no identity for db/root; d/a@n1 wants it' })
 })
 
 test('a rollout that pauses is approved by its name, and goes on', async () => {

@@ -6,7 +6,7 @@ import type { Secrets } from '../../../agent/secrets/secrets.ts'
 import type { RoleTask } from '../../../schemas/protocol.ts'
 import type { Json } from '../../../schemas/shape.ts'
 import { openLife } from '../engine/agent-life.ts'
-import { changesOf, planOf, step } from '../engine/build-work.ts'
+import { changesOf, operationOf, planOf, step } from '../engine/build-work.ts'
 import { FakeRack } from '../engine/fake-rack.ts'
 
 const CANARY = 'canary-5f1d0c-value'
@@ -99,4 +99,16 @@ test('an expression that fails says nothing of the value that made it fail', asy
   const events = JSON.stringify(await life.events())
   expect(events).toContain('a sensitive value is in it')
   expect(events).not.toContain('canary')
+})
+
+test('a run whose operation needs a secret that cannot be had is refused before it starts', async () => {
+  const machines = rack()
+  const [db] = roles
+  const drain = operationOf('kernel', ['n1'], [{ do: 'drain', roles: ['d/db'] }])
+  const operation = { ...drain, steps: drain.steps.map((one) => step({ ...one, digest: one.digest, document: { operation: { name: 'kernel', do: 'drain', place: 1, of: 1, targets: [], roles: [{ step: 'd/db@n1', barclamp: 'test', content: 'none', jig: 'script', entry: 'drain.sh', attributes: db?.attributes ?? null, timeout: 60 }] }, members: ['n1'] } })) }
+  const kernel = planOf(roles, { operations: [operation] })
+  await using life = await openLife(folder, machines)
+  life.sessions.connectAll()
+  await expect(life.engine.start({ commit: 'c1', plan: kernel, changes: changesOf(kernel, { ids: ['operation/kernel/drain@n1'] }) }, { reason: 'apply' })).rejects.toMatchObject({ code: 'SECRETS_MISSING', message: expect.stringContaining('db/root') as string })
+  expect(machines.tasks).toEqual([])
 })
