@@ -117,18 +117,28 @@ async function readResults(folder: string): Promise<Map<string, Uint8Array>> {
   return files
 }
 
+/** Why the entry runs, as its document says: `run` where it does not. */
+function actionOf({ document }: RoleTask): string {
+  const crowbar = document['crowbar'] as { readonly action?: Json } | undefined
+  return typeof crowbar?.action === 'string' ? crowbar.action : 'run'
+}
+
 function withProvided(redact: (line: string) => string, outcome: Exclude<JigOutcome, { kind: 'failed' }>, task: RoleTask): (line: string) => string {
   const secrets = Object.entries(outcome.provides).filter(([name]) => task.provides[name]?.sensitive !== false).flatMap(([, value]) => textsOf(value))
   const more = redactor(secrets)
   return (line) => more(redact(line))
 }
 
-/** What is provided is exactly what the role declares, in the declared types. */
+/**
+ * What is provided is exactly what the role declares, in the declared types. A check may say it too, for whoever asks how
+ * an attempt ended; for a gate or an operation, which ask for nothing, it says it in vain.
+ */
 function checked(outcome: JigOutcome, task: RoleTask, { redact, secrets }: { readonly redact: (line: string) => string; readonly secrets: readonly string[] }): TaskEnd {
   if (outcome.kind === 'failed') throw new NodeError(outcome.code, redact(outcome.message))
   const provides: Record<string, Json> = {}
   for (const [name, value] of Object.entries(outcome.provides)) {
     const declared = task.provides[name]
+    if (declared === undefined && actionOf(task) !== 'run') continue
     if (declared === undefined) throw new NodeError('PROVIDE_UNDECLARED', `${task.entry} provides ${name}, which its role does not declare`)
     if (!matchesType(value, declared.type)) {
       const hint = typeof value === 'string' ? `; say crowbar-provide ${name} --json VALUE` : ''

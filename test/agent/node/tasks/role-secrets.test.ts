@@ -19,14 +19,14 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs a shell script as a role that is given a URL with a secret in it. */
-async function run(script: string, provides: RoleTask['provides'] = {}): Promise<unknown> {
+async function run(script: string, provides: RoleTask['provides'] = {}, action = 'run'): Promise<unknown> {
   const server = createServer((_request, response) => response.end(script))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const context: TaskContext = { signal: AbortSignal.timeout(15_000), output: (stream, line) => void lines.push(`${stream} ${line}`), disks: () => undefined, started: () => undefined, onAcknowledged: () => undefined }
   const task: RoleTask = {
     kind: 'role', attempt: '1/d/r@n1/1', step: 'd/r@n1', jig: 'script', entry: 'run.sh', packages: [], repository: null, provides, timeout: 10,
     content: [{ path: 'run.sh', mode: '0755', file: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/run.sh`, sha256: createHash('sha256').update(script).digest('hex'), bytes: Buffer.byteLength(script) } }],
-    document: { wants: { url: `db://app:${CANARY}@db` } }, sensitive: ['/wants/url'], mask: [CANARY],
+    document: { wants: { url: `db://app:${CANARY}@db` }, crowbar: { action } }, sensitive: ['/wants/url'], mask: [CANARY],
   }
   try {
     return await runRole(task, { folders: { work: join(folder, 'work'), cache: join(folder, 'cache') }, context })
@@ -53,4 +53,11 @@ test('a failure says nothing of a secret either', async () => {
   const refused = await run(`printf '${CANARY}' > "$CROWBAR_PROVIDES/dsn.json"\n`, { dsn: { type: 'map', sensitive: true } }).catch((error: unknown) => error)
   expect(refused).toMatchObject({ code: 'JIG_RESULT' })
   expect(String(refused)).not.toContain('canary')
+})
+
+test('a check may say what the role provides also where nobody asks for it, as a gate does not', async () => {
+  const provide = 'crowbar-provide mark one\n'
+  expect(await run(provide, {}, 'check')).toMatchObject({ outcome: 'succeeded', provides: {} })
+  expect(await run(provide, { mark: { type: 'string', sensitive: false } }, 'check')).toMatchObject({ provides: { mark: 'one' } })
+  await expect(run(provide)).rejects.toMatchObject({ code: 'PROVIDE_UNDECLARED' })
 })
