@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { TaskContext } from '../../agent/node/executor.ts'
-import { installPackages } from '../../agent/node/tasks/packages.ts'
+import { installPackages, upgradePackages } from '../../agent/node/tasks/packages.ts'
 
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex')
 const EMPTY = sha256('')
@@ -66,10 +66,10 @@ test('whoever waits for a server that never comes can be stopped', async () => {
 })
 
 /** A repository with one package, of which a test may change a byte on the way. */
-async function repositoryOf(change: (files: Map<string, Buffer>) => void): Promise<{ readonly server: Server; readonly url: string; readonly index: string }> {
+async function repositoryOf(change: (files: Map<string, Buffer>) => void, version = '1'): Promise<{ readonly server: Server; readonly url: string; readonly index: string }> {
   const root = join(work, 'package')
   mkdirSync(join(root, 'DEBIAN'), { recursive: true })
-  writeFileSync(join(root, 'DEBIAN/control'), 'Package: crowbar-test-nothing\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: nothing\n')
+  writeFileSync(join(root, 'DEBIAN/control'), `Package: crowbar-test-nothing\nVersion: ${version}\nArchitecture: all\nMaintainer: nobody <nobody@example.com>\nDescription: nothing\n`)
   const deb = join(work, 'nothing.deb')
   execFileSync('dpkg-deb', ['--build', '--root-owner-group', root, deb], { stdio: 'ignore' })
   const bytes = readFileSync(deb)
@@ -100,4 +100,26 @@ test.each([
     await close(server)
   }
   expect(() => execFileSync('dpkg-query', ['--show', 'crowbar-test-nothing'], { stdio: 'ignore' })).toThrow()
+})
+
+const installed = (): string => execFileSync('dpkg-query', ['--show', '--showformat', '${db:Status-Abbrev}${Version}', 'crowbar-test-nothing'], { encoding: 'utf8' })
+
+test('an upgrade brings what is installed to what the repository has, and the second one finds nothing to do', async () => {
+  const context = listening(AbortSignal.timeout(300_000), () => undefined)
+  const before = await repositoryOf(() => undefined, '1.0')
+  const after = await repositoryOf(() => undefined, '1.1')
+  try {
+    await installPackages(['crowbar-test-nothing'], { repository: { url: before.url, index: before.index }, work, context })
+    expect(installed()).toBe('ii 1.0')
+    const upgrade = (): ReturnType<typeof upgradePackages> => upgradePackages({ url: after.url, index: after.index }, { work: join(work, 'upgrade'), context })
+    expect(await upgrade()).toEqual({ outcome: 'succeeded', provides: {} })
+    expect(installed()).toBe('ii 1.1')
+    expect(await upgrade()).toEqual({ outcome: 'unchanged', provides: {} })
+    // What is gone from the repository stays as it is.
+    expect(await upgradePackages({ url: before.url, index: before.index }, { work: join(work, 'upgrade'), context })).toEqual({ outcome: 'unchanged', provides: {} })
+    expect(installed()).toBe('ii 1.1')
+  } finally {
+    execFileSync('dpkg', ['--purge', 'crowbar-test-nothing'], { stdio: 'ignore' })
+    for (const { server } of [before, after]) await close(server)
+  }
 })
