@@ -187,7 +187,9 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   }))
 
   using _installs = store.subscribe(events => {
-    if (events.some(event => event.type.startsWith('step.') && 'step' in event.data && event.data.step?.startsWith('install@') === true)) {
+    // Machines whose node has another name say hello again, and are told it.
+    for (const event of events) if (event.type === 'node.renamed') for (const { machine } of event.data.nodes) if (machine !== null) nodes.greetAgain(machine)
+    if (events.some(event => event.type === 'node.renamed' || event.type.startsWith('step.') && 'step' in event.data && event.data.step?.startsWith('install@') === true)) {
       ledger.upToDate().then(() => boot.reserve(), (error: unknown) => log('the ledger cannot be read', { error: String(error) }))
     }
   })

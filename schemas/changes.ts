@@ -76,6 +76,10 @@ export { selection as selectionShape }
 const override = object({ role: string({}, 'deployment/role'), path: string({}, 'Attribute path, dotted.'), nodes: list(string()), at: string({}, 'file:line:column of what sets it there.') })
 export type Override = TypeOf<typeof override>
 
+/** A node that the base has under another name. */
+const renamed = object({ from: string(), to: string(), machine: nullable(string({}, 'That the base has it on.')), at: nullable(string({}, 'file:line:column of `moved`.')) })
+export type Renamed = TypeOf<typeof renamed>
+
 /** What leads from a base to a plan, in plan order; removals come first, dependants before what they need. */
 export const changesShape = object({
   version: literal(1),
@@ -87,6 +91,7 @@ export const changesShape = object({
   rollouts: list(rollout, {}, 'Waves of the changes. A change that none of them governs runs as soon as its needs are done.'),
   overrides: list(override, {}, 'Members of roles that change on which a value that changes does not.'),
   moved: object({ claims: integer({ min: 0 }), addresses: integer({ min: 0 }) }, 'Nodes that the base has on another machine, or with other addresses.'),
+  renamed: list(renamed, {}, 'Nodes of the base that have another name from now on, by the old one: all at once, and before anything else.'),
   selection: optional(selection),
   judged: optional(integer({ min: 0 }, 'Policies that were judged.')),
   unchanged: integer({ min: 0 }, 'Steps of the plan that stand as they are.'),
@@ -95,3 +100,8 @@ export const changesShape = object({
   missing: list(object({ what: string(), for: string(), because: string() })),
 })
 export type Changes = TypeOf<typeof changesShape>
+
+/** Whether there is nothing to do: no step runs, and no node has another name. */
+export function isNothing({ changes, renamed }: Pick<Changes, 'changes' | 'renamed'>): boolean {
+  return changes.length === 0 && renamed.length === 0
+}

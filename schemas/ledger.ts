@@ -21,6 +21,7 @@ export type LedgerEntry = TypeOf<typeof entry>
 export const ledgerNodeShape = object({
   version: literal(1),
   node: string(),
+  index: optional(integer({ min: 0 }, 'Of the node in the lock: which node this is, whatever it is called. Absent where no step has run since it is kept.')),
   machine: nullable(string()),
   incarnation: nullable(string({}, 'Name of the installation that the node runs, no two have the same; null when nothing is installed.')),
   protect: optional(string({}, 'file:line:column of the node that was protected when a step of it last succeeded; absent: it was not. Never of an admin node.')),

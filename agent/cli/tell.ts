@@ -24,6 +24,7 @@ function words(event: LogEvent): string | undefined {
     case 'node.connected': return `${event.data.node ?? event.data.machine} connected (${event.data.environment})`
     case 'node.disconnected': return `${event.data.node ?? event.data.machine} disconnected: ${event.data.reason}`
     case 'node.imaged': return `${event.data.node}: the system is on its disk`
+    case 'node.renamed': return event.data.nodes.map(({ from, to }) => `${from} is called ${to} from now on`).join('\n')
     case 'run.started': return `run ${event.data.run} of ${event.data.commit.slice(0, 12)} started: ${event.data.steps} steps`
     case 'run.extended': return `run ${event.data.run} goes on with ${event.data.commit.slice(0, 12)}: ${event.data.reason}`
     case 'run.continued': return `run ${event.data.run} goes on: ${event.data.reason}`

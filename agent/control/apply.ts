@@ -1,3 +1,4 @@
+import { isNothing } from '../../schemas/changes.ts'
 import type { Changes, Selection } from '../../schemas/changes.ts'
 import type { ApplyAnswer, ApplyRequest } from '../../schemas/control.ts'
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
@@ -42,7 +43,7 @@ export async function apply(request: ApplyRequest, tools: ApplyTools, tries = TR
   const only = selection === undefined ? null : changes.changes.map(({ step }) => step.id)
   const foreseen = request.dryRun === true ? await tools.refusalOf({ commit, plan, changes }, only) : undefined
   if (foreseen !== undefined) return refused(`the run would be refused: ${foreseen.message}`, commit, [])
-  if (request.dryRun === true) return { ...answer('planned', null, `${describe(changes)}${steps === 0 ? '' : '; nothing was started'}`), preview: preview(changes, engine.state) }
+  if (request.dryRun === true) return { ...answer('planned', null, `${describe(changes)}${isNothing(changes) ? '' : '; nothing was started'}`), preview: preview(changes, engine.state) }
   const approved = async (): Promise<string> => (request.approve.length === 0 ? '' : ` ${(await approve({ steps: request.approve }, { work: { plan, changes }, engine, store: tools.store, by: BY })).message}`)
   const running = engine.state.run?.ended === null ? engine.state.run : null
   if (running !== null && running.work.commit === commit) {
@@ -51,7 +52,7 @@ export async function apply(request: ApplyRequest, tools: ApplyTools, tries = TR
   }
   const nothing = answer('nothing', null, selection === undefined ? `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are` : `nothing to do of what was chosen: ${describeSelection(selection)}`)
   // Else the engine is told also when there is nothing to do: what was approved of something else is void from here on.
-  if (steps === 0 && (selection !== undefined || running !== null)) return nothing
+  if (isNothing(changes) && (selection !== undefined || running !== null)) return nothing
   if (running !== null) {
     engine.hurry()
     await engine.idle({ signal })
@@ -110,7 +111,8 @@ function describe(changes: Changes): string {
   const counts = new Map<string, number>()
   for (const { consequence } of changes.changes) counts.set(consequence, (counts.get(consequence) ?? 0) + 1)
   const of = counts.size === 0 ? '' : ` (${[...counts].map(([consequence, count]) => `${consequence} ${count}`).join(', ')})`
-  return `${changes.changes.length} steps to run${of}, ${changes.unchanged} stand`
+  const names = changes.renamed.map(({ from, to }) => `${from} becomes ${to}`)
+  return `${names.length === 0 ? '' : `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}; `}${changes.changes.length} steps to run${of}, ${changes.unchanged} stand`
 }
 
 /** How a choice came out, in one line; the answer has all of it. */

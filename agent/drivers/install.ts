@@ -86,8 +86,9 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
   const session = sessions.session(machine)
   const unfinished = context.state.unfinished.get(step.id)
   // Its last attempt put a whole system onto the disk, whatever became of the step: that is no half-written disk any more.
-  const isWhole = unfinished !== undefined && context.state.nodes.get(node)?.installed?.attempt === unfinished.attempt
-  if (isWhole && unfinished.once === step.once && session?.environment === 'installed' && session.incarnation === installationOf(subject, unfinished)) {
+  const last = context.state.nodes.get(node)?.installed ?? null
+  const whole = unfinished !== undefined && last?.attempt === unfinished.attempt ? last : null
+  if (whole !== null && unfinished?.once === step.once && session?.environment === 'installed' && session.incarnation === whole.incarnation) {
     return { kind: 'succeeded', provides: {}, inputs: digest(install as unknown as Json), incarnation: session.incarnation }
   }
   const notConnected: StepOutcome = { kind: 'waiting', reason: `machine ${machine} is not connected`, afterMs: LOOK, on: 'machine' }
@@ -102,7 +103,7 @@ async function image(step: Step, subject: InstallSubject, options: InstallDriver
     targets: install.targets,
     disks,
     approval: context.state.approvals.get(step.id)?.approval,
-    unfinished: isWhole ? undefined : unfinished,
+    unfinished: whole === null ? unfinished : undefined,
   })
   switch (decision.kind) {
     case 'unknown':

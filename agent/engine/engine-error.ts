@@ -12,6 +12,8 @@ export type EngineErrorCode =
   | 'SECRETS_MISSING'
   /** The changes violate something of level `deny`. Nothing was started. `data` names the `policy`. */
   | 'CHANGES_DENIED'
+  /** Only what starts a run can give nodes other names. */
+  | 'RENAMES'
   | 'ENGINE_CLOSED'
 
 /** Why the engine did not do what it was asked. `data` names `step` and `kind` where a step is the reason. */

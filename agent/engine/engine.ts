@@ -32,7 +32,7 @@ export interface Engine extends AsyncDisposable {
   /** Resolves with the reason when the engine cannot go on (another agent took over, the log is broken); the agent must end. */
   readonly broken: Promise<unknown>
   /**
-   * Begins a run. Approvals of what the work does not ask for any more are void.
+   * Begins a run, after writing which nodes have other names from here on. Approvals of what the work does not ask for any more are void.
    * @returns its number; undefined when there is nothing to do, and then nothing else is written.
    * @param options.asOf the event up to which the ledger was folded that the changes lead away from.
    * @throws {EngineError} RUN_ACTIVE; WORK_STALE when steps were sent or done after `asOf`: they would be repeated;
@@ -42,7 +42,7 @@ export interface Engine extends AsyncDisposable {
   /**
    * Gives the last run a newer plan: what was started stands, the rest is replaced. Also continues a run that ended.
    * Nothing is written when nothing of it is left to do.
-   * @throws {EngineError} NO_RUN, also when a person cancelled it; KIND_UNSUPPORTED, SECRETS_MISSING and CHANGES_DENIED, and then the run goes on as it was.
+   * @throws {EngineError} NO_RUN, also when a person cancelled it; RENAMES; KIND_UNSUPPORTED, SECRETS_MISSING and CHANGES_DENIED, and then the run goes on as it was.
    */
   extend(work: CompiledWork, options: { readonly reason: string }): Promise<void>
   /** Takes up what an earlier life left: settles what was sent, goes on with the run. Call once, before anything else. */

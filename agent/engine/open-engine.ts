@@ -13,12 +13,12 @@ import type { Assignment } from './carry-out.ts'
 import type { CompiledWork, Engine, EngineOptions } from './engine.ts'
 import { endEvents, isLeft, reference } from './end-events.ts'
 import { EngineError } from './engine-error.ts'
-import { noDriver, refuseDenied, refuseUnsupported, unsupported } from './refuse-work.ts'
+import { noDriver, refuseDenied, refuseExtension, refuseUnsupported, unsupported } from './refuse-work.ts'
 import type { WorkRefusal } from './refuse-work.ts'
 import { schedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
 import { staleApprovals } from './stale-approvals.ts'
-import { continued, ownsAttempt, runWork } from './work-questions.ts'
+import { continued, firstEvents, movesLedger, ownsAttempt, runWork } from './work-questions.ts'
 import { prepareWork } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
 
@@ -70,7 +70,7 @@ class RunLoop implements Engine {
       options.store.subscribe((events) => {
         // A machine that enrols, is admitted or looked at its disks: drivers decide by what the log knows of it.
         for (const { type, data } of events) if (type.startsWith('machine.') && 'machine' in data) this.#poke(data.machine as string)
-        this.#stepped = events.findLast(({ type }) => type === 'step.sent' || type === 'step.succeeded' || type === 'step.unchanged')?.seq ?? this.#stepped
+        this.#stepped = events.findLast(movesLedger)?.seq ?? this.#stepped
       }),
     ]
   }
@@ -93,14 +93,14 @@ class RunLoop implements Engine {
       if (this.#stepped > asOf) throw new EngineError('WORK_STALE', `steps have ended since ${compiled.commit} was compiled`)
       await this.#refuse(refuseDenied(compiled))
       const work = prepareWork(compiled, only ?? null)
-      const stale = staleApprovals(this.state, compiled)
-      if (work.items.size === 0) return this.#append(stale)
+      const first = firstEvents(this.state, compiled)
+      if (work.items.size + compiled.changes.renamed.length === 0) return this.#append(first)
       await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
       const run = (this.state.run?.run ?? 0) + 1
       const current = await this.#keep(work)
       this.#askAt.clear()
       this.#hurried = false
-      await this.#append([...stale, { type: 'run.started', data: { run, ...runWork(current.work, current, only ?? null), steps: work.items.size, reason } }])
+      await this.#append([...first, { type: 'run.started', data: { run, ...runWork(current.work, current, only ?? null), steps: work.items.size, reason } }])
       this.#current = current
       this.#wake()
       return run
@@ -111,7 +111,7 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       const { run } = this.state
       if (run === null || run.cancelled !== null) throw new EngineError('NO_RUN', 'there is no run to extend')
-      await this.#refuse(refuseDenied(compiled))
+      await this.#refuse(refuseExtension(compiled, this.#options.ledger.current))
       const work = prepareWork(compiled, run.work.only, run.work.rollouts)
       const idle = run.ended !== null && work.order.every(({ id, step }) => !isLeft(run.steps.get(id), step))
       if (idle) return

@@ -1,4 +1,6 @@
+import type { Ledger } from '../../schemas/ledger.ts'
 import type { Step, StepKind } from '../../schemas/plan.ts'
+import { renamesOf } from '../../schemas/renames.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { NewEvent } from '../log/event-types.ts'
 import type { CompiledWork, EngineOptions } from './engine.ts'
@@ -26,6 +28,12 @@ export async function refusalOfWork(compiled: CompiledWork, { only, drivers, exa
   const byKind = new Map(drivers.map((driver) => [driver.kind, driver]))
   const refusal = refuseDenied(compiled) ?? (await refuseUnsupported(prepareWork(compiled, only), { drivers: byKind, examine }))
   return refusal?.error
+}
+
+/** The same for a run that goes on: its steps have the names that nodes had when it started. @throws {EngineError} RENAMES */
+export function refuseExtension(work: CompiledWork, ledger: Ledger): WorkRefusal | undefined {
+  if (renamesOf(ledger, work.plan).size > 0) throw new EngineError('RENAMES', `${work.commit} gives nodes other names, which takes a run of its own`)
+  return refuseDenied(work)
 }
 
 /** The first step that this agent cannot carry out, or that lacks something that it will need; undefined when all can be. */

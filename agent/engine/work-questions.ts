@@ -1,7 +1,9 @@
 import type { Changes } from '../../schemas/changes.ts'
-import type { NewEvent, RunWork } from '../log/event-types.ts'
+import type { EventType, NewEvent, RunWork } from '../log/event-types.ts'
 import type { RunState, State } from '../state/state.ts'
+import type { CompiledWork } from './engine.ts'
 import { parseAttempt } from './attempt-id.ts'
+import { staleApprovals } from './stale-approvals.ts'
 import type { Work } from './work.ts'
 
 /** The policy that forbids these changes altogether, and what to say of it. */
@@ -9,6 +11,17 @@ export function deniedBy(changes: Changes): { readonly policy: string; readonly 
   const denied = changes.violations.find(({ level }) => level === 'deny')
   if (denied === undefined) return undefined
   return { policy: denied.policy, message: `${denied.policy}: ${denied.message}${denied.at === null ? '' : ` (${denied.at})`}` }
+}
+
+/** Whether changes that were made before an event may lead away from another ledger than there is after it. */
+export function movesLedger({ type }: { readonly type: EventType }): boolean {
+  return type === 'step.sent' || type === 'step.succeeded' || type === 'step.unchanged' || type === 'node.renamed'
+}
+
+/** What is written before a run: approvals that are void by it, and names that nodes have from here on. */
+export function firstEvents(state: State, work: CompiledWork): readonly NewEvent[] {
+  const nodes = work.changes.renamed.map(({ from, to, machine }) => ({ from, to, machine }))
+  return [...staleApprovals(state, work), ...(nodes.length === 0 ? [] : [{ type: 'node.renamed', data: { commit: work.commit, nodes } } as const])]
 }
 
 /** Whether an attempt was sent to this machine: none may speak for another, nor of what was never sent. */

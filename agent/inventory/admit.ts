@@ -3,11 +3,12 @@ import { ADMIN_INCARNATION, adminMachine, incarnation } from '../../schemas/inca
 import type { Facts } from '../../schemas/inventory.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { renamesOf } from '../../schemas/renames.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { NewEvent } from '../log/event-types.ts'
 import type { Admission, Candidate } from '../nodes/node-event.ts'
 import { standingInstallation } from '../state/standing-installation.ts'
-import type { State } from '../state/state.ts'
+import type { MachineRecord, State } from '../state/state.ts'
 import { identify } from './identify.ts'
 
 export interface AdmitSources {
@@ -29,7 +30,9 @@ export interface Admitted {
  * Judges a machine that has proven its key. Pure.
  *
  * A machine in the discovery image may be given work unless it is quarantined; an installed one only when it is what its
- * node should be: the machine that the node claims, and the installation that the agent put there (or, joined, none).
+ * node should be: the machine that the node claims, and the installation that the agent put there (or, joined, none). An
+ * installation goes by its own name, not by its node's, which may have changed since; one that joined by the name that it
+ * was set up under and its key.
  *
  * One that cannot be told from others is quarantined under an id of its own; admitted by a person, it is a machine of its
  * own from then on.
@@ -81,19 +84,31 @@ function judge(candidate: Candidate, { machine, node, state, ledger, plan }: { r
   if (quarantined) return refuse(quarantined.code, quarantined.reason)
   if (candidate.environment === 'discovery') return { machine, node, work: true }
   if (node === null || plan === null) return refuse('UNCLAIMED', `it says it is ${candidate.node ?? 'a node'}, and no node claims machine ${machine}`)
-  if (candidate.node !== node) return refuse('STALE', `it says it is ${candidate.node ?? 'no node'}, and machine ${machine} is ${node}`)
   const planned = plan.nodes[node]
+  // Its new name may be committed, and not in force yet.
+  const isKnown = planned === undefined || ledger.nodes[node]?.index === planned.index
+  const name = isKnown ? node : ([...renamesOf(ledger, plan)].find(([, to]) => to === node)?.[0] ?? node)
+  const isNamed = candidate.node === node || candidate.node === name
   const joined = planned?.os !== null && planned?.os !== undefined && plan.systems[planned.os]?.install === 'joined'
-  if (joined) return candidate.incarnation === null ? { machine, node, work: true } : refuse('STALE', `${node} is to be joined, and this is an installation of ours`)
-  const standing = standingInstallation(node, { state, ledger })
-  const sent = state.unfinished.get(`install@${node}`)
+  if (joined && candidate.incarnation !== null) return refuse('STALE', `${node} is to be joined, and this is an installation of ours`)
+  const stranger = (): Admission => refuse('STALE', `it says it is ${candidate.node ?? 'no node'}, and machine ${machine} is ${node}`)
+  const welcome: Admission = { machine, node: name, work: true }
+  if (joined) return isNamed || nameNow(candidate, state.machines.get(machine)) === name ? welcome : stranger()
+  const standing = standingInstallation(name, { state, ledger })
+  const sent = state.unfinished.get(`install@${name}`)
   const expected = [
     ...(standing?.machine === machine ? [standing.incarnation] : []),
     // The word that its system is whole may have been lost; that it runs is as good.
-    ...(sent?.machine === machine ? [incarnation({ node, once: sent.once, attempt: sent.attempt })] : []),
+    ...(sent?.machine === machine ? [incarnation({ node: name, once: sent.once, attempt: sent.attempt })] : []),
   ]
-  if (candidate.incarnation === null || !expected.includes(candidate.incarnation)) return refuse('STALE', `this is not the installation that ${node} should run`)
-  return { machine, node, work: true }
+  if (candidate.incarnation !== null && expected.includes(candidate.incarnation)) return welcome
+  return isNamed ? refuse('STALE', `this is not the installation that ${node} should run`) : stranger()
+}
+
+/** What a joined machine is called now that says the name that it was set up under; null when it has another key than the machine had then. */
+function nameNow({ node, key }: Candidate, record: MachineRecord | undefined): string | null {
+  if (record?.keys.installed !== key) return null
+  return record.renamed.reduce((name, { from, to }) => (name === from ? to : name), node)
 }
 
 function same(a: Facts, b: Facts): boolean {

@@ -1,8 +1,10 @@
 import { outlivesInstallation } from '../../schemas/incarnation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry, LedgerNode } from '../../schemas/ledger.ts'
-import type { Step, StepKind } from '../../schemas/plan.ts'
+import type { StepKind } from '../../schemas/plan.ts'
 import { removedId } from '../../schemas/removal-id.ts'
+import { renameLedger } from '../../schemas/rename-ledger.ts'
+import type { Renames } from '../../schemas/renames.ts'
 import { boundRole, forgetLostRoles } from './bootstrap.ts'
 import { draftOf } from './ledger-draft.ts'
 import type { LedgerDraft } from './ledger-draft.ts'
@@ -21,7 +23,7 @@ export function foldLedger(ledger: Ledger, event: LedgerEvent): Ledger {
  * Sending a step records it as attempted until it succeeds, so that nothing half done is taken for done. Sending one
  * that destroys also drops what it destroys: an install or a change of hardware all that the node's installation
  * carries, a destructive role its own entry. What was dropped is there again when the node says that it wrote nothing. A removal is recorded under the step that it undoes, and drops that
- * step's entry when it is done; a done release drops the node. Whether a node is protected is what the plan said at the
+ * step's entry when it is done; a done release drops the node. A rename changes nothing but names (schemas/rename-ledger.ts). Whether a node is protected is what the plan said at the
  * last success of one of its steps.
  */
 export function foldInto(draft: LedgerDraft, event: LedgerEvent): void {
@@ -37,6 +39,9 @@ export function foldInto(draft: LedgerDraft, event: LedgerEvent): void {
       break
     case 'step.removed':
       drop(draft, event.node ?? LEDGER_ADMIN, event.step)
+      break
+    case 'node.renamed':
+      renamed(draft, event.names)
       break
     case 'machine.seen':
       draft.machines[event.machine.id] = event.machine
@@ -62,7 +67,7 @@ const WITHOUT_TRACE: ReadonlySet<StepKind> = new Set(['discover', 'stage', 'barr
 function sent(draft: LedgerDraft, event: StepSent): void {
   const { step } = event
   if (WITHOUT_TRACE.has(step.kind)) return
-  const before = nodeOf(draft, step)
+  const before = nodeOf(draft, event)
   const undone = step.action === 'remove' ? removedId(step.id) : null
   const attempted = { ...before.attempted, [undone ?? step.id]: step.once ?? step.digest }
   if (!step.destructive || undone !== null) {
@@ -126,7 +131,7 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
     if (gone !== undefined) forgetLostRoles(draft, gone)
     return
   }
-  const before = nodeOf(draft, step)
+  const before = nodeOf(draft, event)
   if (step.kind === 'install') setVoided(draft, without(draft.voided ?? {}, before.node))
   const entry: LedgerEntry = {
     digest: step.digest,
@@ -155,8 +160,8 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
 }
 
 function protectedAs(protect: string | null, node: LedgerNode): LedgerNode {
-  const { version, node: name, machine, incarnation: started, attempted, steps } = node
-  return { version, node: name, machine, incarnation: started, ...(protect === null ? {} : { protect }), attempted, steps }
+  const { version, node: name, index, machine, incarnation: started, attempted, steps } = node
+  return { version, node: name, ...(index === undefined ? {} : { index }), machine, incarnation: started, ...(protect === null ? {} : { protect }), attempted, steps }
 }
 
 function drop(draft: LedgerDraft, name: string, step: string): void {
@@ -166,9 +171,19 @@ function drop(draft: LedgerDraft, name: string, step: string): void {
   forgetLostRoles(draft, before)
 }
 
-function nodeOf(draft: LedgerDraft, step: Step): LedgerNode {
+function nodeOf(draft: LedgerDraft, { step, index }: Pick<StepSent, 'step' | 'index'>): LedgerNode {
   const node = step.node ?? LEDGER_ADMIN
-  return draft.nodes[node] ?? { version: 1, node, machine: null, incarnation: null, attempted: {}, steps: {} }
+  const before = draft.nodes[node] ?? { version: 1, node, machine: null, incarnation: null, attempted: {}, steps: {} }
+  return index === null ? before : { ...before, index }
+}
+
+/** What an unfinished install took away is forgotten: no node on which one is unfinished gets another name. */
+function renamed(draft: LedgerDraft, names: Renames): void {
+  const { nodes, values } = renameLedger(draft, names)
+  for (const name of Object.keys(draft.nodes)) if (!Object.hasOwn(nodes, name)) delete draft.nodes[name]
+  for (const name of names.keys()) setVoided(draft, without(draft.voided ?? {}, name))
+  Object.assign(draft.nodes, nodes)
+  Object.assign(draft.values, values)
 }
 
 function put(draft: LedgerDraft, node: LedgerNode): void {

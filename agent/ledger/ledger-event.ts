@@ -1,12 +1,15 @@
 import type { MachineState } from '../../schemas/inventory.ts'
 import type { LedgerRun } from '../../schemas/ledger.ts'
 import type { Step } from '../../schemas/plan.ts'
+import type { Renames } from '../../schemas/renames.ts'
 import type { Json } from '../../schemas/shape.ts'
 
 /** A step is about to be sent. Durable before the command leaves, so that a ledger never claims too much. */
 export interface StepSent {
   readonly type: 'step.sent'
   readonly step: Step
+  /** Index of the step's node in the lock; null for steps of no node. */
+  readonly index: number | null
   /** The machine that the step's node is on; null for steps of no node. */
   readonly machine: string | null
   /** Ids of the disks that it writes; empty but for installs. */
@@ -24,6 +27,8 @@ export interface StepUntouched {
 export interface StepSucceeded {
   readonly type: 'step.succeeded'
   readonly step: Step
+  /** Index of the step's node in the lock; null for steps of no node. */
+  readonly index: number | null
   readonly machine: string | null
   /** Of installs: the name of the installation that began with it. */
   readonly incarnation: string | null
@@ -51,6 +56,13 @@ export interface StepRemoved {
   /** The step that was undone, without `#remove`. */
   readonly step: string
   readonly node: string | null
+}
+
+/** Nodes have another name from here on, all of them at once. */
+export interface NodesRenamed {
+  readonly type: 'node.renamed'
+  /** Old name → new name. */
+  readonly names: Renames
 }
 
 /** A machine's disks and links were looked at. */
@@ -81,4 +93,4 @@ export interface AgentStarted {
 }
 
 /** What the ledger is folded from. `seq` is the log's number of the event. */
-export type LedgerEvent = (StepSent | StepUntouched | StepSucceeded | StepRemoved | MachineSeen | RunStarted | RunEnded | AgentStarted) & { readonly seq: number }
+export type LedgerEvent = (StepSent | StepUntouched | StepSucceeded | StepRemoved | NodesRenamed | MachineSeen | RunStarted | RunEnded | AgentStarted) & { readonly seq: number }

@@ -119,6 +119,9 @@ export type EventData = {
   /** What the boot services saw and did; `kind` and `data` are theirs (agent/boot/boot-event.ts). */
   'boot.seen': { readonly mac: string | null; readonly kind: string; readonly data: { readonly [key: string]: Json } }
 
+  /** Nodes have other names from here on: all at once, since names may be swapped, and before the run that the commit starts. */
+  'node.renamed': { readonly commit: string; readonly nodes: readonly { readonly from: string; readonly to: string; readonly machine: string | null }[] }
+
   'run.started': RunWork & { readonly run: number; readonly steps: number; readonly reason: string }
   /** A newer plan for a run that goes on, or that ended `partial` and goes on by this. */
   'run.extended': RunWork & { readonly run: number; readonly steps: number; readonly reason: string }
@@ -188,6 +191,7 @@ export const EVENT_VERSIONS: { readonly [T in EventType]: number } = {
   'node.connected': 1,
   'node.disconnected': 1,
   'node.imaged': 1,
+  'node.renamed': 1,
   'boot.seen': 1,
   'run.started': 2,
   'run.extended': 2,

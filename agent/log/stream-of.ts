@@ -14,6 +14,7 @@ export function streamOf(event: NewEvent): string {
     case 'site.unreachable':
     case 'inventory.committed':
     case 'ledger.published':
+    case 'node.renamed':
     case 'run.refused':
       return 'site'
     case 'machine.seen':

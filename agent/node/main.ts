@@ -1,11 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { release } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { hostname, networkInterfaces, release } from 'node:os'
 import { join } from 'node:path'
 import { ADMIN_INCARNATION } from '../../schemas/incarnation.ts'
 import { openAgentKey } from './agent-key.ts'
 import { setClock } from './clock.ts'
 import { CONFIG_FILE, parseCommandLine, readConfigFile } from './config.ts'
 import type { NodeConfig } from './config.ts'
+import { openHostName } from './host-name.ts'
+import type { HostName } from './host-name.ts'
 import { openJournal } from './journal.ts'
 import { openMachine } from './machine.ts'
 import { runNodeAgent } from './node-agent.ts'
@@ -40,7 +42,7 @@ async function main(): Promise<void> {
   const now = (): number => Date.now()
   await runNodeAgent(
     {
-      config, key, journal, look: () => machine.look(), run: machine.run, boot: machine.boot,
+      config, key, journal, hostName: config.environment === 'discovery' || config.node === null ? undefined : await hostNameOf(config.node, state), look: () => machine.look(), run: machine.run, boot: machine.boot,
       reboot: async () => {
         if (isAdmin) return log('an admin node is not restarted')
         await machine.reboot()
@@ -63,6 +65,15 @@ async function readConfig(): Promise<NodeConfig> {
   const file = process.env['CROWBAR_NODE_CONFIG']
   if (file !== undefined) return readConfigFile(file)
   return parseCommandLine(await readFile('/proc/cmdline', 'utf8')) ?? readConfigFile(CONFIG_FILE)
+}
+
+/** The kernel's name is set as hostname(1) does; where a container has no such program, as the kernel takes it. */
+function hostNameOf(first: string, state: string): Promise<HostName> {
+  const set = async (name: string): Promise<void> => {
+    await mustRun(['hostname', name], { signal: AbortSignal.timeout(10_000) }).catch(() => writeFile('/proc/sys/kernel/hostname', name))
+  }
+  const addresses = (): readonly string[] => Object.values(networkInterfaces()).flatMap((ports) => (ports ?? []).map(({ address }) => address))
+  return openHostName({ file: join(state, 'host-name.json'), root: '/', first, kernel: { get: hostname, set }, addresses })
 }
 
 /** Documents may hold secrets, and /run may not hold programs (noexec): a file system in memory for the work in progress. */

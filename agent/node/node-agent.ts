@@ -6,6 +6,7 @@ import type { NodeConfig } from './config.ts'
 import { holdConnection } from './connection.ts'
 import { Executor } from './executor.ts'
 import type { RunTask } from './executor.ts'
+import type { HostName } from './host-name.ts'
 import type { Journal } from './journal.ts'
 import { Outbox } from './outbox.ts'
 import { fetchAuthority } from './pinned-authority.ts'
@@ -18,6 +19,8 @@ export interface NodeAgentOptions {
   /** Looks at the machine and its disks; called before each connection, so it has to remember what is slow. */
   readonly look: () => Promise<{ readonly facts: Facts; readonly disks: readonly DiskState[] }>
   readonly run: RunTask
+  /** Undefined in the discovery image. */
+  readonly hostName: HostName | undefined
   /** Kernel boot id. */
   readonly boot: string
   readonly versions: Readonly<Record<string, string>>
@@ -63,6 +66,14 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
   let wait = firstMs
   let authority: string | undefined
   let looked = false
+  /** What the agent sends is obeyed one after the other: a task comes after the name under which it is to run. */
+  let turn: Promise<void> = Promise.resolve()
+  let connection = 0
+  const inTurn = (work: () => void | Promise<void>): void => {
+    const of = connection
+    // What came over a connection that is gone was not accepted, and comes again.
+    turn = turn.then(() => (of === connection ? work() : undefined)).catch((error: unknown) => log('cannot do what the agent asks', { error: String(error) }))
+  }
   while (!signal.aborted) {
     try {
       await options.setClock().catch((error: unknown) => log('cannot set the clock', { error: String(error) }))
@@ -74,6 +85,7 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
         url: config.url, authority, signal, outbox, sign: (text) => options.key.sign(text),
         highestEpoch: () => journal.highestEpoch,
         hello: () => {
+          connection++
           executor.forgetWaiting()
           return helloOf(options, executor, seen)
         },
@@ -84,9 +96,11 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
           outbox.keepOutputOnly()
           if (executor.running !== undefined) outbox.add({ type: 'accepted', attempt: executor.running })
           for (const { result, acknowledged } of journal.attempts.values()) if (result !== null && !acknowledged) outbox.add({ type: 'result', result })
+          const { node } = frame
+          if (node !== null) inTurn(() => options.hostName?.become(node))
           log('connected', { machine: frame.machine, node: frame.node, epoch: frame.epoch })
         },
-        onFrame: (frame) => obey(frame, options, executor),
+        onFrame: (frame) => inTurn(() => obey(frame, options, executor)),
         onPump: (next) => {
           pump = next
         },

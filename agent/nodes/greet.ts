@@ -35,7 +35,7 @@ export async function greet(
   const macs = hello.facts.nics.map(({ mac }) => mac)
   const { environment, node, incarnation, facts, disks, boot } = hello
   const { subject, first } = await enrolment.redeem({ token: hello.token, key: hello.key, environment, node, incarnation, macs })
-  const candidate: Candidate = { environment, facts, disks, node, incarnation, boot, mac: subject.kind === 'boot' ? subject.mac : null }
+  const candidate: Candidate = { environment, facts, disks, node, incarnation, key: hello.key, boot, mac: subject.kind === 'boot' ? subject.mac : null }
   const admission = await admit(candidate).catch((error: unknown) => {
     throw new Refusal('NOT_ADMITTED', error instanceof Error ? error.message : String(error))
   })

@@ -35,8 +35,11 @@ export interface Candidate {
   readonly environment: Environment
   readonly facts: Facts
   readonly disks: readonly DiskState[]
+  /** The name that it was set up under, whatever its node is called now. */
   readonly node: string | null
   readonly incarnation: string | null
+  /** Ed25519 public key, base64url: proven, and bound to the token. */
+  readonly key: string
   readonly boot: string
   /** The port whose boot the token was for; null for an installed system. */
   readonly mac: string | null

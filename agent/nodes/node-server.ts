@@ -38,6 +38,8 @@ export interface NodeServer extends AsyncDisposable {
   held(): readonly string[]
   /** Asks again whether a connected machine may be given work: after it was claimed, admitted, reinstalled or replaced. */
   reconsider(machine: string): Promise<void>
+  /** Ends the connection of a machine that is to be told something anew: it comes back by itself. */
+  greetAgain(machine: string): void
 }
 
 const PATH = '/node'
@@ -78,6 +80,7 @@ export async function openNodeServer(options: NodeServerOptions): Promise<NodeSe
     sessions: room,
     held: () => room.held(),
     reconsider: (machine) => room.reconsider(machine),
+    greetAgain: (machine) => room.greetAgain(machine),
     async [Symbol.asyncDispose]() {
       clearInterval(sweep)
       room.close()
@@ -141,6 +144,13 @@ class Room implements NodeSessions {
     else this.#settle(session, admission)
   }
 
+  greetAgain(machine: string): void {
+    const session = this.#sessions.get(machine)
+    if (session === undefined) return
+    this.#leave(session, 'its node has another name')
+    session.wire.socket.close(4001, 'known by another name')
+  }
+
   enter(socket: WebSocket, address: string | null): void {
     const wire = new Wire(socket)
     const nonce = this.#options.random()
@@ -202,7 +212,7 @@ class Room implements NodeSessions {
     }
     if (this.#closed || wire.socket.readyState !== wire.socket.OPEN) throw new Refusal('PROTOCOL', 'the connection ended before it was answered')
     this.#know(wire)
-    const session = new Session({ machine, hello, candidate, wire, epoch })
+    const session = new Session({ machine, node, hello, candidate, wire, epoch })
     const older = this.#sessions.get(machine)
     if (older !== undefined) {
       this.#leave(older, 'a newer connection of this machine')
@@ -211,13 +221,18 @@ class Room implements NodeSessions {
     this.#sessions.set(machine, session)
     if (first) report({ type: 'enrolled', machine, key: hello.key, environment: hello.environment, boot: hello.boot })
     report({ type: 'connected', machine, node, environment: hello.environment, incarnation: hello.incarnation, boot: hello.boot, address, facts: hello.facts, disks: hello.disks })
-    wire.send({ type: 'welcome', epoch, machine, node })
     this.#settle(session, admission)
     return session
   }
 
-  /** Shows the session to the engine, or takes it away. */
+  /** Shows the session to the engine, or takes it away; the node is told which name it has, first of all. */
   #settle(session: Session, admission: Admission): void {
+    session.node = admission.node
+    // Only who is what its node should be goes by that node's name.
+    const name = admission.work ? admission.node : null
+    if (!session.welcomed || (name !== null && name !== session.told)) session.wire.send({ type: 'welcome', epoch: this.#options.epoch, machine: session.machine, node: name })
+    session.welcomed = true
+    session.told = name ?? session.told
     if (!admission.work) this.#options.report({ type: 'held', machine: session.machine, code: admission.code, reason: admission.reason })
     if (admission.work === session.working) return
     session.working = admission.work

@@ -83,7 +83,11 @@ export class SessionError extends Error {
 export class Session implements NodeSession {
   readonly machine: string
   readonly environment: Environment
-  readonly node: string | null
+  /** As it is called now. */
+  node: string | null
+  welcomed = false
+  /** The name that it was told last. */
+  told: string | null = null
   readonly incarnation: string | null
   readonly boot: string
   readonly key: string
@@ -96,11 +100,11 @@ export class Session implements NodeSession {
   disks: readonly DiskState[]
   readonly #epoch: number
 
-  constructor(options: { readonly machine: string; readonly hello: Hello; readonly candidate: Candidate; readonly wire: Wire; readonly epoch: number }) {
-    const { machine, hello, candidate, wire, epoch } = options
+  constructor(options: { readonly machine: string; readonly node: string | null; readonly hello: Hello; readonly candidate: Candidate; readonly wire: Wire; readonly epoch: number }) {
+    const { machine, node, hello, candidate, wire, epoch } = options
     this.machine = machine
     this.environment = hello.environment
-    this.node = hello.node
+    this.node = node
     this.incarnation = hello.incarnation
     this.boot = hello.boot
     this.key = hello.key

@@ -1,3 +1,4 @@
+import { isNothing } from '../../schemas/changes.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
@@ -25,7 +26,7 @@ const UNSAFE: ReadonlySet<Consequence> = new Set(CONSEQUENCES.slice(0, CONSEQUEN
  */
 export function holdOf({ plan, changes }: { readonly plan: Plan; readonly changes: Changes }): Hold | null {
   const level = plan.site.automation.apply
-  if (level === 'manual' || changes.changes.length === 0) return null
+  if (level === 'manual' || isNothing(changes)) return null
   const denied = deniedBy(changes)
   if (denied !== undefined) return { consequence: null, steps: changes.changes.length, because: denied.message }
   if (level !== 'safe') return null
@@ -56,7 +57,7 @@ export async function carryOn(engine: Pick<Engine, 'state' | 'work' | 'extend' |
     if (!isNews) await engine.extend(compiled, { reason: 'machines were seen' })
     return
   }
-  if (level === 'manual' || hold !== null || compiled.changes.changes.length === 0 || run?.work.commit === compiled.commit) return
+  if (level === 'manual' || hold !== null || isNothing(compiled.changes) || run?.work.commit === compiled.commit) return
   // It begins when that run has ended, and waits for no machine of it.
   if (run !== null && run.ended === null) engine.hurry()
   else await engine.start(compiled, { reason: `automation.apply: ${level}`, ...(compiled.asOf === undefined ? {} : { asOf: compiled.asOf }) })

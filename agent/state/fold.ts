@@ -1,5 +1,6 @@
 import type { EventData, LogEvent, LogEventOf } from '../log/event-types.ts'
 import { foldStep } from './fold-step.ts'
+import { foldRenamed } from './fold-renamed.ts'
 import { copyState, emptyState } from './growing-state.ts'
 import type { GrowingState } from './growing-state.ts'
 import type { MachineRecord, RunState, State } from './state.ts'
@@ -50,6 +51,9 @@ export function applyEvent(state: GrowingState, event: LogEvent): void {
     case 'node.imaged':
       state.nodes.set(event.data.node, { installed: { machine: event.data.machine, incarnation: event.data.incarnation, attempt: event.data.attempt } })
       changeMachine(state, event.data.machine, event.time, { ran: null })
+      return
+    case 'node.renamed':
+      foldRenamed(state, event)
       return
     case 'run.started':
       state.run = { run: event.data.run, ended: null, work: workOf(event.data), reason: event.data.reason, started: event.time, cancelled: null, resumed: {}, steps: new Map() }
@@ -149,6 +153,6 @@ function foldMachine(state: GrowingState, event: MachineEvent): void {
 }
 
 function changeMachine(state: GrowingState, id: string, seen: string, change: Partial<MachineRecord>): void {
-  const before = state.machines.get(id) ?? { id, macs: [], firmware: null, keys: {}, seen, facts: null, disks: [], disksSeen: null, quarantined: null, ran: null, session: null }
+  const before = state.machines.get(id) ?? { id, macs: [], firmware: null, keys: {}, seen, facts: null, disks: [], disksSeen: null, quarantined: null, ran: null, renamed: [], session: null }
   state.machines.set(id, { ...before, seen, ...change })
 }

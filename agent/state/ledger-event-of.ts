@@ -24,6 +24,8 @@ export function ledgerEventOf(event: Exclude<LogEvent, WorkEvent>): LedgerEvent 
   switch (event.type) {
     case 'agent.started':
       return { seq, type: 'agent.started', epoch: event.epoch }
+    case 'node.renamed':
+      return { seq, type: 'node.renamed', names: new Map(event.data.nodes.map(({ from, to }) => [from, to])) }
     case 'machine.disks':
       return { seq, type: 'machine.seen', machine: { id: event.data.machine, seen: event.time, disks: event.data.disks } }
     case 'run.started':
@@ -44,14 +46,16 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
   const step = findStep(event.data.step, work)
   if (step === undefined) return undefined
   const { seq, time } = event
-  if (event.type === 'step.sent') return { seq, type: 'step.sent', step, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id) }
-  const { machine, commit, incarnation, inputs, told = null, provides, sealed } = event.data
   const node = step.node === null ? undefined : work.plan.nodes[step.node]
+  const index = node?.index ?? null
+  if (event.type === 'step.sent') return { seq, type: 'step.sent', step, index, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id) }
+  const { machine, commit, incarnation, inputs, told = null, provides, sealed } = event.data
   const role = step.deployment === null || step.role === null ? undefined : work.plan.roles[`${step.deployment}/${step.role}`]
   return {
     seq,
     type: 'step.succeeded',
     step,
+    index,
     machine,
     incarnation,
     // An admin node has no step that runs again when its protection ends, and so would never lose it.

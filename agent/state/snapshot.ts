@@ -3,7 +3,7 @@ import type { GrowingState } from './growing-state.ts'
 import type { RunState, State } from './state.ts'
 
 /** Raised whenever the fold or the state's form changes: an older snapshot is then thrown away and the log folded again. */
-export const STATE_VERSION = 3
+export const STATE_VERSION = 4
 
 /** A state as plain JSON: maps become lists of pairs, in their own order. */
 export function stateToJson(state: State): Json {

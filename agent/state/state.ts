@@ -64,6 +64,8 @@ export interface MachineRecord {
   readonly quarantined: { readonly code: string; readonly reason: string } | null
   /** Name of the installation that it last came up with from its disk; null before, and since another one was put there. */
   readonly ran: string | null
+  /** Names that its node had and was given, in order: its node agent goes on saying the one that it was set up under. */
+  readonly renamed: readonly { readonly from: string; readonly to: string }[]
   readonly session: { readonly environment: Environment; readonly node: string | null; readonly incarnation: string | null; readonly boot: string; readonly address: string | null } | null
 }
 

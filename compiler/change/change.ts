@@ -4,6 +4,8 @@ import type { Consequence } from '../../schemas/documents/words.ts'
 import { isAdminMachine } from '../../schemas/incarnation.ts'
 import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
 import { own } from '../../schemas/own.ts'
+import { renameLedger } from '../../schemas/rename-ledger.ts'
+import { renamesOf } from '../../schemas/renames.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -12,7 +14,7 @@ import { actionOf, dueOperations } from './operations.ts'
 import { overridesOf } from './overrides.ts'
 import { needsThrough } from './needs-through.ts'
 import { movedSince, readdressed } from './readdressed.ts'
-import { renamed } from './renamed.ts'
+import { renamedNodes, renameViolations } from './renamed.ts'
 import { NO_DOCUMENT, releases, removals } from './removals.ts'
 import type { Removal } from './removals.ts'
 import { rotation } from './shown-value.ts'
@@ -50,11 +52,15 @@ export interface ChangeOptions {
  * An install on a machine that the base has for another node of the plan says so (`heldBy`) and must not run: that node
  * has to leave it first, by changes of its own. One that left the site is released first, in the same changes.
  *
- * An installed node whose addresses the plan has otherwise is a violation (readdressed.ts), and so is one that has
- * another name (renamed.ts). Policies are judged over the
- * result by whoever has them.
+ * Nodes that have another name in the plan (`moved`) are compared as if what ran on them had run under it: so a rename by
+ * itself runs nothing but what mentions the name. It is told apart (`renamed`), and comes before all changes.
+ *
+ * An installed node whose addresses the plan has otherwise is a violation (readdressed.ts), and so is a rename that
+ * cannot be carried out (renamed.ts). Policies are judged over the result by whoever has them.
  */
-export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): Changes {
+export function change(applied: Ledger, plan: Plan, options: ChangeOptions = {}): Changes {
+  const renames = renamesOf(applied, plan)
+  const base: Ledger = { ...applied, ...renameLedger(applied, renames) }
   const supposed = options.base?.kind === 'plan' || options.base?.kind === 'commit'
   const verdicts = standing(base, plan, { supposed })
   const undone = removals(base, plan, verdicts)
@@ -73,6 +79,7 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
   for (const one of operations.changes) bare.push({ ...one, step: withNeeds(one.step, extra(one.step)) })
   const changes = bare.map((one) => finished(one, { base, plan, options, was }))
   const rollouts = rolloutsOf(changes, plan)
+  const renaming = { base, plan, renames, at: options.at }
   const result: Omit<Changes, 'id'> = {
     version: 1,
     base: options.base ?? baseOf(base),
@@ -82,9 +89,10 @@ export function change(base: Ledger, plan: Plan, options: ChangeOptions = {}): C
     rollouts,
     overrides: overridesOf(changes, plan, options.at),
     moved: movedSince(base, plan),
+    renamed: renamedNodes(renaming),
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
-    violations: [...renamed(base, plan, options.at), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...operations.violations, ...knots(changes, rollouts)],
+    violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...operations.violations, ...knots(changes, rollouts)],
     missing: [...plan.missing, ...leftovers(base, plan), ...tooLate(base, plan, verdicts), ...operations.missing],
   }
   return { ...result, id: digestLarge(result) }

@@ -28,7 +28,7 @@ export function ledgerOfPlan(plan: Plan, machines: Ledger['machines'] = {}): { r
     const install = machine === null ? undefined : node.steps.find(([id]) => id === `install@${name}`)
     const started = install === undefined ? null : incarnation({ node: name, once: install[1].once, attempt: null })
     const protect = planned?.protect === true ? { protect: planned.at } : {}
-    return [name, { version: 1, node: name, machine, incarnation: started, ...protect, attempted: {}, steps: Object.fromEntries(node.steps) }]
+    return [name, { version: 1, node: name, ...(planned === undefined ? {} : { index: planned.index }), machine, incarnation: started, ...protect, attempted: {}, steps: Object.fromEntries(node.steps) }]
   })
   const ledger: Ledger = { nodes: Object.fromEntries(ledgerNodes), machines, values: { ...plan.values, ...plan.contents }, run: null }
   const base: Changes['base'] = { kind: plan.source.commit === null ? 'plan' : 'commit', commit: plan.source.commit, run: null, state: null }

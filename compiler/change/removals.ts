@@ -3,6 +3,7 @@ import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry, LedgerNode } from '../../schemas/ledger.ts'
 import type { Need, Plan, Step } from '../../schemas/plan.ts'
 import { removalId } from '../../schemas/removal-id.ts'
+import { stepDigest } from '../../schemas/step-digest.ts'
 import type { Verdict } from './standing.ts'
 
 /** A role step of the ledger that the plan no longer has, and the step that undoes it. */
@@ -111,11 +112,6 @@ function releaseStep(name: string): Step {
     digest: '',
   }
   return { ...step, digest: stepDigest(step) }
-}
-
-function stepDigest(step: Step): string {
-  const { kind, action, node, content, attributes, artifacts } = step
-  return digest({ kind, action, node, content, attributes, artifacts })
 }
 
 /**

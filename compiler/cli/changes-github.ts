@@ -7,7 +7,8 @@ import { renderGithub } from '../diagnostics/render-github.ts'
 /** What needs a reviewer's eye as annotations on the lines that cause it: everything from `remove` upwards. */
 export function changesGithub(changes: Changes): string {
   const serious = changes.changes.filter(({ consequence }) => ['wipe', 'reinstall', 'release', 'remove', 'reboot', 'network'].includes(consequence))
-  return renderGithub([...folded(serious).map(annotationOf), ...changes.violations.map(({ policy, level, message, at }) => ({ code: 'POLICY', severity: level === 'deny' ? ('error' as const) : ('warning' as const), summary: `${policy}: ${message}`, ...placed(at), related: [] }))])
+  const renamed = changes.renamed.map(({ from, to, at }) => ({ code: 'RENAME', severity: 'warning' as const, summary: `${from} becomes ${to}`, ...placed(at), related: [] }))
+  return renderGithub([...folded(serious).map(annotationOf), ...renamed, ...changes.violations.map(({ policy, level, message, at }) => ({ code: 'POLICY', severity: level === 'deny' ? ('error' as const) : ('warning' as const), summary: `${policy}: ${message}`, ...placed(at), related: [] }))])
 }
 
 interface Folded {

@@ -1,3 +1,4 @@
+import { isNothing } from '../../schemas/changes.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import type { Facts } from '../../schemas/inventory.ts'
 import { EMPTY_LEDGER, LEDGER_REF } from '../../schemas/ledger.ts'
@@ -55,7 +56,7 @@ export async function diffCommand(base: string | undefined, head: string | undef
   const changes = to.kind === 'site' ? judge(selected, to.plan, policiesOf(to.compiled), from.policies ?? (await formerPolicies(options.site, head))) : selected
   await print(changes, to, { format, maxBytes, full: options.full === true, machines: machinesOf(from.ledger, to) })
   if (changes.changes.some((one) => refusalOf(one) !== null) || changes.violations.some(({ level }) => level === 'deny')) return EXIT.refused
-  return changes.changes.length > 0 ? EXIT.changes : EXIT.done
+  return isNothing(changes) ? EXIT.done : EXIT.changes
 }
 
 interface Base {

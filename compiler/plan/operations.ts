@@ -1,9 +1,9 @@
-import { digest } from '../../schemas/canonical.ts'
 import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { OperationAction } from '../../schemas/documents/words.ts'
 import type { OperationPart, OperationWork } from '../../schemas/operation.ts'
 import type { Need, Plan, PlanOperation, PlanRollout, Step } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { stepDigest } from '../../schemas/step-digest.ts'
 import type { BoundNode, BoundOperation, BoundRollout } from '../bind/bound-site.ts'
 import { packagesOf } from '../order/artifacts.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
@@ -85,8 +85,7 @@ function nodeSteps({ name, document: { value, source } }: BoundOperation, { node
       timeout: roles.length === 0 ? 3600 : roles.reduce((sum, { timeout }) => sum + timeout, 0),
       retries: { max: 0, backoff: 0 }, onChange: action === 'run' || action === 'upgrade' ? declaredOf(roles, there) : {}, removal: null, entries: {}, cohort, digest: '',
     }
-    const { kind, content, attributes } = step
-    steps.push({ ...step, digest: digest({ kind, action: step.action, node: node.name, content, attributes, artifacts: step.artifacts }) })
+    steps.push({ ...step, digest: stepDigest(step) })
   }
   return steps
 }

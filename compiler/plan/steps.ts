@@ -1,6 +1,7 @@
 import { byCodePoint, digest } from '../../schemas/canonical.ts'
 import type { Step } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { stepDigest } from '../../schemas/step-digest.ts'
 import type { BoundNode } from '../bind/bound-site.ts'
 import type { NodeRole } from '../inject/injected-site.ts'
 import { isImaged, packagesOf, packagesOfRole, rootfsOf } from '../order/artifacts.ts'
@@ -25,10 +26,8 @@ type Fields = Partial<Omit<Step, 'digest'>>
 export function planStep(step: OrderedStep, parts: StepParts): Step {
   const { id, kind, node, deployment, role, needs, cohort } = step
   const planned: { -readonly [K in keyof Step]: Step[K] } = { ...BARE, id, kind, node, deployment, role, needs, cohort, runsOn: kind === 'role' || kind === 'install' ? 'node' : 'admin', ...fieldsOf(step, parts) }
-  const { action, content, attributes, artifacts } = planned
   // A stage step is what it stages; for every other step the set is only where its packages come from.
-  const covered: Json = kind === 'stage' ? artifacts.map((name) => [name, parts.artifacts[name] as unknown as Json]) : artifacts
-  planned.digest = digest({ action, artifacts: covered, attributes, content, kind, node })
+  planned.digest = kind === 'stage' ? stepDigest(planned, planned.artifacts.map((name) => [name, parts.artifacts[name] as unknown as Json])) : stepDigest(planned)
   return planned
 }
 
@@ -120,12 +119,15 @@ function inOrder<T>(entries: readonly (readonly [string, T])[]): { readonly [nam
   return Object.fromEntries(entries.toSorted(([a], [b]) => byCodePoint(a, b)))
 }
 
-/** A destructive role, and one that comes before the install, runs once an installation, and again when an attribute changes for which it has to. */
+/**
+ * A destructive role, and one that comes before the install, runs once an installation, and again when an attribute changes
+ * for which it has to. The node is told by its machine: under another name it is the same one.
+ */
 function onceOf({ role, node, parts }: NodeRole): string | null {
   if (parts === null || node.machine === null) return null
   const attributes = parts[role.role.barclamp.name] ?? null
   const wiping = Object.entries(role.role.declaration.onChange ?? {}).filter(([path, consequence]) => path !== 'default' && consequence === 'wipe').map(([path]) => [path, at(attributes, path.split('.'))] as const)
-  return digest({ node: node.name, machine: node.machine.id, generation: node.generation, wiping: Object.fromEntries(wiping) })
+  return digest({ machine: node.machine.id, generation: node.generation, wiping: Object.fromEntries(wiping) })
 }
 
 function at(value: Json, path: readonly string[]): Json {

@@ -1,3 +1,4 @@
+import { isNothing } from '../../schemas/changes.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { DiffOptions } from './diff-options.ts'
@@ -10,6 +11,7 @@ import { selectionLines, unknownLines, violationLines } from './diff-text.ts'
 import { groupChanges } from './groups.ts'
 import { count, cut, safe, thousands } from './layout.ts'
 import { aftermath, applyCommand } from './next-step.ts'
+import { renameLines } from './rename-lines.ts'
 
 /** GitHub takes 65,536 characters in a comment; this leaves room for whoever wraps it. */
 export const MAX_BYTES = 60_000
@@ -67,8 +69,8 @@ function largest(most: number, fits: (number: number) => boolean): number {
 }
 
 function verdictOf(changes: Changes, rows: readonly SummaryRow[]): string {
-  if (changes.changes.length === 0 && changes.violations.some((one) => one.level === 'deny')) return '**Nothing runs: it is refused.**'
-  if (rows.length === 0) return changes.changes.length === 0 ? `Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands' : 'stand'}.` : 'Nothing happens on any node.'
+  if (isNothing(changes) && changes.violations.some((one) => one.level === 'deny')) return '**Nothing runs: it is refused.**'
+  if (rows.length === 0) return isNothing(changes) ? `Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands' : 'stand'}.` : 'Nothing happens on any node.'
   const approvals = rows.filter((row) => row.flag !== '').reduce((sum, row) => sum + row.nodes, 0)
   const denied = changes.violations.filter((one) => one.level === 'deny').length
   const words = [`${count(changes.changes.length, 'step')} to run, ${thousands(changes.unchanged)} ${changes.unchanged === 1 ? 'stands' : 'stand'}`]
@@ -97,7 +99,7 @@ function blockOf(section: Section): string {
 }
 
 function extraBlocks(changes: Changes, plan: Plan, options: DiffOptions): readonly string[] {
-  return [...laterWork(changes, plan).map(laterLines), selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
+  return [renameLines(changes, options), ...laterWork(changes, plan).map(laterLines), selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
 }
 
 /** A fence that nothing in it can end. */

@@ -1,3 +1,4 @@
+import { isNothing } from '../../schemas/changes.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { DiffOptions } from './diff-options.ts'
@@ -10,6 +11,7 @@ import { count, cut, labelled, safe, thousands, WIDTH, wrap } from './layout.ts'
 import { laterLines, laterWork } from './later.ts'
 import { missingLines } from './missing-lines.ts'
 import { nextLines } from './next-step.ts'
+import { renameLines } from './rename-lines.ts'
 
 /** Unknowns that are listed when not everything is asked for. */
 const UNKNOWNS_TOLD = 8
@@ -22,10 +24,11 @@ const UNKNOWNS_TOLD = 8
 export function diffText(changes: Changes, plan: Plan, options: DiffOptions = {}): string {
   const grouped = groupChanges(changes)
   const blocks: (readonly string[])[] = [wrap(headingOf(changes, plan), WIDTH)]
-  if (changes.changes.length === 0) {
+  if (isNothing(changes)) {
     blocks.push(changes.violations.some((one) => one.level === 'deny') ? ['Nothing runs: it is refused.'] : [`Nothing to do: ${count(changes.unchanged, 'step')} ${changes.unchanged === 1 ? 'stands as it is' : 'stand as they are'}.`])
   } else {
     blocks.push([...summaryLines(summaryRows(grouped, { changes, plan })), ...nothingElse(changes, plan), ...quietLines(grouped)])
+    blocks.push(renameLines(changes, options))
     for (const section of sections(grouped, { changes, plan }, options)) blocks.push(section.lines)
   }
   for (const later of laterWork(changes, plan)) blocks.push(laterLines(later))
@@ -105,7 +108,7 @@ export function violationLines(changes: Changes): readonly string[] {
 
 /** Red for what loses data or nodes, yellow for what interrupts; only headings and summary lines. */
 function painted(text: string): string {
-  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|UNKNOWN|POLICIES|NEXT|SELECTED))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
+  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|RENAME|UNKNOWN|POLICIES|NEXT|SELECTED))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
     const color = ['WIPE', 'REINSTALL', 'RELEASE', 'REMOVE'].includes(word) ? '\u001b[1;31m' : ['REBOOT', 'NETWORK', 'RESTART'].includes(word) ? '\u001b[1;33m' : '\u001b[1m'
     return `${indent ?? ''}${color}${label}\u001b[0m`
   })

@@ -111,7 +111,7 @@ export function permissionOf(one: Change): Permission {
 
 /** How many steps the changes leave alone, and the nodes that nothing happens on. */
 export function untouched(changes: Changes, plan: Plan): { readonly steps: number; readonly nodes: readonly string[] } {
-  const touched = new Set(changes.changes.filter((one) => one.consequence !== 'none').map((one) => one.step.node))
+  const touched = new Set([...changes.changes.filter((one) => one.consequence !== 'none').map((one) => one.step.node), ...changes.renamed.map(({ to }) => to)])
   return { steps: changes.unchanged, nodes: Object.keys(plan.nodes).filter((name) => !touched.has(name)) }
 }
 

@@ -1,3 +1,4 @@
+import { isNothing } from '../../schemas/changes.ts'
 import type { Change, Changes } from '../../schemas/changes.ts'
 import { foldNames } from './fold-names.ts'
 import { permissionOf } from './groups.ts'
@@ -8,7 +9,7 @@ const WRITTEN_OUT = 6
 
 /** The command that carries the changes out, exactly, over as many lines as it needs; null when there is nothing to do. */
 export function applyCommand(changes: Changes): readonly string[] | null {
-  if (changes.changes.length === 0) return null
+  if (isNothing(changes)) return null
   const approvals = approvalArguments(changes.changes.filter((one) => permissionOf(one) === 'needs approval'))
   const words = [`crowbar apply${changes.commit === null ? '' : ` --ref ${changes.commit.slice(0, 7)}`}`, ...approvals.map((id) => `--approve ${quoted(id)}`), ...selected(changes)]
   const lines: string[] = []

@@ -51,7 +51,7 @@ export function factsOf({ serial, product = 'Box 1', cores = 4, gibibytes = 8, d
 export function inventoryOf(machines: readonly MachineSketch[]): ReadonlyMap<string, string> {
   const records = machines.map((sketch): MachineRecord => {
     const facts = factsOf(sketch)
-    return { id: identify(facts, []).id, macs: sketch.macs, firmware: null, keys: {}, seen: '', facts, disks: [], disksSeen: null, quarantined: null, ran: null, session: null }
+    return { id: identify(facts, []).id, macs: sketch.macs, firmware: null, keys: {}, seen: '', facts, disks: [], disksSeen: null, quarantined: null, ran: null, renamed: [], session: null }
   })
   return inventoryFiles(records, new Map())
 }

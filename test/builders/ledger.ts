@@ -34,7 +34,7 @@ export function applied(plan: Plan, options: { readonly onto?: Ledger; readonly 
 export function wasSent(step: Step, plan: Plan): Without<LedgerEvent, 'seq'> {
   const install = step.kind === 'install' ? stepDocument(step, plan.values)?.['install'] : undefined
   const disks = ((install as { readonly targets?: readonly { readonly id: string }[] } | undefined)?.targets ?? []).map((target) => target.id)
-  return { type: 'step.sent', step, machine: machineOf(step, plan), disks }
+  return { type: 'step.sent', step, index: indexOf(step, plan), machine: machineOf(step, plan), disks }
 }
 
 /** A step sent and succeeded. */
@@ -45,6 +45,7 @@ export function ran(step: Step, plan: Plan): readonly Without<LedgerEvent, 'seq'
     {
       type: 'step.succeeded',
       step,
+      index: indexOf(step, plan),
       machine: machineOf(step, plan),
       incarnation: step.kind === 'install' && step.node !== null ? incarnation({ node: step.node, once: step.once, attempt: `1/${step.id}/1` }) : null,
       protect: node?.protect === true && !node.admin ? node.at : null,
@@ -76,6 +77,10 @@ export function disk(id: string, summary = 'blank', changes: Partial<DiskState> 
 /** A machine with these disks. */
 export function machine(id: string, disks: readonly DiskState[]): MachineState {
   return { id, seen: '2026-03-01T09:00:00.000Z', disks }
+}
+
+function indexOf(step: Step, plan: Plan): number | null {
+  return step.node === null ? null : (plan.nodes[step.node]?.index ?? null)
 }
 
 function machineOf(step: Step, plan: Plan): string | null {

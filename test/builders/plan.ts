@@ -2,9 +2,12 @@ import { byCodePoint, digest } from '../../schemas/canonical.ts'
 import type { InstallDocument } from '../../schemas/install.ts'
 import type { Need, Plan, Step } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { stepDigest } from '../../schemas/step-digest.ts'
 
 /** A node of a plan under test; what is left out is what most tests do not care about. */
 export interface NodeSketch {
+  /** In the lock; default: by its place among the nodes. */
+  readonly index?: number
   readonly machine?: string | null
   readonly os?: string
   readonly method?: 'image' | 'joined'
@@ -186,8 +189,7 @@ function blankStep(step: Partial<Step> & Pick<Step, 'id' | 'kind'>): Step {
     digest: '',
     ...step,
   }
-  const { kind, action, node, content, attributes, artifacts } = full
-  return { ...full, digest: digest({ kind, action, node, content, attributes, artifacts }) }
+  return { ...full, digest: stepDigest(full) }
 }
 
 function need(step: string, kind: Need['kind'] = 'lifecycle'): Need {
@@ -226,7 +228,7 @@ function planNode(name: string, node: NodeSketch, index: number): Plan['nodes'][
     labels: {},
     addresses: { admin: `10.20.0.${index + 20}` },
     attachments: [],
-    index,
+    index: node.index ?? index,
     generation: node.generation ?? 0,
     protect: node.protect ?? false,
     selector: `mac of ${name}`,

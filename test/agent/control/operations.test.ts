@@ -16,7 +16,7 @@ import { emptyState } from '../../../agent/state/growing-state.ts'
 const APPROVAL: Approval = { step: 'install@web', once: 'k', machine: 'm-1', disks: [{ id: 'serial:S1', serial: 'S1', bytes: 1000, signature: digestBytes('seen') }] }
 
 function compiled(asOf: number): Compiled {
-  return { kind: 'compiled', commit: 'c'.repeat(40), plan: { nodes: {}, steps: [] } as unknown as Plan, changes: { changes: [{ consequence: 'run' }], unchanged: 0, violations: [] } as unknown as Changes, lockChanged: false, asOf } as unknown as Compiled
+  return { kind: 'compiled', commit: 'c'.repeat(40), plan: { nodes: {}, steps: [] } as unknown as Plan, changes: { changes: [{ consequence: 'run' }], unchanged: 0, renamed: [], violations: [] } as unknown as Changes, lockChanged: false, asOf } as unknown as Compiled
 }
 
 function over(engine: Partial<Engine>, looks: Compiled[] = [], log: unknown[] = []) {
@@ -49,7 +49,7 @@ test('what was chosen is compiled again, and is all that the run is asked for', 
     lookNow: () => Promise.resolve({ kind: 'compiled', compiled: compiled(0), head: '', own: [], machines: [] }),
     compileRevision: (revision: string, _signal: AbortSignal, filter: unknown) => {
       asked.push(revision, filter)
-      return Promise.resolve({ ...compiled(1), changes: { changes: [change('d/a@n2'), change('d/b@n1')], rollouts: [], selection: CHOSEN, unchanged: 0, violations: [] } })
+      return Promise.resolve({ ...compiled(1), changes: { changes: [change('d/a@n2'), change('d/b@n1')], rollouts: [], selection: CHOSEN, unchanged: 0, renamed: [], violations: [] } })
     },
   }
   const over = (engine: Partial<Engine>) => operations({ engine: { state: emptyState(), ...engine }, keeper, store: {}, signal: AbortSignal.timeout(5000) } as unknown as OperationsOptions)
@@ -61,7 +61,7 @@ test('what was chosen is compiled again, and is all that the run is asked for', 
 })
 
 test('a dry run says what would run, what waits for whom, and in which batches; it starts nothing', async () => {
-  const changes = { changes: [change('d/a@n1'), change('install@n1', { needsApproval: true, consequence: 'wipe' })], rollouts: [{ id: 'rollout/d/a', batches: [['n1'], ['n2']], pause: 'after-first' }], unchanged: 1, violations: [] }
+  const changes = { changes: [change('d/a@n1'), change('install@n1', { needsApproval: true, consequence: 'wipe' })], rollouts: [{ id: 'rollout/d/a', batches: [['n1'], ['n2']], pause: 'after-first' }], unchanged: 1, renamed: [], violations: [] }
   const answer = await over({}, [{ ...compiled(1), changes } as unknown as Compiled]).apply({ ref: null, approve: [], dryRun: true })
   expect(answer).toMatchObject({ outcome: 'planned', run: null, steps: 2, message: '2 steps to run (run 1, wipe 1), 1 stand; nothing was started' })
   expect(printAnswer(answer)).toBe(`2 steps to run (run 1, wipe 1), 1 stand; nothing was started

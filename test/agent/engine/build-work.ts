@@ -122,6 +122,7 @@ export function changesOf(plan: Plan, input: { readonly ids?: readonly string[];
     changes: steps.map(change),
     unchanged: plan.steps.length - steps.length,
     values: {},
+    renamed: [],
     rollouts: input.rollouts ?? [],
     overrides: [],
     moved: { claims: 0, addresses: 0 },

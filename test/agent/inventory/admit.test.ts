@@ -8,6 +8,7 @@ import type { State } from '../../../agent/state/state.ts'
 import { ADMIN_INCARNATION, incarnation } from '../../../schemas/incarnation.ts'
 import type { Facts } from '../../../schemas/inventory.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
+import type { Ledger } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 
 const UUID = '4c4c4544-0033-4310-8051-b7c04f4e3132'
@@ -20,11 +21,11 @@ function facts(uuid: string, mac: string): Facts {
 }
 
 function candidate(of: Facts, over: Partial<Candidate> = {}): Candidate {
-  return { environment: 'discovery', facts: of, disks: [], node: null, incarnation: null, boot: 'b', mac: of.nics[0]?.mac ?? null, ...over }
+  return { environment: 'discovery', facts: of, disks: [], node: null, incarnation: null, key: 'k', boot: 'b', mac: of.nics[0]?.mac ?? null, ...over }
 }
 
 /** An agent that writes down what it is told to, and judges by that. */
-function agent(plan: Plan | null = null): { admit(one: Candidate): Admitted; tell(events: readonly NewEvent[]): void; readonly state: State } {
+function agent(plan: Plan | null = null, ledger: Ledger = EMPTY_LEDGER): { admit(one: Candidate): Admitted; tell(events: readonly NewEvent[]): void; readonly state: State } {
   let state = fold([])
   let seq = 0
   const tell = (events: readonly NewEvent[]): void => {
@@ -32,7 +33,7 @@ function agent(plan: Plan | null = null): { admit(one: Candidate): Admitted; tel
   }
   return {
     admit(one) {
-      const admitted = admit(one, { state, ledger: EMPTY_LEDGER, plan, committed: new Map() })
+      const admitted = admit(one, { state, ledger, plan, committed: new Map() })
       tell(admitted.events)
       return admitted
     },
@@ -117,4 +118,44 @@ test('an admin node whose machine a node claims runs nothing, before it is insta
   const here = agent({ nodes: { adm: { admin: true, machine: null, os: null }, db1: { admin: false, machine, os: null } }, systems: {} } as unknown as Plan)
   here.admit(candidate(facts(UUID, '52:54:00:00:00:01')))
   expect(here.admit(candidate(facts(UUID, '52:54:00:00:00:01'), { environment: 'installed', node: 'adm', incarnation: ADMIN_INCARNATION })).admission).toMatchObject({ work: false, code: 'ADMIN_CLAIMED', reason: `adm is the admin node, and db1 claims its machine ${machine}: say \`state: retired\` of that machine` })
+})
+
+const planned = (nodes: Record<string, { machine: string; index: number; was?: string }>, install = 'image'): Plan =>
+  ({ nodes: Object.fromEntries(Object.entries(nodes).map(([name, node]) => [name, { os: 'here', ...node }])), systems: { here: { install } } }) as unknown as Plan
+
+test('an installation under the name that its node had is its node, and is told the name that is in force', () => {
+  const of = facts(UUID, '52:54:00:00:00:01')
+  const machine = agent().admit(candidate(of)).admission.machine
+  const name = incarnation({ node: 'n1', once: 'k', attempt: '1/install@n1/1' })
+  const hello = candidate(of, { environment: 'installed', node: 'n1', incarnation: name, mac: null })
+  const ledger: Ledger = { ...EMPTY_LEDGER, nodes: { n1: { version: 1, node: 'n1', index: 4, machine, incarnation: name, attempted: {}, steps: {} } } }
+  const here = agent(planned({ n2: { machine, index: 4, was: 'n1' } }), ledger)
+  here.admit(candidate(of))
+  // Committed, and not carried out.
+  expect(here.admit(hello).admission).toEqual({ machine, node: 'n1', work: true })
+  here.tell([{ type: 'node.renamed', data: { commit: 'c', nodes: [{ from: 'n1', to: 'n2', machine }] } }])
+  const after = agent(planned({ n2: { machine, index: 4, was: 'n1' } }), { ...ledger, nodes: { n2: { ...(ledger.nodes['n1'] as Ledger['nodes'][string]), node: 'n2' } } })
+  after.admit(candidate(of))
+  expect(after.admit(hello).admission).toEqual({ machine, node: 'n2', work: true })
+  // Another installation that says the old name is not it, and neither is this one where another node has the machine.
+  expect(after.admit({ ...hello, incarnation: 'sha256:x' }).admission).toMatchObject({ work: false, code: 'STALE' })
+  const other = agent(planned({ n2: { machine, index: 5 } }), ledger)
+  other.admit(candidate(of))
+  expect(other.admit(hello).admission).toMatchObject({ node: 'n2', work: false, code: 'STALE' })
+})
+
+test('a joined machine that says the name that it was set up under is its node under the key that it had then', () => {
+  const of = facts(UUID, '52:54:00:00:00:01')
+  const machine = agent().admit(candidate(of)).admission.machine
+  const here = agent(planned({ n3: { machine, index: 4 } }, 'joined'), { ...EMPTY_LEDGER, nodes: { n3: { version: 1, node: 'n3', index: 4, machine, incarnation: 'i', attempted: {}, steps: {} } } })
+  const hello = candidate(of, { environment: 'installed', node: 'n1', incarnation: null, mac: null })
+  here.admit(candidate(of))
+  expect(here.admit(hello).admission).toMatchObject({ work: false, code: 'STALE' })
+  here.tell([
+    { type: 'machine.enrolled', data: { machine, key: 'k', environment: 'installed', boot: 'b' } },
+    { type: 'node.renamed', data: { commit: 'c', nodes: [{ from: 'n1', to: 'n2', machine }] } },
+    { type: 'node.renamed', data: { commit: 'c', nodes: [{ from: 'n2', to: 'n3', machine }] } },
+  ])
+  expect(here.admit(hello).admission).toEqual({ machine, node: 'n3', work: true })
+  expect(here.admit({ ...hello, key: 'other' }).admission).toMatchObject({ work: false, code: 'STALE' })
 })

@@ -83,7 +83,7 @@ describe('folding the ledger', () => {
 
   it('takes a disk for blank no longer once something was sent to write it', () => {
     const seen = folded(all, [{ type: 'machine.seen', machine: machine('m-db1', [disk('d0'), disk('d1')]) }])
-    const sent = folded(seen, [{ type: 'step.sent', step: stepOf(plan, 'install@db1'), machine: 'm-db1', disks: ['d0'] }])
+    const sent = folded(seen, [{ type: 'step.sent', step: stepOf(plan, 'install@db1'), index: null, machine: 'm-db1', disks: ['d0'] }])
     expect(sent.machines['m-db1']?.disks.map(({ id, blank }) => ({ id, blank }))).toStrictEqual([
       { id: 'd0', blank: false },
       { id: 'd1', blank: true },

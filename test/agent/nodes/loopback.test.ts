@@ -216,3 +216,39 @@ test('a machine in quarantine is connected and unseen, until it is admitted', as
   await loopback.server.reconsider('m1')
   expect(session(loopback).machine).toBe('m1')
 })
+
+test('a machine whose node has another name comes back by itself, and takes that name before it takes a task; its token stays good', async () => {
+  let name = 'n1'
+  await using loopback = await openLoopback({ admit: async () => ({ machine: 'm1', node: name, work: true }) })
+  await using content = await openContentServer()
+  await using agent = await startAgent(loopback)
+  await loopback.untilType('connected')
+  name = 'n2'
+  const from = loopback.events.length
+  loopback.server.greetAgain('m1')
+  expect(loopback.server.sessions.session('m1')).toBeUndefined()
+  await loopback.until((event) => event.type === 'connected' && 'session' in event, from)
+  const last = session(loopback)
+  expect([last.node, last.incarnation]).toEqual(['n2', 'i1'])
+  last.send(content.role(`#!/bin/sh\ncat ${agent.state}/host-name.json\n`))
+  await loopback.untilType('result')
+  expect(loopback.events.flatMap((event) => (event.type === 'output' ? [event.text] : []))).toEqual(['["n2"]\n'])
+  await agent.kill()
+  await loopback.untilType('disconnected', from + 1)
+  const again = loopback.events.length
+  agent.start()
+  await loopback.until((event) => event.type === 'connected' && 'session' in event, again)
+})
+
+test('who is not what its node should be does not take its name; who is let in later does', async () => {
+  let admitted = false
+  await using loopback = await openLoopback({
+    admit: async () => admitted ? { machine: 'm1', node: 'n5', work: true } : { machine: 'm1', node: 'n5', work: false, code: 'STALE', reason: 'another installation' },
+  })
+  await using agent = await startAgent(loopback)
+  await loopback.untilType('held')
+  admitted = true
+  expect(await readFile(join(agent.state, 'host-name.json'), 'utf8').catch(() => 'none')).toBe('none')
+  await loopback.server.reconsider('m1')
+  expect(await appears(join(agent.state, 'host-name.json'))).toContain('n5')
+})

@@ -18,8 +18,8 @@ function open(environment: 'discovery' | 'installed') {
     v: 1, seq: 1, ack: 0, type: 'hello', environment, token: null, key: '', proof: '', node: null, incarnation: null, highestEpoch: 0, boot: 'b', facts: FACTS, disks: [], versions: {},
     journal: [{ attempt: 'a', state: 'started', result: null }],
   }
-  const candidate = { environment, facts: FACTS, disks: [], node: null, incarnation: null, boot: 'b', mac: null }
-  return { sent, wire, session: new Session({ machine: 'm1', hello, candidate, wire, epoch: 5 }) }
+  const candidate = { environment, facts: FACTS, disks: [], node: null, incarnation: null, key: '', boot: 'b', mac: null }
+  return { sent, wire, session: new Session({ machine: 'm1', node: null, hello, candidate, wire, epoch: 5 }) }
 }
 
 const ping = (seq: number): NodeFrame => ({ v: 1, seq, ack: 0, type: 'ping' })
@@ -45,7 +45,7 @@ test('what a machine has looked like last is what is judged when it is looked at
 
 test('an admin node is given roles and nothing else, and is not restarted', () => {
   const { sent, wire } = open('installed')
-  const session = new Session({ machine: 'admin/adm', hello: { journal: [], disks: [], environment: 'installed', node: 'adm', incarnation: 'admin' } as never, candidate: {} as never, wire, epoch: 5 })
+  const session = new Session({ machine: 'admin/adm', node: null, hello: { journal: [], disks: [], environment: 'installed', node: 'adm', incarnation: 'admin' } as never, candidate: {} as never, wire, epoch: 5 })
   const wrong = expect.objectContaining({ code: 'ADMIN_ROLES_ONLY' }) as Error
   for (const kind of ['install', 'reboot', 'upgrade', 'entries', 'inspect']) expect(() => session.send({ kind, step: 's' } as never)).toThrow(wrong)
   expect(() => session.reboot('to be installed')).toThrow(wrong)

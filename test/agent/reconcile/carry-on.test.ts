@@ -10,7 +10,7 @@ import type { Compiled } from '../../../agent/reconcile/reconcile.ts'
 import { emptyState } from '../../../agent/state/growing-state.ts'
 
 type Level = 'manual' | 'safe' | 'automatic'
-const changesOf = (consequences: readonly string[], violations: readonly object[] = []): Changes => ({ changes: consequences.map((consequence, i) => ({ step: { id: `d/r@n${i + 1}`, node: `n${i + 1}` }, consequence, needsApproval: consequence === 'wipe' })), violations }) as unknown as Changes
+const changesOf = (consequences: readonly string[], violations: readonly object[] = []): Changes => ({ changes: consequences.map((consequence, i) => ({ step: { id: `d/r@n${i + 1}`, node: `n${i + 1}` }, consequence, needsApproval: consequence === 'wipe' })), renamed: [], violations }) as unknown as Changes
 const compiled = (apply: Level, consequences: readonly string[], { commit = 'c2', violations = [] as readonly object[] } = {}): Compiled => ({ kind: 'compiled', commit, asOf: 7, plan: { site: { automation: { apply }, admin: {} }, nodes: {}, steps: [] } as unknown as Plan, changes: changesOf(consequences, violations) }) as unknown as Compiled
 
 /** What the engine is asked for. */

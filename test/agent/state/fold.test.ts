@@ -26,6 +26,7 @@ const event: fc.Arbitrary<NewEvent> = fc.oneof(
   machine.map((id): NewEvent => ({ type: 'machine.admitted', data: { machine: id, by: 'root' } })),
   machine.map((id): NewEvent => ({ type: 'node.connected', data: { node: null, machine: id, environment: 'installed', incarnation: 'i', boot: 'b', address: null } })),
   machine.map((id): NewEvent => ({ type: 'node.disconnected', data: { node: null, machine: id, boot: 'b', reason: 'r' } })),
+  machine.map((id): NewEvent => ({ type: 'node.renamed', data: { commit: 'c', nodes: [{ from: 'n1', to: 'n2', machine: id }, { from: 'n2', to: 'n1', machine: null }] } })),
   run.map((n): NewEvent => ({ type: 'run.started', data: { ...work, run: n } })),
   run.map((n): NewEvent => ({ type: 'run.extended', data: { ...work, run: n } })),
   run.map((n): NewEvent => ({ type: 'run.continued', data: { run: n, reason: 'r' } })),

@@ -82,10 +82,11 @@ describe('nodes that move together', () => {
 describe('an installed node', () => {
   const ledger = applied(first.plan)
 
-  test('is not renamed by wiping it: the change is refused, with the place of `moved`', () => {
+  test('has its new name in the changes, with the place of `moved`, and nothing else happens', () => {
     const site = compiled({ ...nodes('d<a', 'b', 'c'), ...lockFile(first.lock) })
-    const { violations } = change(ledger, site.plan, { at: placesOf(site) })
-    expect(violations).toMatchObject([{ policy: 'rename', level: 'deny', message: expect.stringContaining('d has moved from a'), at: 'n.yaml:5:8' }])
+    const { renamed, changes, violations } = change(ledger, site.plan, { at: placesOf(site) })
+    expect({ renamed, violations }).toEqual({ renamed: [{ from: 'a', to: 'd', machine: first.plan.nodes['a']?.machine, at: 'n.yaml:5:8' }], violations: [] })
+    expect(changes).toEqual([])
   })
 
   test('may be installed anew under another name by who does not say `moved`, and a renamed one that never was installed is no matter', () => {

@@ -99,7 +99,7 @@ describe('causes', () => {
   })
 
   it('name the node that a machine is taken from', () => {
-    const after = buildPlan({ nodes: { n2: { machine: 'm-n1' } }, roles: [] })
+    const after = buildPlan({ nodes: { n2: { machine: 'm-n1', index: 1 } }, roles: [] })
     const changes = change(ledger, after)
     expect(causes(changes, 'install@n2')).toContainEqual(['machine', 'node', 'n1', 'n2'])
     expect(of(changes, 'install@n2').step.needs.map((need) => need.step)).toContain('release@n1')

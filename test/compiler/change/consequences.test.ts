@@ -104,7 +104,7 @@ const ROWS: readonly Row[] = [
   { edit: 'a new node on a machine in use', to: nodes({ n3: { machine: 'm-new' } }), gives: ['wipe install@n3'] },
   { edit: 'a new node without a machine', to: nodes({ n3: { machine: null } }), gives: ['may wipe install@n3'] },
   { edit: 'a new node that has an os', to: nodes({ j2: { method: 'joined' } }), gives: ['run install@j2'] },
-  { edit: 'a node renamed', to: { nodes: { n1: {}, x2: { machine: 'm-n2' }, j1: { method: 'joined' } }, roles: [] }, from: applied(buildPlan({ nodes: NODES }), { machines: MACHINES }), gives: ['release release@n2', 'wipe install@x2'] },
+  { edit: 'a node renamed', to: { nodes: { n1: {}, x2: { machine: 'm-n2', index: 9 }, j1: { method: 'joined' } }, roles: [] }, from: applied(buildPlan({ nodes: NODES }), { machines: MACHINES }), gives: ['release release@n2', 'wipe install@x2'] },
   { edit: 'a node that left', to: { nodes: { n1: {}, n2: {} }, roles: ROLES.map((one) => ({ ...one, on: one.on.filter((name) => name !== 'j1') })) }, gives: ['release release@j1'] },
   { edit: 'joined becomes imaged', to: nodes({ j1: { targets: ['d0'] } }), gives: ['may wipe install@j1'] },
   { edit: 'a joined node names another os', to: nodes({ j1: { method: 'joined', os: 'debian-13' } }), gives: ['run install@j1'] },

@@ -98,8 +98,21 @@ const KERNEL = 'kind: operation\nname: kernel\ndo: [check, reboot]\nnodes: [n1, 
 const withKernel = compiled({ 'kernel.yaml': KERNEL }, lock).plan
 const kernelRan = (ledger: Ledger): Ledger => folded(ledger, withKernel.operations.flatMap((operation) => operation.steps.flatMap((one) => ran(one, withKernel))))
 
+/** A node under another name wherever the site names it. */
+function everywhere(from: string, to: string): Edit {
+  const texts = Object.entries(EDITED_SITE).map(([path, text]) => [path, text.replaceAll(new RegExp(`\\b${from}\\b`, 'g'), path === `nodes/${from}.yaml` ? `${to}\nmoved: { from: ${from} }` : to)])
+  return Object.fromEntries(texts.filter(([path, text]) => EDITED_SITE[path ?? ''] !== text))
+}
+const SWAPPED: Edit = Object.fromEntries(
+  Object.entries(EDITED_SITE).flatMap(([path, text]) => {
+    const other = text.replaceAll(/\bn[12]\b/g, (name) => (name === 'n1' ? 'n2' : 'n1'))
+    return other === text ? [] : [[path, path === 'nodes/n1.yaml' ? `${other}moved: { from: n1 }\n` : path === 'nodes/n2.yaml' ? `${other}moved: { from: n2 }\n` : other]]
+  }),
+)
+
 /** n3 under another name, and then under a third. */
 const N4: Edit = { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n4\nmoved: { from: n3 }'), ...replaced('base.yaml', 'n3', 'n4') }
+const renamedTo = (ledger: Ledger, from: string, to: string): Ledger => folded(ledger, [{ type: 'node.renamed', names: new Map([[from, to]]) }])
 const N5: Edit = { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n5\nmoved: { from: n4 }'), ...replaced('base.yaml', 'n3', 'n5') }
 
 const ROWS: readonly Row[] = [
@@ -139,11 +152,24 @@ const ROWS: readonly Row[] = [
   { edit: 'a machine seen for the first time', to: disks('mnew', 'SN', 7), gives: [] },
   // Nodes.
   { edit: 'a node renamed', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'] },
-  { edit: 'a node renamed, said by `moved`', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2\nmoved: { from: j1 }'), ...replaced('base.yaml', 'j1', 'j2') }, gives: ['release release@j1', 'run install@j2'], said: ['rename deny'] },
-  { edit: 'an installed node renamed, said by `moved`', to: N4, gives: ['release release@n3', 'wipe install@n4'], partial: ['wipe install@n4'], said: ['rename deny'] },
-  { edit: 'an installed node renamed by `moved` whose machine is not seen any more', to: { ...N4, 'inventory/m3.json': undefined }, gives: ['may wipe install@n4', 'release release@n3'], partial: ['may wipe install@n4'], said: ['rename deny'] },
-  { edit: 'an installed node renamed by `moved` and put on another machine', to: { ...N4, 'nodes/n3.yaml': N4['nodes/n3.yaml']?.replace('tags: [big]', 'serial: SB') }, gives: ['reinstall install@n4', 'release release@n3'], partial: ['reinstall install@n4'], said: ['rename deny'] },
-  { edit: 'an installed node renamed by `moved` twice, the first never applied', to: N5, lock: compiled(N4, lock).lock, gives: ['release release@n3', 'wipe install@n5'], partial: ['wipe install@n5'], said: ['rename deny'] },
+  { edit: 'a node renamed, said by `moved`', to: { ...replaced('nodes/j1.yaml', 'name: j1', 'name: j2\nmoved: { from: j1 }'), ...replaced('base.yaml', 'j1', 'j2') }, gives: [] },
+  { edit: 'an installed node renamed', to: N4, gives: [], partial: ['wipe install@n4'] },
+  { edit: 'an installed node renamed whose roles others read from', to: everywhere('n1', 'n9'), gives: [], failed: ['run app/db@n9', 'wipe install@n2'] },
+  { edit: 'an installed node renamed whose machine is not seen any more', to: { ...N4, 'inventory/m3.json': undefined }, gives: ['may wipe install@n4'], partial: ['may wipe install@n4'] },
+  { edit: 'an installed node renamed and put on another machine', to: { ...N4, 'nodes/n3.yaml': N4['nodes/n3.yaml']?.replace('tags: [big]', 'serial: SB') }, gives: ['reinstall install@n4'], partial: ['reinstall install@n4'] },
+  { edit: 'an installed node renamed that gets another os', to: { ...N4, 'nodes/n3.yaml': `${N4['nodes/n3.yaml']}os: debian-13\n` }, gives: ['wipe install@n4'], partial: ['wipe install@n4'] },
+  { edit: 'an installed node renamed that is protected', to: { ...N4, 'nodes/n3.yaml': `${N4['nodes/n3.yaml']}protect: true\n` }, gives: [], partial: ['wipe install@n4'] },
+  { edit: 'an installed node renamed that is protected and gets another os', to: { ...N4, 'nodes/n3.yaml': `${N4['nodes/n3.yaml']}protect: true\nos: debian-13\n` }, gives: ['wipe (refused) install@n4'], partial: ['wipe install@n4'] },
+  { edit: 'an installed node renamed that loses a role', to: { ...everywhere('n1', 'n9'), 'app.yaml': EDITED_SITE['app.yaml']?.replace('[n1, n2]', '[n2]').replaceAll('n1', 'n9') }, gives: ['remove app/db@n9#remove'], failed: ['remove app/db@n9#remove', 'wipe install@n2'] },
+  { edit: 'an installed node renamed twice, the first never applied', to: N5, lock: compiled(N4, lock).lock, gives: [], partial: ['wipe install@n5'] },
+  { edit: 'an installed node renamed twice, one after the other', to: N5, lock: compiled(N4, lock).lock, onto: (ledger) => renamedTo(ledger, 'n3', 'n4'), gives: [], partial: ['wipe install@n5'] },
+  { edit: 'an installed node that was renamed, and still says so', to: N4, lock: compiled(N4, lock).lock, onto: (ledger) => renamedTo(ledger, 'n3', 'n4'), gives: [], partial: ['wipe install@n4'] },
+  { edit: 'an installed node renamed whose name a new one gets', to: { ...N4, 'nodes/n5.yaml': 'kind: node\nname: n3\nos: debian-12\nhardware: two\nmachine: { serial: SB }\n' }, gives: ['reinstall install@n3', 'wipe install@n4'], partial: ['reinstall install@n3', 'wipe install@n4'], said: ['rename deny'] },
+  { edit: 'an installed node renamed to the name of one that is taken out', to: { 'nodes/n2.yaml': 'kind: node\nname: n2\nos: debian-12\nhardware: two\nmachine: { tags: [big] }\nmoved: { from: n3 }\n', 'nodes/n3.yaml': undefined, ...replaced('base.yaml', 'n2, n3', 'n2') }, gives: ['release release@n3'], partial: [], said: ['rename deny'] },
+  { edit: 'a rename taken back', to: {}, onto: (ledger) => renamedTo(ledger, 'n3', 'n4'), gives: [] },
+  { edit: 'two installed nodes swap their names', to: SWAPPED, gives: [], failed: ['run app/db@n2', 'wipe install@n1'] },
+  { edit: 'two installed nodes swap their names, and machines', to: { ...SWAPPED, 'nodes/n1.yaml': SWAPPED['nodes/n1.yaml']?.replace('S1', 'S2'), 'nodes/n2.yaml': SWAPPED['nodes/n2.yaml']?.replace('S2', 'S1') }, gives: ['wipe app/format@n2', 'wipe install@n1', 'wipe install@n2'], failed: ['wipe app/format@n2', 'wipe install@n1', 'wipe install@n2'] },
+  { edit: 'an installed node renamed after an operation has ended on it', to: { ...everywhere('n1', 'n9'), 'kernel.yaml': KERNEL.replace('n1', 'n9') }, onto: kernelRan, gives: [], failed: ['run app/db@n9', 'wipe install@n2'] },
   { edit: 'a node taken out', to: { 'nodes/j1.yaml': undefined, ...replaced('base.yaml', ', j1] }, probe: { nodes: [j1] } }', '] } }') }, gives: ['release release@j1'] },
   { edit: 'a new node on a blank machine', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SB }\n' }, gives: ['reinstall install@n5'] },
   { edit: 'a new node on a machine in use', to: { 'nodes/n5.yaml': 'kind: node\nname: n5\nos: debian-12\nhardware: two\nmachine: { serial: SU }\n' }, gives: ['wipe install@n5'] },
@@ -234,18 +260,37 @@ describe('whatever is edited', () => {
     }
   }
 
-  it('is refused when the same commit gives an installed node another name by `moved`', () => {
+  it('does the same when the same commit gives a node another name by `moved`, also once that is in force', () => {
+    const name = 'n1'
     let together = 0
     for (const row of ROWS) {
       // Without a lock nothing says what a node was; the command line refuses that beside a ledger.
-      if (row.to['nodes/n3.yaml']?.includes('moved:') === true || Object.hasOwn(row.to, 'site.lock.json')) continue
+      if (Object.values(row.to).some((text) => text?.includes('moved:') === true) || Object.hasOwn(row.to, 'site.lock.json')) continue
       together++
-      const edited = Object.entries({ ...EDITED_SITE, ...row.to }).map(([path, text]) => [path, text?.replaceAll(/\bn3\b/g, path === 'nodes/n3.yaml' ? 'n4\nmoved: { from: n3 }' : 'n4')])
+      const edited = Object.entries({ ...EDITED_SITE, ...row.to }).map(([path, text]) => [path, text?.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), path === `nodes/${name}.yaml` ? `n7\nmoved: { from: ${name} }` : 'n7')])
+      const plain = compiled(row.to, row.lock ?? lock, row.crowbar).plan
       const { plan } = compiled(Object.fromEntries(edited), row.lock ?? lock, row.crowbar)
-      const { violations } = change(row.onto?.(complete) ?? complete, plan)
-      expect(violations.filter(({ policy, level, message }) => policy === 'rename' && level === 'deny' && message.startsWith('n4 ')).length, row.edit).toBe(1)
+      for (const [state, from] of Object.entries(LEDGERS)) {
+        const ledger = row.onto?.(from) ?? from
+        const changes = change(ledger, plan)
+        expect(consequences(changes), `${state}: ${row.edit}`).toStrictEqual(consequences(change(ledger, plain)).map((one) => one.replaceAll(`@${name}`, '@n7')).toSorted())
+        expect(changes.renamed.filter(({ to }) => to === 'n7').map((one) => one.from), row.edit).toStrictEqual(ledger.nodes[name] === undefined ? [] : [name])
+        const after = change(renamedTo(ledger, name, 'n7'), plan)
+        expect({ ...after, id: '', renamed: [], violations: [] }, row.edit).toStrictEqual({ ...changes, id: '', renamed: [], violations: [] })
+      }
     }
     expect(together).toBeGreaterThan(60)
+  })
+
+  it('is refused when it gives a node another name on which something was begun and has not succeeded', () => {
+    const { violations } = change(LEDGERS['failed'] as Ledger, compiled(everywhere('n1', 'n9'), lock).plan)
+    expect(violations).toStrictEqual([{ policy: 'rename', level: 'deny', message: expect.stringMatching(/^n1 cannot become n9 now: app\/db@n9 was begun/) as string, at: 'nodes/n1.yaml:2:7' }])
+  })
+
+  it('is refused when an installed node would be released by a rename, since the lock takes it for another', () => {
+    const { nodes, ...rest } = compiled(N4, lock).lock
+    const { violations } = change(complete, compiled(N4, { ...rest, nodes: { ...nodes, n4: { ...nodes['n4'], index: 17 } } }).plan)
+    expect(violations.map(({ policy, level }) => `${policy} ${level}`)).toStrictEqual(['rename deny'])
   })
 
   it('nothing that wipes or reinstalls is ever classed lower', () => {
@@ -285,7 +330,8 @@ describe('whatever is edited', () => {
     for (const { name, changes, plan, ledger } of each()) {
       // What waits for a machine, or for a disk, is not done.
       if (plan.steps.some((one) => one.kind === 'install' && one.attributes === null)) continue
-      const after = changes.changes.reduce((now, one) => applied({ ...plan, steps: [one.step] }, { onto: now }), ledger)
+      const named = folded(ledger, [{ type: 'node.renamed', names: new Map(changes.renamed.map(({ from, to }) => [from, to])) }])
+      const after = changes.changes.reduce((now, one) => applied({ ...plan, steps: [one.step] }, { onto: now }), named)
       expect(change(after, plan).changes.map((one) => one.step.id), name).toStrictEqual([])
     }
   })

@@ -124,6 +124,34 @@ describe('the text of changes', () => {
     expect(diffText(change(EMPTY_LEDGER, plan), plan)).toContain('no ledger, as if nothing had run')
   })
 
+  it('says which node has which name from now on, alone and beside other work', () => {
+    const site = (second: string, more: { readonly [name: string]: object } = {}): Plan => buildPlan({ commit: 'bbbbbbbbbb', nodes: { n1: {}, [second]: { machine: 'm-n2', index: 1 }, ...more }, roles: [{ role: 'x', on: ['n1', second] }] })
+    const at = (step: string, path: string | null): string | null => (step === 'discover@web' && path === 'moved' ? 'nodes.yaml:7:3' : null)
+    const ledger = applied(site('n2'), { machines: [machine('m-n1', [disk('d0')]), machine('m-n2', [disk('d0', 'gpt: ext4 /')])] })
+    const alone = change(ledger, site('web'), { at })
+    expect(diffText(alone, site('web')).split('\n').slice(2)).toStrictEqual([
+      '  RENAME    1 node   n2 becomes web',
+      '  Nothing else: 0 wipes, 0 reinstalls, 0 releases, 0 removals, 0 reboots, 0',
+      '  network changes, 0 restarts, 0 addresses or claims moved. 6 steps stand as',
+      '  they are. Not touched: n1.',
+      '  Also looks for web.',
+      '',
+      'RENAME  n2 becomes web                                            nodes.yaml:7:3',
+      '  First of all, and nothing is installed again: host name and /etc/hosts follow,',
+      '  and what mentions the name runs below.',
+      '',
+      'NEXT  crowbar apply --ref bbbbbbb',
+      '',
+    ])
+    expect(diffMarkdown(alone, site('web'))).toContain('| **RENAME** | 1 | n2 becomes web |  |')
+    const many = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [index + 2, index]))
+    const before = buildPlan({ nodes: Object.fromEntries(Object.keys(many).map((name) => [`a${name}`, { machine: `m-${name}` }])), roles: [] })
+    const after = buildPlan({ nodes: Object.fromEntries(Object.keys(many).map((name) => [`b${name}`, { machine: `m-${name}` }])), roles: [] })
+    const text = diffText(change(applied(before), after), after)
+    expect([text.match(/^RENAME/gm)?.length, text.includes('... and 3 nodes more: --full')]).toStrictEqual([6, true])
+    expect(diffText(change(applied(before), after), after, { full: true }).match(/^RENAME/gm)?.length).toBe(9)
+  })
+
   it('says when there is nothing to do', () => {
     const { before } = reviewedSite
     expect(diffText(change(applied(before), before), before)).toMatch(/\nNothing to do: 394 steps stand as they are\.\n$/)
