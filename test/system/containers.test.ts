@@ -182,3 +182,41 @@ test('a commit that does not compile leaves the cluster as it is, and says where
   rack.commit({ 'deployment.yaml': text => text.replace('rol-call:', 'roll-call:') })
   expect((await rack.apply()).outcome).toBe('nothing')
 })
+
+test('a node gets another name: only the role that mentions it runs, the host is called so, also when the agent is killed on the way', async () => {
+  rack.commit({
+    'nodes.yaml': text => text.replace('Number three', '"I am ${node.name}"'),
+    'barclamps/motd/run.sh': text => `${text}uname -n >/etc/motd.host\n`,
+  })
+  expect(await rack.applyToTheEnd()).toEqual({ state: 'complete', sent: ['relay/motd@gamma'] })
+  expect([rack.read('gamma', 'etc/motd'), rack.read('gamma', 'etc/motd.host')]).toEqual(['I am gamma', 'gamma\n'])
+
+  rack.commit({ 'nodes.yaml': text => text.replace('name: gamma\n', 'name: omega\nmoved: { from: gamma }\n'), 'deployment.yaml': text => text.replaceAll('gamma', 'omega') })
+  const before = await rack.now()
+  expect((await rack.apply()).message).toContain('gamma becomes omega')
+  await rack.rack.ask({ act: 'kill-agent' })
+  await rack.rack.ask({ act: 'start-agent' })
+  expect((await rack.runEnded()).run?.state).toBe('complete')
+  const events = await rack.eventsAfter(before)
+  expect(events.flatMap(event => (event.type === 'node.renamed' ? event.data.nodes.map(({ from, to }) => `${from} ${to}`) : []))).toEqual(['gamma omega'])
+  expect(events.flatMap(event => (event.type === 'step.succeeded' && event.data.n > 0 ? [event.data.step] : []))).toEqual(['relay/motd@omega'])
+  expect([rack.read('gamma', 'etc/motd'), rack.read('gamma', 'etc/motd.host'), rack.read('gamma', 'etc/hostname')]).toEqual(['I am omega', 'omega\n', 'omega\n'])
+  expect((await rack.apply()).outcome).toBe('nothing')
+  await diffSaysNothing()
+})
+
+test('two nodes swap their names: nothing runs, and each goes on as what it is under the other name', async () => {
+  const other = (text: string): string => text.replaceAll(/\b(?:alpha|beta)\b/g, name => (name === 'alpha' ? 'beta' : 'alpha'))
+  rack.commit({ 'nodes.yaml': text => other(text).replace(/name: (alpha|beta)\n/g, (line, name: string) => `${line}moved: { from: ${other(name)} }\n`), 'deployment.yaml': other })
+  const before = await rack.now()
+  expect(await rack.applyToTheEnd()).toEqual({ state: 'complete', sent: [] })
+  for (const name of ['alpha', 'beta']) await rack.event(before, event => event.type === 'node.connected' && event.data.node === name)
+  const earlier = runs('beta', 'token-keeper')
+  rack.commit({ 'deployment.yaml': withSeconds('token-keeper', 'alpha', 1) })
+  expect(await rack.applyToTheEnd()).toEqual({ state: 'complete', sent: ['relay/token-keeper@alpha'] })
+  expect(runs('beta', 'token-keeper')).toBe(earlier + 1)
+  expect([rack.read('alpha', 'etc/hostname'), rack.read('beta', 'etc/hostname')]).toEqual(['beta\n', 'alpha\n'])
+  expect(rack.read('beta', KEPT)).toBe(rack.read('alpha', TOKEN))
+  expect((await rack.apply()).outcome).toBe('nothing')
+  await diffSaysNothing()
+})
