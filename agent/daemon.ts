@@ -132,8 +132,12 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     },
   }))
   const nodesUrl = (): string => `wss://${admin()}:${settings.ports.nodes}/node`
+  const indexOf = (node: string): { readonly index?: number } => {
+    const index = plan()?.nodes[node]?.index
+    return index === undefined ? {} : { index }
+  }
   const enrolInstalled = (node: string, incarnation: string | null): { url: string; ca: string; token: string; node: string; incarnation: string | null } => ({
-    url: nodesUrl(), ca: identity.fingerprint, token: enrolment.issue({ kind: 'installed', node, incarnation }, TOKEN_SECONDS.installed), node, incarnation,
+    url: nodesUrl(), ca: identity.fingerprint, token: enrolment.issue({ kind: 'installed', node, incarnation, ...indexOf(node) }, TOKEN_SECONDS.installed), node, incarnation,
   })
 
   // Secrets: decrypted in memory, when a step is sent.

@@ -7,8 +7,11 @@ import { Refusal } from './refusal.ts'
 export type Subject =
   /** One boot of the discovery image by the machine with this port. */
   | { readonly kind: 'boot'; readonly mac: string }
-  /** One installation of a node; incarnation null for a machine that is joined. */
-  | { readonly kind: 'installed'; readonly node: string; readonly incarnation: string | null }
+  /**
+   * One installation of a node; incarnation null for a machine that is joined. What joins has no name of its own, so the
+   * node's index in the lock tells whose token supersedes whose: names are passed on.
+   */
+  | { readonly kind: 'installed'; readonly node: string; readonly incarnation: string | null; readonly index?: number }
 
 /** What a token says, under the authority of the agent's key. */
 export interface TokenClaims {
@@ -22,7 +25,9 @@ export interface TokenClaims {
 
 /** A subject as one string. */
 export function subjectName(subject: Subject): string {
-  return subject.kind === 'boot' ? `boot/${subject.mac}` : `node/${subject.node}/${subject.incarnation ?? 'joined'}`
+  if (subject.kind === 'boot') return `boot/${subject.mac}`
+  if (subject.incarnation === null && subject.index !== undefined) return `joined/${subject.index}`
+  return `node/${subject.node}/${subject.incarnation ?? 'joined'}`
 }
 
 /** `<claims>.<HMAC-SHA-256>`, both base64url, without spaces: it stands on kernel command lines. */

@@ -126,3 +126,18 @@ test('a node finds the authority that it pins in what a server presents, and no 
   await expect(fetchAuthority(url, 'cd'.repeat(32), { signal })).rejects.toMatchObject({ code: 'CA_MISMATCH' })
   await new Promise((resolve) => server.close(resolve))
 })
+
+test('a machine that joined stays who it is when its node is renamed and another one joins under the old name; its own next token supersedes', async () => {
+  await using enrolment = await open()
+  const joined = (token: string, key: string, node: string): Arrival => installed(token, key, { node, incarnation: null })
+  const first = enrolment.issue({ kind: 'installed', node: 'n1', incarnation: null, index: 4 }, 900)
+  await enrolment.redeem(joined(first, 'K1', 'n1'))
+  now += 1000
+  const other = enrolment.issue({ kind: 'installed', node: 'n1', incarnation: null, index: 9 }, 900)
+  expect(await enrolment.redeem(joined(other, 'K2', 'n1'))).toMatchObject({ first: true })
+  expect(await enrolment.redeem(joined(first, 'K1', 'n1'))).toMatchObject({ first: false })
+  now += 1000
+  const again = enrolment.issue({ kind: 'installed', node: 'n7', incarnation: null, index: 4 }, 900)
+  expect(await enrolment.redeem(joined(again, 'K3', 'n7'))).toMatchObject({ first: true })
+  await expect(enrolment.redeem(joined(first, 'K1', 'n1'))).rejects.toEqual(refused('TOKEN_SUPERSEDED'))
+})
