@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { hashDiskFile } from '../../agent/rack/disk-file.ts'
 import { crowbar, openHeldRack } from './held-rack.ts'
 import type { TestRack } from './held-rack.ts'
 
-/** One BIOS machine. Its system disk holds somebody's filesystem; the disk beside it is nobody's business. */
+/** One BIOS machine. Its system is a mirror of two disks that hold somebody's filesystems; the array beside them is nobody's business. */
 const SITE = `
 kind: site
 name: approval
@@ -45,7 +45,7 @@ hardware: shelf
 kind: hardware
 name: shelf
 disks:
-  system: { choose: { minBytes: 2000000000 }, onInstall: wipe }
+  system: { choose: { minBytes: 2000000000, count: 2 }, raid: 1, onInstall: wipe }
 ---
 kind: rack
 name: one
@@ -54,7 +54,8 @@ machines:
     serial: SHELF
     disks:
       - { size: 2GiB, serial: SHELF-SYSTEM, content: ext4 }
-      - { size: 64MiB, serial: SHELF-CANARY, content: gpt, canary: true }
+      - { size: 2GiB, serial: SHELF-TWIN, content: gpt }
+      - { size: 64MiB, serial: SHELF-CANARY, content: mdraid, canary: true }
 `
 const STEP = 'install@shelf'
 
@@ -65,6 +66,9 @@ let canary = ''
 /** What status called the first content. */
 let code = ''
 const codeOf = (status: string): string => /--seen ([0-9a-f]{16})\n/.exec(status)?.[1] ?? ''
+const printed = (): string => readFileSync(join(rack.out, 'm1.console.log'), 'latin1')
+/** What the kernel says of each array that it starts; the discovery image made one before. */
+const arrays = (text: string): string[] => (text.split(/Command line: .*root=UUID=/)[1] ?? '').split('\n').flatMap(line => /md\/raid1:md[0-9]+: (.*?)\r?$/.exec(line)?.[1] ?? [])
 const disk = (index: number): string => rack.rack.diskOf('m1', index)
 const ask = (...args: string[]): ReturnType<typeof crowbar> => crowbar(...args, '--socket', rack.rack.socket)
 
@@ -73,7 +77,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'site.yaml'), SITE)
   rack = await openHeldRack(folder, { nodes: 'qemu' })
   machine = rack.report.nodes.find(one => one.name === 'shelf')?.machine ?? ''
-  canary = await hashDiskFile(disk(1))
+  canary = await hashDiskFile(disk(2))
 })
 afterAll(async () => {
   await rack?.[Symbol.asyncDispose]()
@@ -83,7 +87,7 @@ afterAll(async () => {
 test('a disk that holds something stops the run, which names step, machine, serial and what is on it', () => {
   expect(rack.report.problems).toEqual([])
   expect([rack.report.outcome, rack.report.steps.find(one => one.id === STEP)?.state]).toEqual(['partial', 'waiting'])
-  const asked = [`crowbar approve ${STEP} --seen `, `APPROVAL NEEDED  ${STEP} on machine ${machine}`, 'SHELF-SYSTEM  2.1 GB  ext4 "old-data"']
+  const asked = [`crowbar approve ${STEP} --seen `, `APPROVAL NEEDED  ${STEP} on machine ${machine}`, 'SHELF-SYSTEM  2.1 GB  ext4 "old-data"', 'SHELF-TWIN  2.1 GB  gpt: ext4 "old-data"']
   const status = ask('status')
   for (const line of asked) expect(status.stdout).toContain(line)
   const again = ask('apply')
@@ -92,10 +96,10 @@ test('a disk that holds something stops the run, which names step, machine, seri
   for (const { stdout, stderr } of [status, again]) expect(stdout + stderr).not.toContain('SHELF-CANARY')
 })
 
-test('what was altered after a person approved it is refused by the node, not a byte is written, and it waits anew', async () => {
+test('half of a mirror that was altered after a person approved it is refused by the node, not a byte of either is written, and it waits anew', async () => {
   // The disk of a machine that is on: nobody has told the agent.
   execFileSync('tune2fs', ['-L', 'new-data', '-U', '11111111-2222-4333-8444-555555555555', disk(0)], { stdio: 'ignore' })
-  const altered = await hashDiskFile(disk(0))
+  const altered = [await hashDiskFile(disk(0)), await hashDiskFile(disk(1)), canary]
   const before = await rack.now()
   code = codeOf(ask('status').stdout)
   const approved = ask('approve', STEP, '--seen', code)
@@ -109,13 +113,13 @@ test('what was altered after a person approved it is refused by the node, not a 
     `machine ${machine} wrote nothing: serial:SHELF-SYSTEM does not hold what was approved; it now holds: ext4 "new-data"`,
   ])
   expect(events.flatMap(event => (event.type === 'approval.voided' ? [event.data.step] : []))).toEqual([STEP])
-  expect([await hashDiskFile(disk(0)), await hashDiskFile(disk(1))]).toEqual([altered, canary])
+  expect([await hashDiskFile(disk(0)), await hashDiskFile(disk(1)), await hashDiskFile(disk(2))]).toEqual(altered)
   const { stdout } = ask('status')
   expect(stdout).toContain('SHELF-SYSTEM  2.1 GB  ext4 "new-data"')
-  expect(stdout).not.toContain('old-data')
+  expect(stdout).not.toContain('SHELF-SYSTEM  2.1 GB  ext4 "old-data"')
 })
 
-test('with its content approved the disk is installed, boots, and the disk beside it is byte for byte as it was', async () => {
+test('with their content approved the disks are installed, boot, and the array beside them is byte for byte as it was', async () => {
   // Who still has the old screen before him approves nothing.
   const late = ask('approve', STEP, '--seen', code)
   expect([late.code, late.stdout]).toEqual([4, expect.stringMatching(/^nothing was approved\. .*what is on disk serial:SHELF-SYSTEM differs from what was shown/)])
@@ -123,8 +127,31 @@ test('with its content approved the disk is installed, boots, and the disk besid
   expect([approved.code, approved.stdout]).toEqual([0, expect.stringContaining('ext4 "new-data"')])
   const { run, steps } = await rack.runEnded()
   expect([run?.state, steps.filter(one => one.state !== 'succeeded' && one.state !== 'unchanged')]).toEqual(['complete', []])
-  expect(readFileSync(join(rack.out, 'm1.console.log'), 'latin1')).toMatch(/Command line: .*root=UUID=/)
+  expect(printed()).toMatch(/Command line: .*root=UUID=/)
+  // It runs from both disks, and from nothing else.
+  expect(arrays(printed())).toEqual(['active with 2 out of 2 mirrors'])
   expect((await rack.status()).nodes.map(one => [one.name, one.connected])).toEqual([['shelf', 'installed']])
-  expect(await hashDiskFile(disk(1))).toBe(canary)
+  expect(await hashDiskFile(disk(2))).toBe(canary)
   expect(ask('apply')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing to do/) as string })
+})
+
+test('an operation restarts it once, and it comes back from its disks', async () => {
+  const shown = printed().length
+  rack.commit({ 'site.yaml': text => `${text}---\nkind: operation\nname: kernel\ndo: [drain, reboot, resume]\nnodes: [shelf]\n` })
+  const { state, sent } = await rack.applyToTheEnd()
+  expect([state, sent.filter(step => step.includes('/reboot@'))]).toEqual(['complete', ['operation/kernel/reboot@shelf']])
+  expect(printed().slice(shown).match(/Command line: .*/g)).toEqual([expect.stringContaining('root=UUID=')])
+  expect(arrays(printed().slice(shown))).toEqual(['active with 2 out of 2 mirrors'])
+})
+
+test('it starts from the second disk alone when the first one is a new one', async () => {
+  await rack.rack.ask({ act: 'power-off', machine: 'm1' })
+  const before = await rack.now()
+  const shown = printed().length
+  truncateSync(disk(0), 0)
+  truncateSync(disk(0), 2 * 1024 ** 3)
+  await rack.rack.ask({ act: 'power-on', machine: 'm1' })
+  await rack.event(before, event => event.type === 'node.connected' && event.data.environment === 'installed')
+  expect(arrays(printed().slice(shown))).toEqual(['active with 1 out of 2 mirrors'])
+  expect([await hashDiskFile(disk(2)), (await rack.status()).nodes.map(one => one.connected)]).toEqual([canary, ['installed']])
 })

@@ -136,7 +136,7 @@ function around(rack: HeldRack, { folder, out }: { readonly folder: string; read
       return { state: run?.state ?? 'none', sent: events.flatMap(event => (event.type === 'step.sent' ? [event.data.step] : [])).toSorted() }
     },
     async event(seq, test) {
-      for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(100)) {
+      for (const deadline = Date.now() + 300_000; Date.now() < deadline; await sleep(100)) {
         const found = (await eventsAfter(seq)).find(event => test(event))
         if (found !== undefined) return found
       }
