@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 const BENCHES: Readonly<Record<string, string>> = {
   cel: 'how long an expression of a rule takes',
   compile: '`crowbar plan` and `crowbar diff` of 1,000 and 10,000 nodes with ten roles each, and what starting takes',
+  proxy: 'the caching proxy beside apt-cacher-ng and squid',
 }
 
 const asked = process.argv.slice(2)

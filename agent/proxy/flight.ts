@@ -20,6 +20,8 @@ export interface FlightOrder {
   readonly upstreams: readonly Upstream[]
   /** For messages. */
   readonly what: string
+  /** Somebody waits until it is in the store. */
+  readonly urgent?: boolean
 }
 
 /** An object on its way from an upstream into the store, for however many readers. It ends by itself, with or without them. */
@@ -29,6 +31,8 @@ export interface Flight {
   readonly failed: boolean
   /** Settles with the flight. The object is in the store, or the store could not keep it, which `kept` says. */
   readonly done: Promise<{ readonly kept: boolean }>
+  /** Settles when nothing more comes from an upstream. */
+  readonly landed: Promise<void>
   /** A reader of its own, from a byte on. It has to be closed. */
   read(from: number): Promise<FlightReader>
 }
@@ -49,6 +53,8 @@ export interface FlightOptions {
   readonly backoffMs: number
   readonly now: () => number
   readonly signal: AbortSignal
+  /** Forces to disk one after another: whoever waits for a disk must not keep those from it who only read. */
+  readonly inTurn: <T>(work: () => Promise<T>, options: { readonly urgent: boolean }) => Promise<T>
   /** Told of bytes as they come from an upstream. */
   readonly onBytes: (bytes: number) => void
 }
@@ -64,6 +70,7 @@ export async function startFlight(order: FlightOrder, options: FlightOptions): P
   let beginning = 0
   let state: 'flying' | 'right' | 'failed' = 'flying'
   let failure: unknown
+  const landed = Promise.withResolvers<void>()
   const wake = (): void => {
     const all = waiters
     waiters = []
@@ -96,13 +103,15 @@ export async function startFlight(order: FlightOrder, options: FlightOptions): P
       const { rounds, backoffMs, now, signal } = options
       const url = await askInTurn(order.upstreams, fromUpstream, { what: order.what, rounds, backoffMs, now, signal })
       state = 'right'
+      landed.resolve()
       wake()
       // Readers have open what is right, even if it cannot be kept.
-      const kept = await incoming.keep().then(() => noteOrigin(options.store, order.hash, [url])).then(() => true, () => false)
+      const kept = await options.inTurn(() => incoming.keep(), { urgent: order.urgent === true }).then(() => noteOrigin(options.store, order.hash, [url])).then(() => true, () => false)
       return { kept }
     } catch (error) {
       failure = error instanceof StageError && error.code === 'STORE_FULL' ? new ProxyError('STORE_FULL', `${order.what}: ${error.message}`, { cause: error }) : error
       state = 'failed'
+      landed.resolve()
       wake()
       throw failure
     } finally {
@@ -119,6 +128,7 @@ export async function startFlight(order: FlightOrder, options: FlightOptions): P
       return state === 'failed'
     },
     done,
+    landed: landed.promise,
     async read(from) {
       const file: FileHandle = await open(incoming.file, 'r').catch(async (error: unknown) => {
         // It ended meanwhile.

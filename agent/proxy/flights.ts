@@ -1,5 +1,6 @@
 import type { ObjectHash } from '../stage/object-hash.ts'
 import { ProxyError } from './proxy-error.ts'
+import { openWriteBehind } from './write-behind.ts'
 import { startFlight } from './flight.ts'
 import type { Flight, FlightOptions, FlightOrder } from './flight.ts'
 
@@ -16,16 +17,19 @@ export interface Flights extends AsyncDisposable {
 }
 
 /** Disposal breaks off what is under way. */
-export function openFlights(options: Omit<FlightOptions, 'signal'> & { readonly online: () => boolean }): Flights {
+export function openFlights(options: Omit<FlightOptions, 'signal' | 'inTurn'> & { readonly online: () => boolean }): Flights {
   const closing = new AbortController()
   const flying = new Map<ObjectHash, Promise<Flight>>()
+  const writing = openWriteBehind()
   const begin = (order: FlightOrder): Promise<Flight> => {
-    const flight = startFlight(order, { ...options, signal: closing.signal })
+    const flight = startFlight(order, { ...options, inTurn: writing.write, signal: closing.signal })
     flying.set(order.hash, flight)
     const land = (): void => {
       if (flying.get(order.hash) === flight) flying.delete(order.hash)
     }
+    writing.expect()
     flight.then(one => one.done.then(land, land), land)
+    flight.then(one => one.landed, () => undefined).then(() => writing.arrived(), () => writing.arrived())
     return flight
   }
   const start = async (order: FlightOrder): Promise<Flight> => {
@@ -43,10 +47,14 @@ export function openFlights(options: Omit<FlightOptions, 'signal'> & { readonly 
     start,
     async bring(order) {
       if (await options.store.use(order.hash)) return
-      const { kept } = await (await start(order)).done
+      const flight = await start({ ...order, urgent: true })
+      // It may have begun when nobody waited for it.
+      void flight.landed.then(writing.hurry)
+      const { kept } = await flight.done
       if (!kept) throw new ProxyError('STORE_FULL', `${order.what} came and could not be kept: is there room for the store?`)
     },
     async settled() {
+      writing.hurry()
       await Promise.all([...flying.values()].map(flight => flight.then(one => one.done).catch(() => undefined)))
     },
     get count() {
@@ -54,6 +62,7 @@ export function openFlights(options: Omit<FlightOptions, 'signal'> & { readonly 
     },
     async [Symbol.asyncDispose]() {
       closing.abort(new ProxyError('UPSTREAM_FAILED', 'the proxy is closing'))
+      writing.hurry()
       await Promise.all([...flying.values()].map(flight => flight.then(one => one.done).catch(() => undefined)))
     },
   }

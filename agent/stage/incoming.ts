@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, rename } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StageError } from './stage-error.ts'
 import type { ObjectHash, StoredObject } from './object-hash.ts'
-import { openTemporaryFolder } from './temporary-folder.ts'
 
 /**
  * An object on its way into the store, piece by piece. Nothing of it is in the store before `keep`; whoever leaves the
@@ -34,15 +32,8 @@ export interface IncomingOptions {
 
 /** Begins an object below a store's folder for temporary files. */
 export async function openIncoming(temporary: string, { expected, path }: IncomingOptions): Promise<Incoming> {
-  const work = await openTemporaryFolder(temporary, 'put').catch(whenFull(temporary))
-  const file = join(work.path, 'object')
-  let handle: FileHandle
-  try {
-    handle = await open(file, 'wx', 0o444)
-  } catch (error) {
-    await work[Symbol.asyncDispose]()
-    return whenFull(temporary)(error)
-  }
+  const file = join(temporary, `put-${randomUUID()}`)
+  const handle = await open(file, 'wx', 0o444).catch(whenFull(temporary))
   let digest = createHash('sha256')
   let bytes = 0
   let isKept = false
@@ -82,7 +73,7 @@ export async function openIncoming(temporary: string, { expected, path }: Incomi
     },
     async [Symbol.asyncDispose]() {
       await handle.close()
-      await work[Symbol.asyncDispose]()
+      if (!isKept) await rm(file, { force: true })
     },
   }
 }

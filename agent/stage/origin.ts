@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ObjectHash } from './object-hash.ts'
 import type { Store } from './store.ts'
@@ -12,9 +12,7 @@ import type { Store } from './store.ts'
 export async function noteOrigin(store: Store, hash: ObjectHash, urls: readonly string[]): Promise<void> {
   const file = originFile(store, hash)
   await mkdir(dirname(file), { recursive: true })
-  await using work = await store.temporaryFolder('origin')
-  await writeFile(join(work.path, 'origin'), urls.map(url => `${withoutCredentials(url)}\n`).join(''))
-  await rename(join(work.path, 'origin'), file)
+  await writeFile(file, urls.map(url => `${withoutCredentials(url)}\n`).join(''))
 }
 
 /** URLs at which an object could be had; empty if nobody noted any: it was made here, or came from elsewhere. */

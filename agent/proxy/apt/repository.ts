@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHash } from 'node:crypto'
+import { hashOf } from '../../stage/object-hash.ts'
 import type { Content } from '../send.ts'
 import type { FlightOrder } from '../flight.ts'
 import { ProxyError } from '../proxy-error.ts'
@@ -253,8 +254,7 @@ export class AptRepository {
     const reading = (async () => {
       await flights.bring(this.#index(snapshot, name, file).order)
       const table = await readIndex(store.path(file.hash), name, signal)
-      const { hash } = await store.put(table.bytes)
-      snapshot.tables.set(folder, { hash, table })
+      snapshot.tables.set(folder, { hash: hashOf(table.bytes), table })
       snapshot.wanted.add(name)
       this.#save()
     })().finally(() => this.#reading.delete(key))
@@ -297,8 +297,7 @@ export class AptRepository {
   /** Makes a Release the state that counts, once it has all that is wanted of the one before. */
   async #adopt({ text, release, files, upstream }: FetchedRelease, before: Snapshot | undefined): Promise<void> {
     const { store, flights } = this.#context
-    const stored: Record<string, { hash: Found['content']['hash']; bytes: number }> = { Release: await store.put(text) }
-    for (const [name, bytes] of Object.entries(files)) stored[name] = await store.put(bytes)
+    const stored = Object.fromEntries(await Promise.all(Object.entries({ Release: text, ...files }).map(async ([name, bytes]) => [name, await store.put(bytes)] as const)))
     if (before !== undefined && Object.entries(stored).every(([name, { hash }]) => before.files[name]?.hash === hash)) return
     const next: Snapshot = { release, files: stored, modified: Math.max(release.date, before === undefined ? 0 : before.modified + 1), wanted: new Set(), tables: new Map() }
     // The upstream that has the Release has what it names, more likely than another.
@@ -318,7 +317,6 @@ export class AptRepository {
     }
     this.#snapshots = [next, ...this.#snapshots].slice(0, KEPT_STATES)
     this.#save()
-    await this.#saving
   }
 
   /** Where the source says what it is about, its indexes belong to the first state too. */

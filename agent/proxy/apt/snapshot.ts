@@ -46,6 +46,7 @@ export async function saveSnapshots(store: Store, reference: string, snapshots: 
       tables: Object.fromEntries([...tables].map(([folder, { hash }]) => [folder, hash])),
     })),
   }
+  for (const { tables } of snapshots) for (const { hash, table } of tables.values()) await store.put(table.bytes, { expected: hash })
   const { hash } = await store.put(Buffer.from(`${JSON.stringify(document)}\n`))
   await store.refer(reference, hash)
 }

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Trust } from '../../../agent/proxy/apt/check-signature.ts'
+import type { ProxySource } from '../../../agent/proxy/source.ts'
+import { openTestProxy } from '../../agent/proxy/open-test-proxy.ts'
+import { archive } from '../../builders/archive.ts'
+import type { Archive } from '../../builders/archive.ts'
+import { testUpstream } from '../../builders/upstream.ts'
+import { needDebianPackages } from '../debian-packages.ts'
+
+const PACKAGE = randomBytes(5_000)
+let home: string
+
+beforeAll(async () => {
+  await needDebianPackages(['gpg', 'gpg-agent', 'gpgv'])
+  home = mkdtempSync(join(tmpdir(), 'crowbar-gpg-'))
+  for (const name of ['ours', 'other']) gpg('--passphrase', '', '--quick-gen-key', `${name} <${name}@example.com>`, 'ed25519', 'sign', 'never')
+})
+afterAll(() => {
+  execFileSync('gpgconf', ['--homedir', home, '--kill', 'all'])
+  rmSync(home, { recursive: true, force: true })
+})
+
+function gpg(...args: string[]): Buffer {
+  return execFileSync('gpg', ['--homedir', home, '--batch', '--yes', '--pinentry-mode', 'loopback', ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
+}
+
+function signed(files: Archive, { by, inline }: { readonly by: string; readonly inline: boolean }): Archive {
+  const release = join(home, 'Release')
+  writeFileSync(release, files.get('dists/test/Release') ?? '')
+  gpg('--local-user', by, '--output', `${release}.out`, inline ? '--clearsign' : '--detach-sign', ...(inline ? [] : ['--armor']), release)
+  const result = new Map(files).set(inline ? 'dists/test/InRelease' : 'dists/test/Release.gpg', readFileSync(`${release}.out`))
+  if (inline) result.delete('dists/test/Release')
+  return result
+}
+
+function source(upstream: string, trust: Trust): ProxySource {
+  return { type: 'apt', name: 'debian', archives: [{ upstreams: [upstream], suites: ['test'], components: [], architectures: [], trust }] }
+}
+
+const files = archive({ packages: { 'pool/p_1_amd64.deb': PACKAGE } })
+const limits = { rounds: 1 }
+
+test.each([true, false])('what is signed by a key of the source is served, the signature inside: %s', async inline => {
+  await using upstream = await testUpstream(signed(files, { by: 'ours', inline }))
+  for (const keys of [gpg('--export', 'ours'), gpg('--armor', '--export', 'ours'), Buffer.concat([gpg('--export', 'other'), gpg('--export', 'ours')])]) {
+    await using proxy = await openTestProxy([source(upstream.url, { kind: 'keys', keys: [keys] })], { limits })
+    expect((await proxy.get('/apt/debian/dists/test/InRelease')).status).toBe(inline ? 200 : 404)
+    expect((await proxy.get('/apt/debian/dists/test/Release')).body.equals(files.get('dists/test/Release') ?? Buffer.alloc(0))).toBe(true)
+    if (!inline) expect((await proxy.get('/apt/debian/dists/test/Release.gpg')).status).toBe(200)
+    expect((await proxy.get('/apt/debian/pool/p_1_amd64.deb')).body.equals(PACKAGE)).toBe(true)
+  }
+})
+
+test('what is signed by another key, changed after it was signed, or not signed is refused and not kept', async () => {
+  const trust: Trust = { kind: 'keys', keys: [gpg('--export', 'ours')] }
+  const changed = signed(files, { by: 'ours', inline: true })
+  const text = (changed.get('dists/test/InRelease') ?? Buffer.alloc(0)).toString()
+  changed.set('dists/test/InRelease', Buffer.from(text.replace('Suite: test', 'Suite: tesT')))
+  for (const [bad, why] of [[signed(files, { by: 'other', inline: true }), 'is not signed by a key of the source'], [changed, 'is not signed by a key of the source'], [files, 'its Release is not signed']] as const) {
+    await using upstream = await testUpstream(bad)
+    await using proxy = await openTestProxy([source(upstream.url, trust)], { limits })
+    for (const path of ['dists/test/InRelease', 'pool/p_1_amd64.deb']) {
+      const got = await proxy.get(`/apt/debian/${path}`)
+      expect([got.status, got.body.toString()]).toEqual([502, expect.stringContaining(why)])
+    }
+    for await (const { hash } of proxy.store.objects()) expect(hash).toBe('none')
+  }
+})
+
+test('text around what is signed is not read', async () => {
+  const good = signed(files, { by: 'ours', inline: true })
+  const evil = Buffer.from(`Date: Mon, 05 Oct 2026 10:00:00 UTC\nSHA256:\n ${'0'.repeat(64)} 1 main/evil\n\n`)
+  good.set('dists/test/InRelease', Buffer.concat([evil, good.get('dists/test/InRelease') ?? Buffer.alloc(0)]))
+  await using upstream = await testUpstream(good)
+  await using proxy = await openTestProxy([source(upstream.url, { kind: 'keys', keys: [gpg('--export', 'ours')] })], { limits })
+  expect((await proxy.get('/apt/debian/dists/test/main/evil')).status).toBeGreaterThanOrEqual(400)
+  expect((await proxy.get('/apt/debian/dists/test/Release')).body.toString()).not.toContain('main/evil')
+})
