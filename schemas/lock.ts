@@ -20,7 +20,7 @@ export const lockShape = object({
   disks: optional(map(list(string()))),
   /** `URL ref` of a git repository with barclamps → commit. Neither holds a space. */
   barclamps: map(string()),
-  /** source → artifact set hash. */
+  /** Artifact set → digest of its file below artifacts/. */
   artifacts: map(string()),
 })
 export type Lock = TypeOf<typeof lockShape>

@@ -130,6 +130,7 @@ const artifactSet = object({
   kind: oneOf(['rootfs', 'packages', 'content']),
   os: nullable(string()),
   packages: list(string()),
+  locked: optional(string({}, 'Digest of its file below artifacts/. Without it, its packages are those that the mirror has when they are staged.')),
 })
 export type ArtifactSet = TypeOf<typeof artifactSet>
 

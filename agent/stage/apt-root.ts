@@ -1,8 +1,10 @@
-import { cp, link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { LockedPackage } from '../../schemas/artifacts.ts'
 import { formatAptSources } from './apt-sources.ts'
 import type { AptSource } from './apt-sources.ts'
 import { parseStanzas } from './deb822.ts'
+import type { Stanza } from './deb822.ts'
 import type { Progress } from './progress.ts'
 import { runProgram } from './run-program.ts'
 import { StageError } from './stage-error.ts'
@@ -20,6 +22,14 @@ export interface AptPackage {
   readonly fileName: string
   readonly bytes: number
   readonly hash: ObjectHash
+  /** The suite that has it, and its file's place below an address of that suite's source. */
+  readonly from: string
+  readonly path: string
+}
+
+/** A package as it is written down, so that the same file is had again. */
+export function lockedOf({ version, architecture, from, path, bytes, hash }: AptPackage): LockedPackage {
+  return { version, architecture, from, path, bytes, sha256: hash.slice('sha256:'.length) }
 }
 
 /** What an apt of its own starts from. */
@@ -36,24 +46,19 @@ export interface AptRootOptions {
 
 /** An apt that shares nothing with the machine's own but its network settings and its trusted keys. */
 export interface AptRoot extends AsyncDisposable {
-  /** Folder with the verified indexes, as in `/var/lib/apt/lists`. */
-  readonly lists: string
-  /** The file of sources that the indexes were read from, deb822. */
-  readonly sources: string
-  /** Settings of the machine's apt that fetching depends on (proxy, retries, clocks), as lines of apt.conf. */
-  readonly settings: readonly string[]
   /** Date of the suite's Release file, seconds since 1970: what is built from these indexes bears it. */
   readonly releaseTime: number
+  /** The Release files that were verified, by suite. */
+  readonly releases: readonly { readonly suite: string; readonly date: string; readonly sha256: string }[]
   /**
    * All that must be installed for `names` (package names or apt patterns) and is not yet, sorted by name.
    *
+   * @param upon packages that count as installed, instead of what `status` says.
    * @throws {StageError} APT_PACKAGE_UNKNOWN with the names; APT_UNRESOLVABLE with apt's explanation.
    */
-  resolve(names: readonly string[]): Promise<AptPackage[]>
+  resolve(names: readonly string[], upon?: readonly AptPackage[]): Promise<AptPackage[]>
   /** Puts the packages into the store, each verified by the signed index; fetches only those that it lacks. */
   fetch(packages: readonly AptPackage[]): Promise<void>
-  /** Links the stored packages into a folder, under apt's own names. The folder must be on the store's file system. */
-  linkInto(folder: string, packages: readonly AptPackage[]): Promise<void>
 }
 
 /**
@@ -85,7 +90,6 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
     await mkdir(join(root, name), { recursive: true })
   }
   const settings = await hostAcquireSettings(signal)
-  await writeFile(join(root, 'status'), options.status)
   await writeFile(sources, sourcesText)
   await writeFile(join(root, 'apt.conf'), aptConfiguration(root, options.architecture, settings))
   const run = async (argv: readonly [string, ...string[]]): Promise<string> => {
@@ -104,15 +108,18 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
     onProgress('no package source answers: using the indexes of last time')
   }
 
-  const resolve = async (names: readonly string[]): Promise<AptPackage[]> => {
+  const resolve = async (names: readonly string[], upon?: readonly AptPackage[]): Promise<AptPackage[]> => {
     if (names.length === 0) return []
+    const status = upon === undefined ? options.status : upon.length === 0 ? '' : installedStatus(await run(['apt-cache', 'show', ...upon.map(one => `${one.name}=${one.version}`)]))
+    await writeFile(join(root, 'status'), status)
     const text = await run(['apt-get', 'install', '--print-uris', '-qq', '--yes', '--', ...names]).catch(explainResolution)
-    return text.split('\n').flatMap(parsePrintedUri).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    return text.split('\n').flatMap(line => parsePrintedUri(line, options.sources)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   return {
-    lists, sources, settings, resolve,
+    resolve,
     releaseTime: await releaseTime(lists),
+    releases: await readReleases(lists),
     async fetch(packages) {
       const missing = await missingFrom(store, packages)
       if (missing.length === 0) return
@@ -126,16 +133,12 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
         await rm(file)
       }
     },
-    async linkInto(target, packages) {
-      await mkdir(target, { recursive: true })
-      for (const one of packages) await link(store.path(one.hash), join(target, one.fileName))
-    },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }
 }
 
 /** Proxies, retries and the like: what the machine needs so that its sources answer, and nothing that says which. */
-async function hostAcquireSettings(signal: AbortSignal): Promise<string[]> {
+export async function hostAcquireSettings(signal: AbortSignal): Promise<string[]> {
   const { stdout } = await runProgram(['apt-config', 'dump'], { signal })
   return stdout.split('\n').filter(line => line.startsWith('Acquire::') && !/^Acquire::(IndexTargets|Languages|GzipIndexes|CompressionTypes)/.test(line))
 }
@@ -163,22 +166,55 @@ async function keep(lists: string, kept: string, scratch: string): Promise<void>
   await rename(scratch, kept).catch(() => undefined)
 }
 
+async function readReleases(lists: string): Promise<{ suite: string; date: string; sha256: string }[]> {
+  const releases = []
+  for (const name of (await readdir(lists)).filter(one => /_(InRelease|Release)$/.test(one)).toSorted()) {
+    const text = await readFile(join(lists, name), 'utf8')
+    const fields = releaseFields(text)
+    releases.push({ suite: fields?.get('Codename') ?? fields?.get('Suite') ?? '', date: fields?.get('Date') ?? '', sha256: hashOf(text).slice('sha256:'.length) })
+  }
+  return releases.toSorted((a, b) => (a.suite < b.suite ? -1 : 1))
+}
+
+function releaseFields(text: string): Stanza | undefined {
+  return parseStanzas(text.replace(/^-----BEGIN[^\n]*\n(?:Hash:[^\n]*\n)?\n/, ''))[0]
+}
+
 async function releaseTime(lists: string): Promise<number> {
   const names = (await readdir(lists)).filter(name => /_(InRelease|Release)$/.test(name)).toSorted((a, b) => a.length - b.length)
   for (const name of names) {
     const text = await readFile(join(lists, name), 'utf8')
-    const date = parseStanzas(text.replace(/^-----BEGIN[^\n]*\n(?:Hash:[^\n]*\n)?\n/, '')).at(0)?.get('Date')
-    const time = Date.parse(date ?? '')
+    const time = Date.parse(releaseFields(text)?.get('Date') ?? '')
     if (!Number.isNaN(time)) return time / 1000
   }
   throw new StageError('APT_NO_SOURCE', 'none of the sources has a Release file with a date')
 }
 
-function parsePrintedUri(line: string): AptPackage[] {
-  const match = /^'[^']+' (?<fileName>(?<name>[^_ ]+)_(?<version>[^_ ]+)_(?<architecture>[^_ ]+)\.deb) (?<bytes>\d+) SHA256:(?<hex>[0-9a-f]{64})$/.exec(line)
+/** dpkg's status, if these packages were installed: their stanzas as the index has them. A version that two suites have is there twice. */
+function installedStatus(shown: string): string {
+  const seen = new Set<string>()
+  return shown.split(/\n\n+/).flatMap(stanza => {
+    const name = /^Package: (.+)$/m.exec(stanza)?.[1]
+    if (name === undefined || seen.has(name)) return []
+    seen.add(name)
+    return [stanza.replace(/^Package: .+$/m, '$&\nStatus: install ok installed')]
+  }).join('\n\n').concat('\n')
+}
+
+function parsePrintedUri(line: string, sources: readonly AptSource[]): AptPackage[] {
+  const match = /^'(?<uri>[^']+)' (?<fileName>(?<name>[^_ ]+)_(?<version>[^_ ]+)_(?<architecture>[^_ ]+)\.deb) (?<bytes>\d+) SHA256:(?<hex>[0-9a-f]{64})$/.exec(line)
   if (match?.groups === undefined) return []
-  const { fileName = '', name = '', version = '', architecture = '', bytes = '', hex = '' } = match.groups
-  return [{ name, version: decodeURIComponent(version), architecture, fileName, bytes: Number(bytes), hash: `sha256:${hex}` }]
+  const { uri = '', fileName = '', name = '', version = '', architecture = '', bytes = '', hex = '' } = match.groups
+  return [{ name, version: decodeURIComponent(version), architecture, fileName, bytes: Number(bytes), hash: `sha256:${hex}`, ...placeOf(uri, sources) }]
+}
+
+function placeOf(uri: string, sources: readonly AptSource[]): { readonly from: string; readonly path: string } {
+  for (const { uris, suites } of sources) {
+    const base = uris.map(one => one.replace(/\/*$/, '/')).find(one => uri.startsWith(one))
+    if (base !== undefined) return { from: suites[0] ?? '', path: decodeURIComponent(uri.slice(base.length)) }
+  }
+  // A source that names a list of mirrors gives addresses that are not its own.
+  return { from: sources[0]?.suites[0] ?? '', path: decodeURIComponent(/\/(pool\/.*)$/.exec(uri)?.[1] ?? new URL(uri).pathname.slice(1)) }
 }
 
 function explainResolution(error: unknown): never {

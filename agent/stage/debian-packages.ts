@@ -1,12 +1,13 @@
-import { runProgram } from './run-program.ts'
 import { openAptRoot } from './apt-root.ts'
 import type { AptPackage } from './apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from './apt-sources.ts'
 import type { AptSource } from './apt-sources.ts'
 import type { Progress } from './progress.ts'
 import { StageError } from './stage-error.ts'
-import { hashOf, isObjectHash } from './object-hash.ts'
+import { isObjectHash } from './object-hash.ts'
 import type { ObjectHash } from './object-hash.ts'
+import { poolPath, packageIndex, releaseOf } from './package-index.ts'
+import type { StoredPackage } from './package-index.ts'
 import type { Store } from './store.ts'
 
 /** The Debian release that packages are staged for. */
@@ -81,13 +82,19 @@ export async function stageDebianPackages(options: StageDebianPackagesOptions): 
   checkNames(requested)
   const closure = requested.length === 0 ? [] : await fetchClosure(requested, options)
   onProgress(`describing ${String(closure.length)} packages`)
-  const packages = closure.map(one => ({
-    name: one.name, version: one.version, architecture: one.architecture, path: pathOf(one), hash: one.hash, bytes: one.bytes,
+  return describePackages({ os, requested, packages: closure, store, signal })
+}
+
+/** Describes packages that are in the store as a flat apt repository. */
+export async function describePackages(
+  options: { readonly os: DebianRelease; readonly requested: readonly string[]; readonly packages: readonly StoredPackage[]; readonly store: Store; readonly signal: AbortSignal },
+): Promise<StagedDebianPackages> {
+  const { os, requested, store, signal } = options
+  const packages = options.packages.map(one => ({
+    name: one.name, version: one.version, architecture: one.architecture, path: poolPath(one), hash: one.hash, bytes: one.bytes,
   }))
-  const stanzas: string[] = []
-  for (const one of packages) stanzas.push(await describe(one, store, signal))
-  const index = stanzas.join('\n')
-  const release = formatRelease(os, index)
+  const index = await packageIndex(packages, { store, signal })
+  const release = releaseOf(os, index)
   const manifest: AptRepositoryManifest = {
     kind: 'apt-repository', version: 1, os, requested, packages,
     files: { Packages: await store.put(Buffer.from(index)), Release: await store.put(Buffer.from(release)) },
@@ -126,22 +133,4 @@ async function fetchClosure(requested: readonly string[], options: StageDebianPa
 function checkNames(names: readonly string[]): void {
   const bad = names.filter(name => !/^[a-z0-9][a-z0-9+.-]+$/.test(name))
   if (bad.length > 0) throw new StageError('APT_PACKAGE_UNKNOWN', `not names of Debian packages: ${bad.join(', ')}`, { data: { names: bad } })
-}
-
-/** Without the version's epoch, as in Debian's own pool, so that no path needs escaping twice. */
-function pathOf(one: AptPackage): string {
-  return `pool/${one.name}_${one.version.replace(/^\d+:/, '')}_${one.architecture}.deb`
-}
-
-async function describe(one: StagedPackage, store: Store, signal: AbortSignal): Promise<string> {
-  const { stdout } = await runProgram(['dpkg-deb', '--field', store.path(one.hash)], { signal })
-  return `${stdout.trimEnd()}\nFilename: ${one.path}\nSize: ${String(one.bytes)}\nSHA256: ${one.hash.slice(7)}\n`
-}
-
-/** No date in it: the same content is the same repository. Repository format: wiki.debian.org/DebianRepository/Format. */
-function formatRelease(os: DebianRelease, index: string): string {
-  return [
-    'Origin: Crowbar', 'Label: Crowbar', `Suite: ${os.suite}`, `Codename: ${os.suite}`, `Architectures: ${os.architecture}`,
-    'Acquire-By-Hash: yes', 'SHA256:', ` ${hashOf(index).slice(7)} ${String(Buffer.byteLength(index))} Packages`, '',
-  ].join('\n')
 }

@@ -2,14 +2,17 @@ import { digest } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { ROOTFS_RECIPE, rootfsPackages } from '../image/rootfs/packages.ts'
 import type { RootfsFlavour } from '../image/rootfs/packages.ts'
+import type { LockedRootfs } from '../image/rootfs/rootfs.ts'
+import { lockedSet } from './locked-set.ts'
+import type { LockedSet } from './locked-set.ts'
 import type { DebianRelease } from '../stage/debian-packages.ts'
 
 /** Something to have in the store: all that decides what it is. The same order is the same thing. */
 export type StageOrder =
   | { readonly kind: 'discovery'; readonly os: DebianRelease }
-  | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[] }
+  | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[]; readonly locked?: LockedRootfs }
   /** Packages and all that they need beyond the root filesystem of the same system. */
-  | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[] }
+  | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[]; readonly locked?: { readonly packages: LockedRootfs['packages'] } }
 
 /** Objects of the store, by what they are for. */
 export type StageResult =
@@ -48,8 +51,17 @@ export function stageOrder(name: string, plan: Plan): StageOrder {
   if (set.kind === 'content') throw new StagerError('SET_UNSUPPORTED', `${name}: this agent stages root filesystems and packages only`, { retryable: false })
   // Of a system that somebody else installed only the least is known to be there.
   const flavour = system.install === 'joined' ? 'container' : 'machine'
-  if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages }
-  return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages }
+  const locked = lockedSet(name, plan)
+  if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages, ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: epochOf(locked, os.suite) } }) }
+  // With those of the root filesystem a node that was installed with older ones can have these, too.
+  const below = lockedSet(`rootfs-${set.os}`, plan)
+  return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages, ...(locked === undefined ? {} : { locked: { packages: { ...below?.packages, ...locked.packages } } }) }
+}
+
+/** Seconds since 1970 of the suite's Release file. */
+function epochOf({ releases }: LockedSet, suite: string): number {
+  const time = Date.parse((releases.find((one) => one.suite === suite) ?? releases[0])?.date ?? '')
+  return Number.isNaN(time) ? 0 : time / 1000
 }
 
 /**

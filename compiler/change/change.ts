@@ -93,7 +93,8 @@ export function change(applied: Ledger, plan: Plan, options: ChangeOptions = {})
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
     violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...operations.violations, ...knots(changes, rollouts)],
-    missing: [...plan.missing, ...leftovers(base, plan), ...tooLate(base, plan, verdicts), ...operations.missing],
+    // Which versions of packages are staged is nothing that a change waits for.
+    missing: [...plan.missing.filter(({ what }) => what !== 'packages'), ...leftovers(base, plan), ...tooLate(base, plan, verdicts), ...operations.missing],
   }
   return { ...result, id: digestLarge(result) }
 }

@@ -6,6 +6,7 @@ import { own } from '../../schemas/own.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import { artifactCauses, attributeCauses, contentCauses, entryCauses } from './causes.ts'
 import type { BareCause } from './causes.ts'
+import { packageCauses } from './package-causes.ts'
 import { roleConsequence, worse } from './consequence.ts'
 import type { Classed } from './consequence.ts'
 import { documentDiff } from './document-diff.ts'
@@ -30,7 +31,20 @@ export interface Sides {
 export function stepChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
   if (step.kind === 'install') return installChange(step, verdict, sides)
   if (step.kind === 'role') return roleChange(step, verdict, sides)
+  if (step.kind === 'stage') return stageChange(step, verdict, sides)
   const causes = commonCauses(step, verdict, sides)
+  return { step, ...plainConsequence(step), causes: orOther(causes), disks: [] }
+}
+
+/** Packages by their versions; where one side has none, that they are locked now or are not any more. */
+function stageChange(step: Step, { entry, attempted }: Verdict, { base, plan }: Sides): BareChange {
+  const causes = [...entryCauses(entry, attempted)]
+  if (entry !== null) {
+    const packages = packageCauses(entry.step, step, { before: base.values, after: plan.values })
+    const locked = (attributes: string | null): string => (attributes === null ? 'not locked' : 'locked')
+    if (packages !== null) causes.push(...packages)
+    else if (entry.step.attributes !== step.attributes) causes.push({ kind: 'packages', path: null, before: locked(entry.step.attributes), after: locked(step.attributes) })
+  }
   return { step, ...plainConsequence(step), causes: orOther(causes), disks: [] }
 }
 

@@ -4,6 +4,7 @@ import type { CompileArguments } from './compile.ts'
 import type { SiteArguments } from './compile-site.ts'
 import type { DiffArguments } from './diff.ts'
 import type { ImportArguments } from './import.ts'
+import type { ResolveSets } from '../../schemas/artifacts.ts'
 import type { LockArguments } from './lock.ts'
 import type { ReplaceArguments } from './replace.ts'
 import type { RewriteOptions } from './rewrite.ts'
@@ -16,8 +17,9 @@ type RewriteArguments = Omit<RewriteOptions, 'format'> & { readonly format: stri
  * the exit code.
  *
  * @param finish takes the exit code of the command that ran.
+ * @param options.resolveSets resolves packages, which takes a mirror and so is not the compiler's.
  */
-export function compilerCommands(program: Command, finish: (code: number) => void): void {
+export function compilerCommands(program: Command, finish: (code: number) => void, { resolveSets }: { readonly resolveSets: ResolveSets }): void {
   const site = ['--site <dir>', 'the folder of the site, or its repository', '.'] as const
   const ref = ['--ref <rev>', 'a revision of the repository; default: the folder as it is now'] as const
 
@@ -151,14 +153,15 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
     .option(...site)
     .option('--check', 'write nothing; exit 4 when the lock would change')
     .option('--update-barclamps', 'take the commits that the refs of barclamps from git are now')
+    .option('--update [source...]', 'lock the packages that these sources have today, or all: writes artifacts/')
     .option('--dry-run', 'write nothing; print what would change')
     .option('--new', 'write one although the lock is lost and there is a ledger: as if nothing had run')
     .option('--rebind [what...]', 'decide anew: DEPLOYMENT/ROLE, NODE, or NODE:os, NODE:hardware, NODE:machine, NODE:disks; without names: list what no longer fits')
     .option('--merge <files...>', "merge as git's driver: BASE OURS THEIRS [PATH]; the result is written over OURS")
     .option('--format <format>', 'of what changes: text or json', 'text')
     .addHelpText('after', LOCK_HELP)
-    .action(async (options: LockArguments & { merge?: readonly string[] }) =>
-      finish(options.merge === undefined ? await (await import('./lock.ts')).lockCommand(options) : (await import('./lock-merge.ts')).lockMergeCommand(options.merge)))
+    .action(async (options: LockArguments & { merge?: readonly string[]; update?: true | readonly string[] }) =>
+      finish(options.update !== undefined ? await (await import('./lock-update.ts')).lockUpdateCommand({ ...options, update: options.update }, resolveSets) : options.merge === undefined ? await (await import('./lock.ts')).lockCommand(options) : (await import('./lock-merge.ts')).lockMergeCommand(options.merge)))
 
   const dryRun = ['--dry-run', 'print what would be written, and write nothing'] as const
   const format = ['--format <format>', 'text or json', 'text'] as const
@@ -229,6 +232,7 @@ Example:
   crowbar lock && git commit -m "lock" site.lock.json
   crowbar lock --rebind                          what no longer fits, and how it is named
   crowbar lock --rebind openstack/nova-compute   those that no longer match leave the role
+  crowbar lock --update debian-bookworm          the versions of packages that its mirror has today
   git config merge.crowbar-lock.driver 'crowbar lock --merge %O %A %B %P'
                                                  once in a clone; .gitattributes says
                                                  site.lock.json merge=crowbar-lock

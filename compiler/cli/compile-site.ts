@@ -36,11 +36,11 @@ export interface CompiledSite {
  *
  * @returns `tree` with the files of barclamps from git besides its own, by the paths that diagnostics have.
  */
-export async function compileSite(options: SiteArguments & { readonly rebind?: Rebind | undefined }, pinning: Pinning = { ask: 'pinned' }): Promise<CompiledSite> {
+export async function compileSite(options: SiteArguments & { readonly rebind?: Rebind | undefined; readonly anew?: boolean }, pinning: Pinning = { ask: 'pinned' }): Promise<CompiledSite> {
   const { found, report } = collector()
   const site = await readSite(options, report)
   if (site === undefined) return { tree: site, compiled: undefined, diagnostics: settle(found) }
-  return compileTree(site, { found, pinning, rebind: options.rebind })
+  return compileTree(site, { found, pinning, rebind: options.rebind, anew: options.anew })
 }
 
 export interface TreeOptions {
@@ -48,13 +48,14 @@ export interface TreeOptions {
   readonly found?: readonly Diagnostic[]
   readonly pinning?: Pinning
   readonly rebind?: Rebind | undefined
+  readonly anew?: boolean | undefined
 }
 
 /** The same of a tree that is at hand already. */
-export function compileTree(site: Tree, { found = [], pinning = { ask: 'pinned' }, rebind }: TreeOptions = {}): CompiledSite {
+export function compileTree(site: Tree, { found = [], pinning = { ask: 'pinned' }, rebind, anew }: TreeOptions = {}): CompiledSite {
   const { trees, tree } = remembering(gitTrees(pinning), site)
   try {
-    const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version, rebind })
+    const compiled = compile({ tree: site, builtin: readBuiltin(), gitTrees: trees, crowbar: manifest.version, rebind, anew })
     const diagnostics = settle([...found, ...compiled.diagnostics])
     return { tree: tree(), compiled: compiled.plan === null || hasErrors(diagnostics) ? undefined : compiled, diagnostics }
   } catch (cause) {

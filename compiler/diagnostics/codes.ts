@@ -9,6 +9,8 @@ export const CODES = {
   ADDRESS_MOVED: 'An address that the lock keeps fits the site no longer, so another one is given.',
   ADDRESS_OUTSIDE_RANGE: 'An address does not lie in the range, or in the subnet, that it is to be taken from.',
   ADDRESS_RESERVED: 'An address is a gateway, the admin address, or lies in the range for unknown machines.',
+  ARTIFACTS_INVALID: 'A file of locked packages is not the one that the lock names, or not as Crowbar writes it.',
+  ARTIFACTS_MISSING: 'The lock names a file of locked packages that is not in the repository.',
   ATTRIBUTE_CYCLE: 'The value of an attribute hangs on itself.',
   ATTRIBUTE_DIFFERS: 'Two deployments share one role on one node and give it different attributes.',
   ATTRIBUTE_INVALID: 'An attribute is not one that the schema of its barclamp allows.',

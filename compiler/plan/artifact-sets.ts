@@ -1,25 +1,52 @@
+import { artifactInputs } from '../../schemas/artifacts.ts'
 import { byCodePoint } from '../../schemas/canonical.ts'
-import type { ArtifactSet } from '../../schemas/plan.ts'
+import type { OsDocument } from '../../schemas/documents/rule.ts'
+import type { ArtifactSet, Missing } from '../../schemas/plan.ts'
 import { isImaged, packagesOf, packagesOfRole, rootfsOf } from '../order/artifacts.ts'
 import type { InjectedSite } from '../inject/injected-site.ts'
+import type { ResolvedSite } from '../resolve/resolved-site.ts'
 
 export type ArtifactSets = { readonly [name: string]: ArtifactSet }
 
-/** What has to be in the store: root filesystems, and for each os all packages that roles on its nodes bring. */
-export function artifactSets({ allocated, nodeRoles }: InjectedSite): ArtifactSets {
-  const sets: Record<string, ArtifactSet> = {}
-  for (const node of allocated.bound.nodes.values()) {
-    if (node.os !== null && isImaged(node)) sets[rootfsOf(node.os.value)] = { kind: 'rootfs', os: node.os.value.name, packages: (node.os.value.packages ?? []).toSorted(byCodePoint) }
+/**
+ * What has to be in the store: root filesystems, and for each os all packages that roles on its nodes bring.
+ *
+ * @returns `unlocked`: sets whose packages are not locked, or that the site asks for otherwise since they were.
+ */
+export function artifactSets({ allocated, nodeRoles }: InjectedSite): { readonly artifacts: ArtifactSets; readonly unlocked: readonly Missing[] } {
+  const wanted = new Map<string, { readonly kind: 'rootfs' | 'packages'; readonly os: OsDocument; readonly names: Set<string> }>()
+  const { bound } = allocated
+  for (const { os } of [...bound.nodes.values()].filter(isImaged)) {
+    if (os !== null) wanted.set(rootfsOf(os.value), { kind: 'rootfs', os: os.value, names: new Set(os.value.packages ?? []) })
   }
-  const packages = new Map<string, { readonly os: string; readonly names: Set<string> }>()
   for (const { node, role } of nodeRoles.values()) {
     const brought = packagesOfRole(role.role, node)
     if (node.os === null || brought.length === 0) continue
     const name = packagesOf(node.os.value)
-    const set = packages.get(name) ?? { os: node.os.value.name, names: new Set() }
+    const set = wanted.get(name) ?? { kind: 'packages', os: node.os.value, names: new Set() }
     for (const each of brought) set.names.add(each)
-    packages.set(name, set)
+    wanted.set(name, set)
   }
-  for (const [name, { os, names }] of packages) sets[name] = { kind: 'packages', os, packages: [...names].toSorted(byCodePoint) }
-  return sets
+  const artifacts: Record<string, ArtifactSet> = {}
+  const unlocked: Missing[] = []
+  for (const [name, { kind, os, names }] of wanted) {
+    const packages = [...names].toSorted(byCodePoint)
+    const lock = lockOf(name, { kind, os, packages }, bound.resolved)
+    artifacts[name] = { kind, os: os.name, packages, ...('hash' in lock ? { locked: lock.hash } : {}) }
+    if ('because' in lock && lock.because !== null) unlocked.push({ what: 'packages', for: `stage/${name}`, because: lock.because })
+  }
+  return { artifacts, unlocked }
+}
+
+/** The digest of what is locked for a set, or why there is none; null: there is nothing to lock. */
+function lockOf(
+  name: string, { kind, os, packages }: { readonly kind: 'rootfs' | 'packages'; readonly os: OsDocument; readonly packages: readonly string[] }, { artifacts, sources }: ResolvedSite,
+): { readonly hash: string } | { readonly because: string | null } {
+  const source = os.source === undefined ? undefined : sources.get(os.source)?.value
+  if (source === undefined || os.family !== 'debian') return { because: null }
+  const update = `\`crowbar lock --update ${source.name}\``
+  const locked = artifacts.get(name)
+  if (locked === undefined) return { because: `their versions are not locked: ${update}` }
+  const inputs = artifactInputs({ kind, os: { ...os, packages: os.packages ?? [] }, source: { name: source.name, suites: source.suites ?? [], components: source.components ?? [] }, packages })
+  return inputs === locked.content.inputs ? { hash: locked.hash } : { because: `the site asks for others than are locked: ${update}` }
 }

@@ -48,12 +48,20 @@ function fieldsOf(step: OrderedStep, parts: StepParts): Fields {
     case 'install':
       return installFields(node as BoundNode, parts)
     case 'stage':
-      return { artifacts: step.artifact === null ? NOTHING : [step.artifact], timeout: 7200 }
+      return stageFields(step.artifact, parts)
     case 'barrier':
       return { timeout: 86_400 }
     case 'role':
       return roleFields(step.nodeRole as NodeRole, parts)
   }
+}
+
+/** Its document is what is locked, so that an update shows package by package. */
+function stageFields(artifact: string | null, { ordered, artifacts, values }: StepParts): Fields {
+  if (artifact === null) return { timeout: 7200 }
+  const locked = artifacts[artifact]?.locked === undefined ? undefined : ordered.injected.allocated.bound.resolved.artifacts.get(artifact)?.content
+  const attributes = locked === undefined ? null : values.addDocument({ packages: locked.packages, releases: locked.releases, wanted: locked.wanted })
+  return { artifacts: [artifact], attributes, timeout: 7200 }
 }
 
 /** Names `protect` so that a change of it is a change of this step, and reaches the ledger although nothing else runs. */

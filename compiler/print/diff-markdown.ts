@@ -10,6 +10,7 @@ import { laterLines, laterWork } from './later.ts'
 import { selectionLines, unknownLines, violationLines } from './diff-text.ts'
 import { groupChanges } from './groups.ts'
 import { count, cut, safe, thousands } from './layout.ts'
+import { packageLines } from './package-lines.ts'
 import { aftermath, applyCommand } from './next-step.ts'
 import { renameLines } from './rename-lines.ts'
 
@@ -99,7 +100,7 @@ function blockOf(section: Section): string {
 }
 
 function extraBlocks(changes: Changes, plan: Plan, options: DiffOptions): readonly string[] {
-  return [renameLines(changes, options), ...laterWork(changes, plan).map(laterLines), selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
+  return [renameLines(changes, options), ...packageLines(changes, options), ...laterWork(changes, plan).map(laterLines), selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
 }
 
 /** A fence that nothing in it can end. */

@@ -10,6 +10,7 @@ import type { Grouped } from './groups.ts'
 import { count, cut, labelled, safe, thousands, WIDTH, wrap } from './layout.ts'
 import { laterLines, laterWork } from './later.ts'
 import { missingLines } from './missing-lines.ts'
+import { packageLines } from './package-lines.ts'
 import { nextLines } from './next-step.ts'
 import { renameLines } from './rename-lines.ts'
 
@@ -31,6 +32,7 @@ export function diffText(changes: Changes, plan: Plan, options: DiffOptions = {}
     blocks.push(renameLines(changes, options))
     for (const section of sections(grouped, { changes, plan }, options)) blocks.push(section.lines)
   }
+  blocks.push(...packageLines(changes, options))
   for (const later of laterWork(changes, plan)) blocks.push(laterLines(later))
   blocks.push(selectionLines(changes), unknownLines(changes, options), violationLines(changes), nextLines(changes))
   const text = `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
@@ -108,7 +110,7 @@ export function violationLines(changes: Changes): readonly string[] {
 
 /** Red for what loses data or nodes, yellow for what interrupts; only headings and summary lines. */
 function painted(text: string): string {
-  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|RENAME|UNKNOWN|POLICIES|NEXT|SELECTED))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
+  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|RENAME|UNKNOWN|POLICIES|NEXT|SELECTED|PACKAGES))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
     const color = ['WIPE', 'REINSTALL', 'RELEASE', 'REMOVE'].includes(word) ? '\u001b[1;31m' : ['REBOOT', 'NETWORK', 'RESTART'].includes(word) ? '\u001b[1;33m' : '\u001b[1m'
     return `${indent ?? ''}${color}${label}\u001b[0m`
   })

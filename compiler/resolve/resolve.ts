@@ -20,6 +20,7 @@ import { checkSubnets, resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
 import { reportUnsupported } from './unsupported.ts'
 import type { ResolvedSite } from './resolved-site.ts'
+import { readArtifacts } from './artifacts.ts'
 import type { SecretIndex } from './secrets.ts'
 
 export interface ResolveInput {
@@ -30,11 +31,13 @@ export interface ResolveInput {
   readonly builtin: Tree
   readonly gitTrees: GitTrees
   readonly secrets: SecretIndex
+  /** Packages are being locked anew, so that what is locked does not matter. */
+  readonly anew?: boolean | undefined
 }
 
 /** Loads the barclamps that the site names, and looks every name up that a document uses. */
 export function resolve(input: ResolveInput, report: Report): ResolvedSite {
-  const { site, secrets } = input
+  const { site, secrets, tree } = input
   let barclampsMissed = false
   const { trees, pins } = barclampTrees(input, (diagnostic) => {
     barclampsMissed ||= diagnostic.severity === 'error'
@@ -53,6 +56,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
     sources: sorted([...sources, ...site.sources]),
     deployments: resolveDeployments(site.deployments, report),
     secrets,
+    artifacts: input.anew === true ? new Map() : readArtifacts(tree, site.lock, report),
     pins,
   }
   checkSubnets(resolved.networks, report)

@@ -7,6 +7,7 @@ import type { Lock } from '../../schemas/lock.ts'
 import type { ContentFile } from '../../schemas/plan.ts'
 import type { Located, Site } from '../validate/site.ts'
 import type { Address, AddressRange, Cidr } from './address.ts'
+import type { LockedSets } from './artifacts.ts'
 import type { SecretIndex } from './secrets.ts'
 
 /** A file of a barclamp, with its content. */
@@ -77,6 +78,8 @@ export interface ResolvedSite {
   /** Of the new lock: which commits the barclamps from git are of. */
   readonly pins: Lock['barclamps']
   readonly secrets: SecretIndex
+  /** What the lock says that artifact sets are made of. */
+  readonly artifacts: LockedSets
 }
 
 /** Whether a role carries a flag. */

@@ -49,6 +49,11 @@ export function compileTree(tree: Tree): Compiled {
   return compile({ tree, builtin: BUILTIN, gitTrees, crowbar: '0.0.0' })
 }
 
+/** What a plan lacks beside the versions of packages, which no site of these tests has locked. */
+export function lacks(plan: Plan): Plan['missing'] {
+  return plan.missing.filter(({ what }) => what !== 'packages')
+}
+
 /** Compiles SITE with more files beside it; a text of the same path replaces. */
 export function compileTexts(texts: Texts): Compiled {
   return compileTree(treeOf({ 'site.yaml': SITE, 'barclamps/empty/barclamp.yaml': EMPTY_BARCLAMP, ...texts }))

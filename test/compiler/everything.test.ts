@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { placeOf } from '../../compiler/parse/document.ts'
 import { readFolder } from '../../compiler/tree/folder.ts'
 import { secretFiles } from '../builders/secrets.ts'
-import { codes, compileTree, documentOf, machine, stepOf, success, withFiles } from './compiling.ts'
+import { codes, compileTree, documentOf, lacks, machine, stepOf, success, withFiles } from './compiling.ts'
 import type { Texts } from './compiling.ts'
 
 /** A site that says every field of every kind of document, and a barclamp with every field of a role. */
@@ -45,7 +45,7 @@ describe('a site that says everything', () => {
 
   test('has its machines by serial, by tags that a rule gives, and not the retired one', () => {
     expect(lock.claims).toEqual({ 'compute-001': '04', 'compute-002': '05', db1: '01', db2: '02', db3: '03' })
-    expect(plan.missing).toEqual([{ what: 'machine', for: 'node/compute-003', because: 'no machine with serial C3 has been seen' }])
+    expect(lacks(plan)).toEqual([{ what: 'machine', for: 'node/compute-003', because: 'no machine with serial C3 has been seen' }])
   })
 
   test('gives each node what it, its table, its rules and who refines it say', () => {

@@ -1,13 +1,17 @@
 import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { link, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import { openAptRoot } from '../../stage/apt-root.ts'
-import type { AptPackage, AptRoot } from '../../stage/apt-root.ts'
+import type { LockedPackage } from '../../../schemas/artifacts.ts'
+import { lockedOf, openAptRoot } from '../../stage/apt-root.ts'
+import type { AptRoot } from '../../stage/apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from '../../stage/apt-sources.ts'
 import type { AptSource } from '../../stage/apt-sources.ts'
 import type { DebianRelease } from '../../stage/debian-packages.ts'
+import { fetchLocked, objectOf } from '../../stage/fetch-locked.ts'
+import { packageIndex, poolPath, releaseOf } from '../../stage/package-index.ts'
+import type { StoredPackage } from '../../stage/package-index.ts'
 import { parseStanzas } from '../../stage/deb822.ts'
 import type { Progress } from '../../stage/progress.ts'
 import { runProgram } from '../../stage/run-program.ts'
@@ -30,6 +34,17 @@ export interface BuildRootfsOptions {
   readonly onProgress: Progress
   /** Where packages come from; default: what this machine's apt uses. */
   readonly sources?: readonly AptSource[]
+  /** What is locked: then exactly this, and no index of a mirror is read. */
+  readonly locked?: LockedRootfs | undefined
+}
+
+/** All packages of a root filesystem. */
+export interface LockedRootfs {
+  /** Names that were asked for. */
+  readonly wanted: readonly string[]
+  readonly packages: { readonly [name: string]: LockedPackage }
+  /** Time of the files that the build makes, seconds since 1970. */
+  readonly epoch: number
 }
 
 /** A root filesystem in the store. */
@@ -121,12 +136,10 @@ const CUSTOMIZE = fileURLToPath(new URL('customize', import.meta.url))
  */
 export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> {
   const { os, flavour, store, signal, onProgress } = options
-  const wanted = [...new Set([...rootfsPackages(flavour, os.architecture), ...options.packages ?? []])].toSorted()
-  await using apt = await openAptRoot({
-    store, signal, onProgress, status: '', architecture: os.architecture,
-    sources: sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite),
-  })
-  const closure = await apt.resolve(['?essential', '?priority(required)', 'apt', ...wanted])
+  const sources = async (): Promise<readonly AptSource[]> => sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite)
+  await using apt = options.locked === undefined ? await openAptRoot({ store, signal, onProgress, status: '', architecture: os.architecture, sources: await sources() }) : undefined
+  const { wanted, packages, epoch } = apt === undefined ? options.locked as LockedRootfs : await resolved(apt, options)
+  const closure = Object.entries(packages).map(([name, locked]) => ({ ...locked, name, hash: objectOf(locked) })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const inputs = hashOf(JSON.stringify({
     recipe: ROOTFS_RECIPE, customize: hashOf(await readFile(CUSTOMIZE)), runtime: process.versions['zstd'], os, flavour, wanted, closure: closure.map(one => one.hash),
   }))
@@ -135,11 +148,26 @@ export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> 
   if (built !== undefined) return built
   if (process.getuid?.() !== 0) throw new ImageError('IMAGE_NEEDS_ROOT', 'a root filesystem can only be built by root')
 
-  await apt.fetch(closure)
-  const rootfs = await build(apt, closure, wanted, inputs, options)
+  await fetchLocked(packages, { store, sources, signal, onProgress })
+  const rootfs = await build({ closure, wanted, inputs, epoch }, options)
   const { hash } = await store.put(Buffer.from(`${JSON.stringify(rootfs, undefined, 1)}\n`))
   await store.refer(reference, hash)
   return rootfs
+}
+
+/** What the mirror has today. */
+async function resolved(apt: AptRoot, { os, flavour, ...options }: BuildRootfsOptions): Promise<LockedRootfs> {
+  const wanted = rootfsWanted(flavour, os.architecture, options.packages ?? [])
+  const closure = await apt.resolve([...LEAST, ...wanted])
+  return { wanted, epoch: apt.releaseTime, packages: Object.fromEntries(closure.map(one => [one.name, lockedOf(one)])) }
+}
+
+/** What every Debian system has, as apt says it. */
+export const LEAST = ['?essential', '?priority(required)', 'apt'] as const
+
+/** The names that a root filesystem is made of, beside those that every Debian system has; sorted. */
+export function rootfsWanted(flavour: RootfsFlavour, architecture: string, packages: readonly string[]): string[] {
+  return [...new Set([...rootfsPackages(flavour, architecture), ...packages])].toSorted()
 }
 
 async function readBuilt(store: Store, reference: string): Promise<Rootfs | undefined> {
@@ -149,20 +177,24 @@ async function readBuilt(store: Store, reference: string): Promise<Rootfs | unde
   return await store.has(rootfs.hash) && await store.has(rootfs.status) ? rootfs : undefined
 }
 
-async function build(
-  apt: AptRoot, closure: readonly AptPackage[], wanted: readonly string[], inputs: ObjectHash, options: BuildRootfsOptions,
-): Promise<Rootfs> {
+interface Parts {
+  readonly closure: readonly StoredPackage[]
+  readonly wanted: readonly string[]
+  readonly inputs: ObjectHash
+  readonly epoch: number
+}
+
+async function build({ closure, wanted, inputs, epoch }: Parts, options: BuildRootfsOptions): Promise<Rootfs> {
   const { os, flavour, store, signal, onProgress } = options
   await using work = await store.temporaryFolder('rootfs')
   const tar = join(work.path, 'rootfs.tar')
-  const debs = join(work.path, 'debs')
-  await apt.linkInto(debs, closure)
+  const repository = join(work.path, 'repository')
+  await writeRepository(repository, closure, { os, store, signal })
   onProgress(`installing ${String(closure.length)} packages into a root filesystem`)
-  await runProgram(mmdebstrap(apt, wanted, os, work.path, tar), {
+  await runProgram(mmdebstrap({ repository, wanted, os, work: work.path, tar }), {
     signal,
     env: {
-      PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TMPDIR: work.path, SOURCE_DATE_EPOCH: String(apt.releaseTime),
-      CROWBAR_FLAVOUR: flavour, CROWBAR_DEBS: debs, CROWBAR_LISTS: apt.lists,
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TMPDIR: work.path, SOURCE_DATE_EPOCH: String(epoch), CROWBAR_FLAVOUR: flavour,
     },
     onLine: line => {
       const stage = /^I: ((?:extracting|installing|creating) [^/]+?)\.*$/.exec(line)?.[1]
@@ -177,24 +209,30 @@ async function build(
     .map(stanza => ({ name: stanza.get('Package') ?? '', version: stanza.get('Version') ?? '' }))
   return {
     kind: 'rootfs', version: 1, os, flavour, hash: stored.hash, bytes: stored.bytes, unpackedBytes: (await stat(tar)).size,
-    status: status.hash, packages, kernel: kernelOf(packages), inputs, epoch: apt.releaseTime,
+    status: status.hash, packages, kernel: kernelOf(packages), inputs, epoch,
   }
 }
 
-function mmdebstrap(apt: AptRoot, wanted: readonly string[], os: DebianRelease, work: string, tar: string): [string, ...string[]] {
+/** A flat repository in a folder of the store's file system, which its packages are linked into. */
+async function writeRepository(folder: string, packages: readonly StoredPackage[], { os, store, signal }: { readonly os: DebianRelease; readonly store: Store; readonly signal: AbortSignal }): Promise<void> {
+  await mkdir(join(folder, 'pool'), { recursive: true })
+  for (const one of packages) await link(store.path(one.hash), join(folder, poolPath(one)))
+  const index = await packageIndex(packages, { store, signal })
+  await writeFile(join(folder, 'Packages'), index)
+  await writeFile(join(folder, 'Release'), releaseOf(os, index))
+}
+
+function mmdebstrap({ repository, wanted, os, work, tar }: { readonly repository: string; readonly wanted: readonly string[]; readonly os: DebianRelease; readonly work: string; readonly tar: string }): [string, ...string[]] {
   return [
     // In namespaces of its own, so that mounts and processes of the build end with it, however it ends.
     'unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc',
     'mmdebstrap', '--mode=root', '--variant=minbase', '--format=tar', `--architectures=${os.architecture}`,
-    ...apt.settings.map(setting => `--aptopt=${setting}`),
     '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*',
     '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-include=/usr/share/doc/*/copyright',
-    '--skip=update', '--skip=download/empty',
     `--setup-hook=test "$CROWBAR_FLAVOUR" = container || { mkdir -p "$1/etc/mdadm" && printf '${NO_ARRAYS.replaceAll('\n', '\\n')}' > "$1/etc/mdadm/mdadm.conf"; }`,
-    '--setup-hook=mkdir -p "$1/var/lib/apt/lists" "$1/var/cache/apt/archives" && cp -r "$CROWBAR_LISTS/." "$1/var/lib/apt/lists/" && cp "$CROWBAR_DEBS"/*.deb "$1/var/cache/apt/archives/"',
     `--include=${wanted.join(',')}`,
     `--customize-hook=${CUSTOMIZE}`, `--customize-hook=copy-out /var/lib/dpkg/status ${work}`,
-    os.suite, tar, apt.sources,
+    os.suite, tar, `deb [trusted=yes] copy://${repository} ./`,
   ]
 }
 

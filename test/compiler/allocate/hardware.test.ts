@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { codes, compiled, compileTexts, documentOf, lockFile, machine, stepOf } from '../compiling.ts'
+import { codes, compileTexts, compiled, documentOf, lacks, lockFile, machine, stepOf } from '../compiling.ts'
 import type { MachineWish, Texts } from '../compiling.ts'
 
 const NODE = 'kind: node\nname: a\nos: debian-12\nmachine: { serial: S }\n'
@@ -76,7 +76,7 @@ describe('chosen disks', () => {
 
   test('that went away are missed by name, and no other one stands in', () => {
     const result = compiled({ ...site([{ serial: 'A' }, { serial: 'C' }, R]), ...lockFile(first.lock) })
-    expect(result.plan.missing).toEqual([{ what: 'disk', for: 'node/a', because: 'disk serial:B, which a has as system, is not in machine m1 any more' }])
+    expect(lacks(result.plan)).toEqual([{ what: 'disk', for: 'node/a', because: 'disk serial:B, which a has as system, is not in machine m1 any more' }])
     expect(codes(result)).toEqual(['DISK_MISSING a.yaml:5:11'])
     expect(stepOf(result.plan, 'install@a')).toMatchObject({ attributes: null, once: null })
     expect(result.lock.disks).toEqual(first.lock.disks)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { codes, compiled, compileTexts, documentOf, lockFile, machine } from '../compiling.ts'
+import { codes, compileTexts, compiled, documentOf, lacks, lockFile, machine } from '../compiling.ts'
 
 const barclamp = (roles: string) => ({ 'barclamps/b/barclamp.yaml': `kind: barclamp\nname: b\nversion: 1.0.0\nroles:\n${roles}` })
 const NODES = 'kind: nodes\nname: "n[1-4]"\nos: debian-12\nmachine: { where: "true" }\n'
@@ -99,7 +99,7 @@ describe('bindings', () => {
 
   test('fewer nodes than a role needs are missing when a condition may still bring more', () => {
     const { plan } = compiled({ ...barclamp('  r: { count: { min: 9 } }\n'), 'n.yaml': NODES, 'd.yaml': deployment('  r: { where: "true" }\n') })
-    expect(plan.missing.at(-1)).toEqual({ what: 'members', for: 'role/d/r', because: 'd/r is bound to 4 nodes, and needs 9' })
+    expect(lacks(plan).at(-1)).toEqual({ what: 'members', for: 'role/d/r', because: 'd/r is bound to 4 nodes, and needs 9' })
     expect(plan.roles['d/r']?.min).toBe(9)
   })
 })

@@ -135,7 +135,7 @@ describe('plan', () => {
     const plan = JSON.parse(stdout) as Plan
     expect(new Ajv2020({ strict: false }).compile(planShape.json)(plan)).toBe(true)
     expect(plan.complete).toBe(false)
-    expect(plan.missing.map((missing) => missing.for)).toEqual(['node/client', 'node/web'])
+    expect(plan.missing.map((missing) => missing.for)).toEqual(['node/client', 'node/web', 'stage/rootfs-debian-12', 'stage/packages-debian-12'])
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(plan)
   })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { compiled, documentOf, machine, stepOf } from '../compiling.ts'
+import { compiled, documentOf, lacks, machine, stepOf } from '../compiling.ts'
 import type { Texts } from '../compiling.ts'
 
 const FILES: Texts = {
@@ -21,5 +21,5 @@ test('they get it when it has found somebody', () => {
   const { plan } = compiled({ ...FILES, ...machine('m1'), ...machine('m2') })
   expect(documentOf(plan, 'd/many@n1')['wants']).toEqual({ n: ['n2'], o: 'n2' })
   expect(documentOf(plan, 'd/one@n1')['wants']).toEqual({ n: 'n2' })
-  expect(plan.missing).toEqual([])
+  expect(lacks(plan)).toEqual([])
 })

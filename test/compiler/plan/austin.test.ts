@@ -3,7 +3,7 @@ import { explain } from '../../../compiler/explain/explain.ts'
 import { planText } from '../../../compiler/print/plan-text.ts'
 import { expectGolden } from '../../builders/golden.ts'
 import { planGolden } from '../../builders/plan-golden.ts'
-import { compileTree, documentOf, exampleTree, stepOf, success, withFiles } from '../compiling.ts'
+import { compileTree, documentOf, exampleTree, lacks, stepOf, success, withFiles } from '../compiling.ts'
 import { SEEN_MACHINES } from '../seen-machines.ts'
 
 const AUSTIN = exampleTree('austin')
@@ -21,10 +21,10 @@ describe('austin', () => {
     expectGolden(planText(plan, { full: true }), new URL('plan.txt', GOLDEN))
   })
 
-  test('is complete once all its machines have been seen', () => {
+  test('lacks but locked packages once all its machines have been seen', () => {
     const { plan, diagnostics, ordered } = success(compileTree(withFiles(AUSTIN, SEEN_MACHINES['austin'] ?? {})))
     expect(diagnostics.filter(({ code }) => code !== 'UNSUPPORTED')).toEqual([])
-    expect([plan.complete, plan.missing]).toEqual([true, []])
+    expect([plan.complete, lacks(plan)]).toEqual([false, []])
     expect(plan.nodes['storage-12']).toMatchObject({ machine: 'm15', os: 'debian-13', tags: ['storage'] })
     expect(documentOf(plan, 'install@storage-12')['install']).toMatchObject({ targets: [{ entry: 'system', serial: 'ssd-11' }] })
     expect(plan.nodes['compute-40']?.attachments.map(({ network, ports, bond, vlan, bridge }) => ({ network, ports, mode: (bond as { mode?: string } | null)?.mode, vlan, bridge }))).toEqual([

@@ -11,7 +11,7 @@ import type { Json } from '../../../schemas/shape.ts'
 import { planId } from '../../../compiler/plan/plan.ts'
 import { lockText } from '../../../compiler/allocate/lock-text.ts'
 import type { Compiled } from '../../../compiler/compile.ts'
-import { compiled, compileTree, documentOf, exampleTree, lockFile, machine, stepOf, success, withFiles } from '../compiling.ts'
+import { compileTree, compiled, documentOf, exampleTree, lacks, lockFile, machine, stepOf, success, withFiles } from '../compiling.ts'
 
 const FIRST_LIGHT = exampleTree('first-light')
 const SEEN = {
@@ -48,8 +48,7 @@ describe('first-light', () => {
   test('its plan with both machines seen', () => {
     const { plan, diagnostics } = success(compileTree(withFiles(FIRST_LIGHT, SEEN)))
     expect(diagnostics).toEqual([])
-    expect(plan.complete).toBe(true)
-    expect(plan.missing).toEqual([])
+    expect(lacks(plan)).toEqual([])
     expect([plan.nodes['web']?.machine, plan.nodes['client']?.machine]).toEqual(['m1', 'm2'])
     expect(documentOf(plan, 'install@client')['install']).toMatchObject({ firmware: 'uefi', targets: [{ entry: 'system', serial: 'FL-CLIENT-1' }] })
     expectGolden('plan-with-machines.json', pretty(plan))

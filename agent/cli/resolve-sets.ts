@@ -1,0 +1,31 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { ResolveSets } from '../../schemas/artifacts.ts'
+import { StageError } from '../stage/stage-error.ts'
+import { openStore } from '../stage/store.ts'
+import { lockSets } from '../stager/lock-set.ts'
+import { StagerError } from '../stager/order.ts'
+import { liveLine } from './live.ts'
+
+/** Resolves packages for `crowbar lock --update`, with the apt of this machine and beside its own state. */
+export const resolveSets: ResolveSets = async (sets, plan) => {
+  const stop = new AbortController()
+  const live = liveLine()
+  const interrupt = (): void => stop.abort(new StageError('PROGRAM_FAILED', 'interrupted; nothing was written'))
+  process.once('SIGINT', interrupt)
+  try {
+    const store = await openStore(defaultStore())
+    return { sets: await lockSets(sets, plan, { store, signal: stop.signal, onProgress: message => live.show([message]) }) }
+  } catch (error) {
+    if (error instanceof StageError || error instanceof StagerError) return { problem: error.message }
+    throw error
+  } finally {
+    live.clear()
+    process.off('SIGINT', interrupt)
+  }
+}
+
+/** Where commands that are no admin agent keep what they staged. */
+export function defaultStore(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store')
+}

@@ -1,0 +1,65 @@
+import { digest } from './canonical.ts'
+import { integer, list, literal, map, object, oneOf, string } from './shape.ts'
+import type { Plan } from './plan.ts'
+import type { TypeOf } from './shape.ts'
+
+/** Where `crowbar lock --update` writes what artifact sets are made of: a file for each, named by its SHA-256. */
+export const ARTIFACTS_FOLDER = 'artifacts/'
+
+const lockedPackage = object({
+  version: string(),
+  architecture: string(),
+  from: string({}, 'The suite that has it.'),
+  path: string({ pattern: '^[^/].*$' }, 'Of the file, below the address of its repository.'),
+  sha256: string({ pattern: '^[0-9a-f]{64}$' }),
+  bytes: integer({ min: 0 }),
+})
+/** One file of a set. */
+export type LockedPackage = TypeOf<typeof lockedPackage>
+
+const release = object({ suite: string(), date: string({}, 'As the Release file has it.'), sha256: string({ pattern: '^[0-9a-f]{64}$' }, 'Of the Release file that was verified.') })
+
+/**
+ * `artifacts/<sha256>.json`: all packages of an artifact set, as apt resolved them, with their digests. The lock names one
+ * for each set.
+ */
+export const artifactsShape = object({
+  kind: literal('artifacts'),
+  version: literal(1),
+  set: string({}, '`rootfs-<os>`, `packages-<os>`.'),
+  os: string(),
+  flavour: oneOf(['machine', 'container']),
+  source: string({}, 'The source that its os has.'),
+  inputs: string({}, 'Digest over what of the site decides the set: artifactInputs().'),
+  releases: list(release, {}, 'By suite.'),
+  wanted: list(string(), {}, 'Names that were resolved, sorted.'),
+  packages: map(lockedPackage, undefined, 'By name.'),
+})
+export type Artifacts = TypeOf<typeof artifactsShape>
+
+/** What decides the packages of a set, beside the state of the mirror. */
+export interface ArtifactInputs {
+  readonly kind: 'rootfs' | 'packages'
+  readonly os: { readonly family: string; readonly version: string; readonly architecture: string; readonly install: string; readonly packages: readonly string[] }
+  readonly source: { readonly name: string; readonly suites: readonly string[]; readonly components: readonly string[] }
+  /** The names that roles bring; of a root filesystem those of its os. */
+  readonly packages: readonly string[]
+}
+
+/** The digest that says whether a locked set is still the one that the site asks for. Not part of it: which mirror answers. */
+export function artifactInputs({ kind, os, source, packages }: ArtifactInputs): string {
+  const { family, version, architecture, install } = os
+  const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].toSorted()
+  return digest({
+    kind, packages: sorted(packages), base: sorted(os.packages), joined: install === 'joined', os: { family, version, architecture },
+    source: { name: source.name, suites: [...source.suites], components: [...source.components] },
+  })
+}
+
+/** The file of a set, by the digest that the lock has. */
+export function artifactsPath(hash: string): string {
+  return `${ARTIFACTS_FOLDER}${hash.replace('sha256:', '')}.json`
+}
+
+/** What a command that locks packages needs from whoever can reach a mirror; `problem`: why it could not be. */
+export type ResolveSets = (sets: readonly string[], plan: Plan) => Promise<{ readonly sets: readonly Artifacts[] } | { readonly problem: string }>
