@@ -14,7 +14,7 @@ export const resolveSets: ResolveSets = async (sets, plan) => {
   const interrupt = (): void => stop.abort(new StageError('PROGRAM_FAILED', 'interrupted; nothing was written'))
   process.once('SIGINT', interrupt)
   try {
-    const store = await openStore(defaultStore())
+    const store = await openStore(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store'))
     return { sets: await lockSets(sets, plan, { store, signal: stop.signal, onProgress: message => live.show([message]) }) }
   } catch (error) {
     if (error instanceof StageError || error instanceof StagerError) return { problem: error.message }
@@ -23,9 +23,4 @@ export const resolveSets: ResolveSets = async (sets, plan) => {
     live.clear()
     process.off('SIGINT', interrupt)
   }
-}
-
-/** Where commands that are no admin agent keep what they staged. */
-export function defaultStore(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store')
 }

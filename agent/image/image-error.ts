@@ -2,6 +2,8 @@
 export type ImageErrorCode =
   /** Only root may build it on this machine. */
   | 'IMAGE_NEEDS_ROOT'
+  /** What was built has other packages than were resolved. */
+  | 'IMAGE_DIFFERS'
   /** Debian packages that this machine lacks; `data.names`, `data.command`. */
   | 'HOST_PACKAGES_MISSING'
   /** A file that the image's recipe names is not in its packages. */

@@ -1,9 +1,10 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { access, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LockedPackage } from '../../schemas/artifacts.ts'
 import { hostAcquireSettings } from './apt-root.ts'
 import type { AptSource } from './apt-sources.ts'
 import type { Progress } from './progress.ts'
+import { noteOrigin } from './origin.ts'
 import { runProgram } from './run-program.ts'
 import { StageError } from './stage-error.ts'
 import type { ObjectHash } from './object-hash.ts'
@@ -50,7 +51,7 @@ export async function fetchLocked(packages: { readonly [name: string]: LockedPac
         if (!(error instanceof StageError) || error.code !== 'PROGRAM_FAILED') throw error
         said = error.message
       })
-      for (const { locked } of batch) await keep(join(work.path, locked.sha256), locked, { store, signal })
+      for (const { locked } of batch) await keep(join(work.path, locked.sha256), locked, { store, sources, signal })
     }
     wanted = await missingOf(packages, store)
   }
@@ -72,12 +73,12 @@ export function objectOf({ sha256 }: LockedPackage): ObjectHash {
   return `sha256:${sha256}`
 }
 
-async function keep(file: string, locked: LockedPackage, { store, signal }: { readonly store: Store; readonly signal: AbortSignal }): Promise<void> {
-  await store.put({ file }, { expected: objectOf(locked), signal }).catch((error: unknown) => {
-    // What could not be fetched left no file, and is asked of the next mirror.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  })
-  await rm(file, { force: true })
+/** What could not be fetched left no file, and is asked of the next mirror. */
+async function keep(file: string, locked: LockedPackage, { store, sources, signal }: { readonly store: Store; readonly sources: readonly AptSource[]; readonly signal: AbortSignal }): Promise<void> {
+  if (await access(file).then(() => false, () => true)) return
+  await store.put({ file }, { expected: objectOf(locked), signal })
+  await noteOrigin(store, objectOf(locked), addresses(locked, sources))
+  await rm(file)
 }
 
 /** Where a file may be: below each address of each source that has its suite. */

@@ -1,13 +1,37 @@
 import type { Command } from 'commander'
 import type { GcCommandOptions } from './gc.ts'
+import type { StageArguments } from './plan.ts'
 import type { ProxyCommandOptions } from './proxy.ts'
 import type { VerifyCommandOptions } from './verify.ts'
 
 const DEFAULT_STORE = '/var/lib/crowbar/store'
 
-/** Adds the commands that look after what is staged. */
+/** Adds `crowbar stage` and the commands that look after what is staged. */
 export function stageCommands(stage: Command, finish: (code: number) => void): void {
   const storeOption = ['--store <folder>', 'the store', process.env['CROWBAR_STORE'] ?? DEFAULT_STORE] as const
+  const site = ['--site <dir>', 'the folder of the site, or its repository', '.'] as const
+  const ref = ['--ref <rev>', 'a revision of the repository; default: the folder as it is now'] as const
+  const format = ['--format <format>', 'text or json', 'text'] as const
+
+  stage
+    .description('fetch everything that a plan needs into the store: exactly what is locked, or else what the mirror has today')
+    .option(...site)
+    .option(...ref)
+    .option(...storeOption)
+    .option(...format)
+    .addHelpText('after', '\nExample:\n  crowbar lock --update && crowbar stage\n\nInterrupted, it goes on where it was. Exit codes: 0 all is staged; 1 the site is at fault, or something could not be had.')
+    .action(async (options: StageArguments) => finish(await (await import('./plan.ts')).stageCommand(options)))
+
+  stage
+    .command('status')
+    .description('what a plan wants in the store, what is there, what misses, how large, from where; fetches nothing')
+    .option(...site)
+    .option(...ref)
+    .option(...storeOption)
+    .option(...format)
+    .addHelpText('after', '\nExample:\n  crowbar stage status --format json\n\nExit codes: 0 all is staged; 1 something is missing, or the site is at fault.')
+    // What stands before `status` counts as what stands behind it does.
+    .action(async (_: unknown, command: Command) => finish(await (await import('./plan.ts')).stageStatusCommand(command.optsWithGlobals<StageArguments>())))
 
   stage
     .command('proxy')

@@ -23,4 +23,4 @@ export function rootfsPackages(flavour: RootfsFlavour, architecture: string): st
 }
 
 /** Part of what decides a root filesystem: changes when how it is built changes in a way that the other inputs do not show. */
-export const ROOTFS_RECIPE = 2
+export const ROOTFS_RECIPE = 3

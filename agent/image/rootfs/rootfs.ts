@@ -146,10 +146,9 @@ export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> 
   const reference = `rootfs/${inputs.slice(7)}`
   const built = await readBuilt(store, reference)
   if (built !== undefined) return built
-  if (process.getuid?.() !== 0) throw new ImageError('IMAGE_NEEDS_ROOT', 'a root filesystem can only be built by root')
-
   await fetchLocked(packages, { store, sources, signal, onProgress })
-  const rootfs = await build({ closure, wanted, inputs, epoch }, options)
+  if (process.getuid?.() !== 0) throw new ImageError('IMAGE_NEEDS_ROOT', 'a root filesystem can only be built by root; its packages are in the store')
+  const rootfs = await build({ closure, inputs, epoch }, options)
   const { hash } = await store.put(Buffer.from(`${JSON.stringify(rootfs, undefined, 1)}\n`))
   await store.refer(reference, hash)
   return rootfs
@@ -179,19 +178,18 @@ async function readBuilt(store: Store, reference: string): Promise<Rootfs | unde
 
 interface Parts {
   readonly closure: readonly StoredPackage[]
-  readonly wanted: readonly string[]
   readonly inputs: ObjectHash
   readonly epoch: number
 }
 
-async function build({ closure, wanted, inputs, epoch }: Parts, options: BuildRootfsOptions): Promise<Rootfs> {
+async function build({ closure, inputs, epoch }: Parts, options: BuildRootfsOptions): Promise<Rootfs> {
   const { os, flavour, store, signal, onProgress } = options
   await using work = await store.temporaryFolder('rootfs')
   const tar = join(work.path, 'rootfs.tar')
   const repository = join(work.path, 'repository')
   await writeRepository(repository, closure, { os, store, signal })
   onProgress(`installing ${String(closure.length)} packages into a root filesystem`)
-  await runProgram(mmdebstrap({ repository, wanted, os, work: work.path, tar }), {
+  await runProgram(mmdebstrap({ repository, names: closure.map(one => one.name), os, work: work.path, tar }), {
     signal,
     env: {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TMPDIR: work.path, SOURCE_DATE_EPOCH: String(epoch), CROWBAR_FLAVOUR: flavour,
@@ -207,6 +205,8 @@ async function build({ closure, wanted, inputs, epoch }: Parts, options: BuildRo
   const status = await store.put({ file: join(work.path, 'status') })
   const packages = parseStanzas((await store.read(status.hash)).toString('utf8'))
     .map(stanza => ({ name: stanza.get('Package') ?? '', version: stanza.get('Version') ?? '' }))
+  const other = closure.filter(({ name, version }) => !packages.some(one => one.name === name && one.version === version))
+  if (other.length > 0 || packages.length !== closure.length) throw new ImageError('IMAGE_DIFFERS', `the root filesystem does not have exactly the packages that were resolved: ${other.map(({ name }) => name).join(', ')}`)
   return {
     kind: 'rootfs', version: 1, os, flavour, hash: stored.hash, bytes: stored.bytes, unpackedBytes: (await stat(tar)).size,
     status: status.hash, packages, kernel: kernelOf(packages), inputs, epoch,
@@ -222,7 +222,7 @@ async function writeRepository(folder: string, packages: readonly StoredPackage[
   await writeFile(join(folder, 'Release'), releaseOf(os, index))
 }
 
-function mmdebstrap({ repository, wanted, os, work, tar }: { readonly repository: string; readonly wanted: readonly string[]; readonly os: DebianRelease; readonly work: string; readonly tar: string }): [string, ...string[]] {
+function mmdebstrap({ repository, names, os, work, tar }: { readonly repository: string; readonly names: readonly string[]; readonly os: DebianRelease; readonly work: string; readonly tar: string }): [string, ...string[]] {
   return [
     // In namespaces of its own, so that mounts and processes of the build end with it, however it ends.
     'unshare', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc',
@@ -230,7 +230,8 @@ function mmdebstrap({ repository, wanted, os, work, tar }: { readonly repository
     '--dpkgopt=path-exclude=/usr/share/man/*', '--dpkgopt=path-exclude=/usr/share/locale/*',
     '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-include=/usr/share/doc/*/copyright',
     `--setup-hook=test "$CROWBAR_FLAVOUR" = container || { mkdir -p "$1/etc/mdadm" && printf '${NO_ARRAYS.replaceAll('\n', '\\n')}' > "$1/etc/mdadm/mdadm.conf"; }`,
-    `--include=${wanted.join(',')}`,
+    // All of them by name: which packages a variant has hangs on priorities, and those of the archive are not in the files.
+    `--include=${names.join(',')}`,
     `--customize-hook=${CUSTOMIZE}`, `--customize-hook=copy-out /var/lib/dpkg/status ${work}`,
     os.suite, tar, `deb [trusted=yes] copy://${repository} ./`,
   ]

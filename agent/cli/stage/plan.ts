@@ -1,0 +1,95 @@
+import { ImageError } from '../../image/image-error.ts'
+import { StageError } from '../../stage/stage-error.ts'
+import { openStore } from '../../stage/store.ts'
+import { carryOutHere } from '../../stager/carry-out.ts'
+import { stageOrder, StagerError } from '../../stager/order.ts'
+import { stageStatus } from '../../stager/stage-status.ts'
+import type { SetStatus } from '../../stager/stage-status.ts'
+import { liveLine } from '../live.ts'
+import { sitePlan } from '../site-plan.ts'
+import { table } from '../table.ts'
+
+export interface StageArguments {
+  readonly site: string
+  readonly ref?: string
+  readonly store: string
+  readonly format: string
+}
+
+/** `crowbar stage`: has everything in the store that the plan's artifact sets list. What is there is not fetched again. */
+export async function stageCommand(options: StageArguments): Promise<number> {
+  const found = await sitePlan(options)
+  if ('exitCode' in found) return found.exitCode
+  const { plan } = found
+  const store = await openStore(options.store)
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort(new StageError('PROGRAM_FAILED', 'interrupted; what was fetched is kept'))
+  process.once('SIGINT', interrupt)
+  const live = liveLine()
+  let failed = false
+  try {
+    const carryOut = carryOutHere(store)
+    for (const { set, staged, problem } of await stageStatus(plan, store)) {
+      if (staged) continue
+      try {
+        if (problem !== null) throw new StagerError('SET_UNSUPPORTED', problem, { retryable: false })
+        await carryOut(stageOrder(set, plan), { signal: stop.signal, onProgress: message => live.show([`${set}: ${message}`]) })
+        live.say(`${set}: staged`)
+      } catch (error) {
+        if (!(error instanceof StageError || error instanceof StagerError || error instanceof ImageError)) throw error
+        failed = true
+        live.say(`${set}: ${error.message}`)
+        stop.signal.throwIfAborted()
+      }
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    live.clear()
+    process.off('SIGINT', interrupt)
+  }
+  print(await stageStatus(plan, store), options.format)
+  return failed ? 1 : 0
+}
+
+/** `crowbar stage status`: what of it is there. Reaches for nothing. @returns 0 when everything is staged, else 1. */
+export async function stageStatusCommand(options: StageArguments): Promise<number> {
+  const found = await sitePlan(options)
+  if ('exitCode' in found) return found.exitCode
+  const sets = await stageStatus(found.plan, await openStore(options.store))
+  print(sets, options.format)
+  return sets.every(({ staged }) => staged) ? 0 : 1
+}
+
+/** Packages that are named when not everything is asked for. */
+const NAMED = 10
+
+function print(sets: readonly SetStatus[], format: string): void {
+  if (format === 'json') {
+    process.stdout.write(`${JSON.stringify(sets, null, 2)}\n`)
+    return
+  }
+  process.stdout.write(stageStatusText(sets))
+}
+
+/** A line a set, then what misses of it and which steps wait for that. */
+export function stageStatusText(sets: readonly SetStatus[]): string {
+  if (sets.length === 0) return 'the plan needs nothing staged\n'
+  const rows = sets.map(({ set, source, locked, staged, files }) => [
+    set, source ?? '-', locked === null ? 'no' : locked.slice('sha256:'.length, 'sha256:'.length + 12),
+    files === null ? 'not known' : `${String(files.present)} of ${String(files.wanted)}`, files === null ? '-' : megabytes(files.bytes), files === null ? '-' : megabytes(files.missingBytes), staged ? 'staged' : 'missing',
+  ])
+  const lines = table(['set', 'source', 'locked', 'files', 'MB', 'missing MB', 'state'], rows)
+  for (const { set, missing, wantedBy, problem, staged } of sets) {
+    if (staged) continue
+    const more = missing.length > NAMED ? [`and ${String(missing.length - NAMED)} more`] : []
+    const why = problem ?? (missing.length === 0 ? 'not put together yet' : `misses ${[...missing.slice(0, NAMED), ...more].join(', ')}`)
+    const steps = wantedBy.length === 0 ? '' : `; wanted by ${wantedBy[0] ?? ''}${wantedBy.length > 1 ? ` and ${String(wantedBy.length - 1)} more` : ''}`
+    lines.push(`${set}: ${why}${steps}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1)
+}
