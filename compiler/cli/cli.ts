@@ -139,7 +139,7 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
   program
     .command('import')
     .description('documents out of files of another tool, and a report of every value: mapped, kept as it is, or refused')
-    .requiredOption('--from <format>', 'ansible, chef, facter, ohai, puppetdb, salt')
+    .requiredOption('--from <format>', 'ansible, chef, crowbar1, facter, ohai, puppetdb, salt')
     .argument('<files...>', 'files, or folders with all below them')
     .option('--out <dir>', 'an empty folder to write the documents into; without it only the report is printed')
     .option('--network <name>', 'the network that addresses of hosts are on; without it they stay text')

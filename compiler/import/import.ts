@@ -8,6 +8,7 @@ import type { ImportContext, ImportedFile } from './estate.ts'
 import { Fields, pointerText, rangesOf } from './fields.ts'
 import type { Leaf, ReportedField } from './fields.ts'
 import { importChef } from './chef.ts'
+import { importCrowbar1 } from './crowbar1.ts'
 import { importFacter, importPuppetDb } from './facter.ts'
 import { MAX_ALL_BYTES } from './input.ts'
 import type { InputFile } from './input.ts'
@@ -31,6 +32,7 @@ type Importer = (files: readonly InputFile[], context: ImportContext) => readonl
 
 const IMPORTS: { readonly [format: string]: Importer } = {
   chef: importChef,
+  crowbar1: importCrowbar1,
   facter: importFacter,
   ohai: importOhai,
   puppetdb: importPuppetDb,

@@ -1,4 +1,6 @@
 import type { Json } from '../../schemas/shape.ts'
+import { placeOf, rangeOf } from '../parse/document.ts'
+import type { ImportContext } from './estate.ts'
 import { at, entriesOf, isMap } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
 
@@ -41,16 +43,20 @@ function marked(place: Place): 'vault' | 'unsafe' | undefined {
 
 /** Keys that mean something in attributes. */
 const OPERATORS: ReadonlySet<string> = new Set(['$append', '$remove', '$unset', '__proto__'])
+/** Keys whose values nobody should read. */
+const PASSWORD = /passw(?:or)?d$|passphrase$|secret_?key$|private_?key$|_token$|^token$/i
 const TEMPLATE = /\{\{|\{%|\{#/
 
 /** Turns values into attributes that mean just them, and writes into the book what could not be said. Each value once. */
 export class Attributes {
   readonly #fields: Fields
+  readonly #remark: ImportContext['remark']
   readonly #format: string
   readonly #done = new WeakMap<Sourced, { readonly value: Json | undefined }>()
 
-  constructor(fields: Fields, format: string) {
+  constructor({ fields, remark }: Pick<ImportContext, 'fields' | 'remark'>, format: string) {
     this.#fields = fields
+    this.#remark = remark
     this.#format = format
   }
 
@@ -115,7 +121,12 @@ export class Attributes {
       if (!items.includes(undefined)) return items as Json[]
       return undefined
     }
-    if (typeof value === 'string' && TEMPLATE.test(value)) this.#fields.raw(place, 'a template, kept as text: Crowbar does not evaluate it')
+    const key = place.pointer.at(-1)
+    const isTemplate = typeof value === 'string' && TEMPLATE.test(value)
+    if (typeof value === 'string' && value !== '' && !isTemplate && typeof key === 'string' && PASSWORD.test(key)) {
+      this.#remark(`${placeOf(rangeOf(place.document, place.pointer))}: ${key} looks like a password in plain text; \`crowbar secret set\` and \`{ secret: … }\` keep it out of the documents.`)
+    }
+    if (isTemplate) this.#fields.raw(place, 'a template, kept as text: Crowbar does not evaluate it')
     return escaped(value)
   }
 

@@ -24,8 +24,8 @@ interface Prepared {
  * What all hosts have in common stands in the deployment. Hosts of the same groups are one table; what they have in common
  * stands with it, the rest with each node: so every role of a node is given just what the tool says of its host.
  */
-export function writeEstate(estate: Estate, { fields, network }: Pick<ImportContext, 'fields' | 'network'>): readonly ImportedFile[] {
-  const attributes = new Attributes(fields, estate.name)
+export function writeEstate(estate: Estate, { fields, network, remark }: Pick<ImportContext, 'fields' | 'network' | 'remark'>): readonly ImportedFile[] {
+  const attributes = new Attributes({ fields, remark }, estate.name)
   const names = nodeNames(estate.hosts.map(({ name }) => name))
   const roles = roleNames(estate.groups.map(({ name }) => name))
   const prepared = estate.hosts

@@ -13,7 +13,7 @@ test.each([['chef', CHEF], ['salt', SALT]] as const)('%s: every value is in the 
 test.each([['chef', CHEF['repository 0']], ['chef', CHEF['repository 6']], ['salt', SALT['tree 3']]] as const)('%s: the documents are good but for what is not known', (format, texts) => {
   const result = imported(format, texts ?? {}, 'admin')
   const found = compileTexts({ ...textsOf(result), 'rule.yaml': 'kind: rule\nname: any\nwhen: "true"\nset: { os: debian-12 }\n' })
-  expect(found.diagnostics.filter(({ severity, code }) => severity === 'error' && !['CLAIM_UNBOUNDED', 'SECRET_UNKNOWN', 'HARDWARE_UNDECLARED', 'FIELD_MISSING'].includes(code))).toEqual([])
+  expect(found.diagnostics.filter(({ severity, code }) => severity === 'error' && !['CLAIM_UNBOUNDED', 'SECRET_UNKNOWN', 'HARDWARE_UNDECLARED'].includes(code))).toEqual([])
 })
 
 test('chef: attributes come in the order of Chef: default under normal under override, roles in roles, the environment last', () => {
