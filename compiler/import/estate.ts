@@ -1,5 +1,4 @@
-import type { Report } from '../../schemas/diagnostic.ts'
-import type { Fields, Place } from './fields.ts'
+import type { Place } from './fields.ts'
 import type { Variables } from './sourced.ts'
 
 /** Text, and where it was said. */
@@ -47,14 +46,4 @@ export interface Estate {
 export interface ImportedFile {
   readonly path: string
   readonly text: string
-}
-
-/** What an import is done with. */
-export interface ImportContext {
-  readonly fields: Fields
-  readonly report: Report
-  /** Takes a sentence about the documents that no value of the input has to do with. */
-  readonly remark: (sentence: string) => void
-  /** The network that addresses of hosts are on; undefined: they become labels, or stay where they are. */
-  readonly network: string | undefined
 }

@@ -1,8 +1,9 @@
 import { byCodePoint, digest } from '../../schemas/canonical.ts'
 import type { DiskFact, Facts, NicFact } from '../../schemas/inventory.ts'
 import type { Json } from '../../schemas/shape.ts'
-import type { Host, ImportContext, ImportedFile, Said } from './estate.ts'
+import type { Host, ImportedFile, Said } from './estate.ts'
 import type { Place } from './fields.ts'
+import type { ImportContext } from './import-context.ts'
 
 /** The facts of one machine by name, from wherever they were said. */
 export type Roots = ReadonlyMap<string, Place>

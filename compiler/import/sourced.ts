@@ -1,8 +1,8 @@
 import type { Json } from '../../schemas/shape.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
-import type { ImportContext } from './estate.ts'
 import { at, entriesOf, isMap } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
+import type { ImportContext } from './import-context.ts'
 
 /** A value whose parts may come from several files. Lists come from one. */
 export type Sourced = { readonly map: ReadonlyMap<string, Sourced> } | { readonly place: Place }
