@@ -128,18 +128,32 @@ function inOrder<T>(entries: readonly (readonly [string, T])[]): { readonly [nam
 }
 
 /**
- * A destructive role, and one that comes before the install, runs once an installation, and again when an attribute changes
- * for which it has to. The node is told by its machine: under another name it is the same one.
+ * A destructive role, and one that comes before the install, runs once an installation, and again when a value changes
+ * for which it has to: paths are those of its own attributes, with or without the barclamp's name, and of `wants`.
+ * `default: wipe` stands for all that no other path names. The node is told by its machine: under another name it is the
+ * same one.
  */
 function onceOf({ role, node, parts }: NodeRole): string | null {
   if (parts === null || node.machine === null) return null
-  const attributes = parts[role.role.barclamp.name] ?? null
-  const wiping = Object.entries(role.role.declaration.onChange ?? {}).filter(([path, consequence]) => path !== 'default' && consequence === 'wipe').map(([path]) => [path, at(attributes, path.split('.'))] as const)
-  return digest({ machine: node.machine.id, generation: node.generation, wiping: Object.fromEntries(wiping) })
+  const { name } = role.role.barclamp
+  const declared = Object.entries(role.role.declaration.onChange ?? {}).filter(([path]) => path !== 'default')
+  const place = (path: string): readonly string[] => (path === 'wants' || path.startsWith('wants.') || path === name || path.startsWith(`${name}.`) ? path : `${name}.${path}`).split('.')
+  const given = { [name]: parts[name] ?? null, wants: parts['wants'] ?? null }
+  const wiping = declared.filter(([, consequence]) => consequence === 'wipe').map(([path]) => [path, at(given, place(path))] as const)
+  const others = role.role.declaration.onChange?.['default'] === 'wipe' ? [['default', declared.reduce<Json>((left, [path]) => without(left, place(path)), given)] as const] : []
+  return digest({ machine: node.machine.id, generation: node.generation, wiping: Object.fromEntries([...wiping, ...others]) })
 }
 
 function at(value: Json, path: readonly string[]): Json {
   let found: Json = value
   for (const key of path) found = (found as { readonly [key: string]: Json } | null)?.[key] ?? null
   return found
+}
+
+/** The same value, but for what is at a path. */
+function without(value: Json, [key, ...rest]: readonly string[]): Json {
+  if (key === undefined || value === null || typeof value !== 'object' || Array.isArray(value) || !Object.hasOwn(value, key)) return value
+  const map = value as { readonly [key: string]: Json }
+  const { [key]: inner = null, ...others } = map
+  return rest.length === 0 ? others : { ...others, [key]: without(inner, rest) }
 }

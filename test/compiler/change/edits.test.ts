@@ -109,6 +109,12 @@ const SWAPPED: Edit = Object.fromEntries(
     return other === text ? [] : [[path, path === 'nodes/n1.yaml' ? `${other}moved: { from: n1 }\n` : path === 'nodes/n2.yaml' ? `${other}moved: { from: n2 }\n` : other]]
   }),
 )
+/** The destructive role, with another `onChange`; and a ledger in which that is applied. */
+const formats = (onChange: string): Edit => replaced('barclamps/misc/barclamp.yaml', 'onChange: { disk: wipe }', `onChange: { ${onChange} }`)
+const formatted = (onChange: string) => (ledger: Ledger): Ledger => {
+  const { plan } = compiled(formats(onChange), lock)
+  return folded(ledger, plan.steps.filter((one) => one.barclamp === 'misc' && ledger.nodes[one.node ?? '']?.steps[one.id] !== undefined).flatMap((one) => ran(one, plan)))
+}
 
 /** n3 under another name, and then under a third. */
 const N4: Edit = { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n4\nmoved: { from: n3 }'), ...replaced('base.yaml', 'n3', 'n4') }
@@ -205,6 +211,8 @@ const ROWS: readonly Row[] = [
   { edit: 'an attribute of one node', to: { 'nodes/n2.yaml': `${EDITED_SITE['nodes/n2.yaml']}attributes: { ntp: { servers: [z] } }\n` }, gives: ['restart base/ntp@n2'], failed: ['run app/db@n1', 'wipe install@n2'] },
   { edit: 'an attribute of a destructive role for which it wipes', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}attributes: { misc: { disk: sdc } }\n` }, gives: ['may restart app/user@n2', 'run app/token@n1', 'wipe app/format@n1'], failed: ['run app/db@n1', 'run app/token@n1', 'wipe app/format@n1', 'wipe install@n2'] },
   { edit: 'an attribute of a destructive role for which it does not', to: { 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}attributes: { misc: { fs: xfs } }\n` }, gives: ['may restart app/user@n2', 'run app/token@n1'], failed: ['run app/db@n1', 'run app/token@n1', 'wipe install@n2'] },
+  { edit: 'any attribute of a destructive role that wipes by default', onto: formatted('default: wipe, colour: run'), to: { ...formats('default: wipe, colour: run'), 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}attributes: { misc: { fs: xfs } }\n` }, gives: ['may restart app/user@n2', 'run app/token@n1', 'wipe app/format@n1'], failed: ['run app/db@n1', 'run app/token@n1', 'wipe app/format@n1', 'wipe install@n2'] },
+  { edit: 'an attribute that it names otherwise', onto: formatted('default: wipe, misc.fs: run'), to: { ...formats('default: wipe, misc.fs: run'), 'nodes/n1.yaml': `${EDITED_SITE['nodes/n1.yaml']}attributes: { misc: { fs: xfs } }\n` }, gives: ['may restart app/user@n2', 'run app/token@n1'], failed: ['run app/db@n1', 'run app/token@n1', 'wipe install@n2'] },
   { edit: 'a secret rotated', to: secretFiles({ 'db/root': '4-bb' }), gives: ['restart app/db@n1', 'restart app/db@n2'], failed: ['restart app/db@n1', 'wipe install@n2'] },
   { edit: 'a secret encrypted anew', to: { 'secrets/db/root.age': `${secretFiles({ 'db/root': '3-aa' })['secrets/db/root.age']}more` }, gives: [] },
   // Barclamps.
