@@ -4,13 +4,13 @@ import { foldNames } from './fold-names.ts'
 import { permissionOf } from './groups.ts'
 import { WIDTH, wrap } from './layout.ts'
 
-/** Approvals that are written out in the command; more than these, if they are all installs, become one glob. */
+/** Installs that are written out in the command; more than these become one glob, where it means nothing else. */
 const WRITTEN_OUT = 6
 
 /** The command that carries the changes out, exactly, over as many lines as it needs; null when there is nothing to do. */
 export function applyCommand(changes: Changes): readonly string[] | null {
   if (isNothing(changes)) return null
-  const approvals = approvalArguments(changes.changes.filter((one) => permissionOf(one) === 'needs approval'))
+  const approvals = approvalArguments(changes.changes)
   const words = [`crowbar apply${changes.commit === null ? '' : ` --ref ${changes.commit.slice(0, 7)}`}`, ...approvals.map((id) => `--approve ${quoted(id)}`), ...selected(changes)]
   const lines: string[] = []
   for (const word of words) {
@@ -53,10 +53,13 @@ export function nextLines(changes: Changes): readonly string[] {
   return [...lines, ...aftermath(changes).flatMap((sentence) => wrap(sentence, WIDTH - 6).map((line) => `      ${line}`))]
 }
 
+/** A glob allows what waits when it is expanded: never what is not shown here, as the disks of a machine still to come. */
 function approvalArguments(changes: readonly Change[]): readonly string[] {
-  const installs = changes.filter((one) => one.step.kind === 'install')
-  const rest = changes.filter((one) => one.step.kind !== 'install').map((one) => one.step.id)
-  return [...(installs.length > WRITTEN_OUT ? ['install@*'] : installs.map((one) => one.step.id)), ...rest]
+  const needed = changes.filter((one) => permissionOf(one) === 'needs approval')
+  const installs = needed.filter((one) => one.step.kind === 'install')
+  const others = changes.some((one) => one.step.kind === 'install' && permissionOf(one) !== 'needs approval')
+  const rest = needed.filter((one) => one.step.kind !== 'install').map((one) => one.step.id)
+  return [...(installs.length > WRITTEN_OUT && !others ? ['install@*'] : installs.map((one) => one.step.id)), ...rest]
 }
 
 /** What was chosen, so that the command carries out what was read and no more. */
