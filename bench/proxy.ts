@@ -22,6 +22,7 @@ const SECONDS = 2
 const PROCESS = fileURLToPath(new URL('proxy-process.ts', import.meta.url))
 /** Clients of the cold fill. */
 const FILLERS = 8
+const TRIES = 20
 
 const started: ChildProcess[] = []
 const given = new Set<number>()
@@ -154,21 +155,27 @@ async function fetchAll(port: number, urls: readonly string[]): Promise<void> {
   const rest = [...urls]
   const one = async (): Promise<void> => {
     for (let url = rest.pop(); url !== undefined; url = rest.pop()) {
-      // A server may close a connection that it kept just when it is used again: then once more, as every client does.
-      await fetchOne(port, url, agent).catch((error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' ? fetchOne(port, url ?? '', agent) : Promise.reject(error)))
+      await fetchOne(port, url, agent)
     }
   }
   await Promise.all(Array.from({ length: FILLERS }, one))
   agent.destroy()
 }
 
-function fetchOne(port: number, path: string, agent: Agent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    get({ host: '127.0.0.1', port, path, agent, headers: { host: new URL(path).host } }, response => {
-      if (response.statusCode !== 200) reject(new Error(`${path}: ${String(response.statusCode)}`))
-      response.resume().once('end', resolve).once('error', reject)
-    }).once('error', reject)
-  })
+/** apt-cacher-ng hangs up now and then, also on a new connection: then again, as apt does. */
+async function fetchOne(port: number, path: string, agent: Agent): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await new Promise<void>((resolve, reject) => {
+        get({ host: '127.0.0.1', port, path, agent, headers: { host: new URL(path).host } }, response => {
+          if (response.statusCode !== 200) reject(new Error(`${path}: ${String(response.statusCode)}`))
+          response.resume().once('end', resolve).once('error', reject)
+        }).once('error', reject)
+      })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET' || tries === TRIES) throw error
+    }
+  }
 }
 
 function load(port: number, { clients, urls, unit }: { readonly clients: number; readonly urls: readonly string[]; readonly unit: 'requests/s' | 'MB/s' }): number {
