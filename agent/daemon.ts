@@ -50,6 +50,7 @@ import { openStore } from './stage/store.ts'
 import { carryOutHere } from './stager/carry-out.ts'
 import { neededReferences } from './stager/needed.ts'
 import { carryOutThere } from './stager/remote.ts'
+import { checkStaged, onlyOnline } from './stager/offline.ts'
 import { openStager } from './stager/stager.ts'
 import type { StagedDiscovery } from './stager/stager.ts'
 import { openState } from './state/open-state.ts'
@@ -111,10 +112,11 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const plan = (): Plan | null => keeper?.current?.plan ?? lastPlan()
   const admin = (): string => plan()?.site.admin.address ?? '127.0.0.1'
   const base = (): string => `http://${admin()}:${settings.ports.http}`
-  const stager = openStager({ store: objects, base, carryOut: settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager) })
+  const online = (): boolean => plan()?.agents[settings.node]?.mode !== 'offline'
+  const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online })
+  const stager = openStager({ store: objects, base, carryOut })
 
   const host = { sources: await readHostAptSources(), keyrings: await hostKeyrings() }
-  const online = (): boolean => plan()?.agents[settings.node]?.mode !== 'offline'
   const proxy = parts.use(openProxy({ store: objects, sources: [], online, now, log, upstreamProxy: settings.upstreamProxy }))
 
   // Nodes: who they are, and what they may do.
@@ -146,7 +148,10 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
 
   // The engine: changes being carried out.
   const drivers = allDrivers({ sessions: nodes.sessions, stager, key: store.key, secrets, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) })
-  const examine: EngineOptions['examine'] = (steps, work) => checkSecrets(steps, work, { secrets, ledger: ledger.current, signal })
+  const examine: EngineOptions['examine'] = async (steps, work) => {
+    const unstaged = work.plan.agents[settings.node]?.mode === 'offline' ? await checkStaged(steps, work.plan, objects) : undefined
+    return unstaged ?? await checkSecrets(steps, work, { secrets, ledger: ledger.current, signal })
+  }
   const engine = parts.use(openEngine({
     drivers, examine, store, documents, state, ledger, epoch, sessions: nodes.sessions, timers: systemTimers(), patienceMs: PATIENCE_MS,
     limits: one => ({ ...DEFAULT_LIMITS, install: one.agents[settings.node]?.limits?.install ?? DEFAULT_LIMITS.install }),

@@ -10,6 +10,8 @@ export type EngineErrorCode =
   | 'KIND_UNSUPPORTED'
   /** Secrets that steps want cannot be decrypted. Nothing was started. */
   | 'SECRETS_MISSING'
+  /** Offline, and artifact sets that steps need are not in the store. Nothing was started. */
+  | 'NOT_STAGED'
   /** The changes violate something of level `deny`. Nothing was started. `data` names the `policy`. */
   | 'CHANGES_DENIED'
   /** Only what starts a run can give nodes other names. */

@@ -22,7 +22,7 @@ export type StageResult =
 
 /** A set that this agent does not know how to have. */
 export class StagerError extends Error {
-  readonly code: 'SET_UNKNOWN' | 'SET_UNSUPPORTED' | 'STAGER_FAILED'
+  readonly code: 'SET_UNKNOWN' | 'SET_UNSUPPORTED' | 'STAGER_FAILED' | 'OFFLINE'
   readonly retryable: boolean
 
   constructor(code: StagerError['code'], message: string, options: { readonly retryable: boolean; readonly cause?: unknown }) {
