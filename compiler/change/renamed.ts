@@ -35,16 +35,16 @@ export function renameViolations(changes: readonly Change[], sides: RenamedSides
   const lost = Object.entries(plan.nodes).flatMap(([name, { was, machine }]) => {
     const before = was === undefined ? undefined : installedBefore({ name, was, machine }, base, plan)
     if (was === undefined || before === undefined) return []
-    const why = plan.nodes[name]?.admin === true
-      ? `an admin node keeps its name`
-      : Object.hasOwn(plan.nodes, before.node)
-      ? `${before.node} is a node of the site still: rename and apply first, and give the name to another node then`
-      : Object.hasOwn(base.nodes, name)
-        ? `the name ${name} is still that of another node: take that one out of the site and apply, then rename; or take \`moved\` away, if ${before.node} is to be released`
-        : `by the lock it is not that node: put the lines of ${before.node} back into site.lock.json as they were before the rename, and let \`crowbar lock\` move them`
-    return [deny(name, `${name} has moved from ${was}, and would not get what is installed as ${before.node}: ${why}.`)]
+    return [deny(name, `${name} has moved from ${was}, and would not get what is installed as ${before.node}: ${whyLost(name, before.node, sides)}.`)]
   })
   return [...unfinished, ...lost]
+}
+
+function whyLost(name: string, before: string, { base, plan }: RenamedSides): string {
+  if (plan.nodes[name]?.admin === true) return 'an admin node keeps its name'
+  if (Object.hasOwn(plan.nodes, before)) return `${before} is a node of the site still: rename and apply first, and give the name to another node then`
+  if (Object.hasOwn(base.nodes, name)) return `the name ${name} is still that of another node: take that one out of the site and apply, then rename; or take \`moved\` away, if ${before} is to be released`
+  return `by the lock it is not that node: put the lines of ${before} back into site.lock.json as they were before the rename, and let \`crowbar lock\` move them`
 }
 
 /** The installation, under another name, that a node with `moved` would lose; undefined when it loses none. */
