@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -13,7 +13,7 @@ kind: site
 name: approval
 domain: approval.example.com
 admin: { network: admin, address: 192.168.126.10 }
-barclamps: [builtin]
+barclamps: [builtin, { path: barclamps }]
 ---
 kind: network
 name: admin
@@ -47,6 +47,8 @@ name: shelf
 disks:
   system: { choose: { minBytes: 2000000000, count: 2 }, raid: 1, onInstall: wipe }
 ---
+{ kind: deployment, name: before, roles: { look: { nodes: [shelf] } } }
+---
 kind: rack
 name: one
 machines:
@@ -57,6 +59,11 @@ machines:
       - { size: 2GiB, serial: SHELF-TWIN, content: gpt }
       - { size: 64MiB, serial: SHELF-CANARY, content: mdraid, canary: true }
 `
+/** Runs in the discovery image, before anybody approved anything. */
+const LOOK = {
+  'barclamp.yaml': 'kind: barclamp\nname: look\nversion: 1.0.0\nroles: { look: { jig: script, run: look.sh, flags: [discovery], provides: { disks: { type: string } } } }\n',
+  'look.sh': `#!/bin/sh\nset -eu\ncrowbar-provide disks "$(cd /sys/block && echo vd* sd*)"\n`,
+}
 const STEP = 'install@shelf'
 
 let folder = ''
@@ -75,6 +82,8 @@ const ask = (...args: string[]): ReturnType<typeof crowbar> => crowbar(...args, 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'crowbar-approval-'))
   writeFileSync(join(folder, 'site.yaml'), SITE)
+  mkdirSync(join(folder, 'barclamps/look'), { recursive: true })
+  for (const [name, text] of Object.entries(LOOK)) writeFileSync(join(folder, 'barclamps/look', name), text, { mode: 0o755 })
   rack = await openHeldRack(folder, { nodes: 'qemu' })
   machine = rack.report.nodes.find(one => one.name === 'shelf')?.machine ?? ''
   canary = await hashDiskFile(disk(2))
@@ -94,6 +103,11 @@ test('a disk that holds something stops the run, which names step, machine, seri
   expect([again.code, again.stdout]).toEqual([3, expect.stringContaining('wipe 1')])
   for (const line of asked) expect(again.stderr).toContain(line)
   for (const { stdout, stderr } of [status, again]) expect(stdout + stderr).not.toContain('SHELF-CANARY')
+})
+
+test('a role of the discovery image ran there meanwhile, and said what it saw', async () => {
+  const events = await rack.eventsAfter(0)
+  expect(events.flatMap(event => (event.type === 'step.succeeded' && event.data.step === 'before/look@shelf' ? [event.data.provides] : []))).toEqual([{ disks: expect.stringMatching(/vda vdb vdc|sda sdb sdc/) }])
 })
 
 test('half of a mirror that was altered after a person approved it is refused by the node, not a byte of either is written, and it waits anew', async () => {
