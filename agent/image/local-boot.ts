@@ -13,14 +13,16 @@ const LOADERS = ['/EFI/BOOT/BOOTX64.EFI', '/EFI/debian/shimx64.efi', '/EFI/debia
 
 /**
  * Every disk is tried, so that half of a mirror may be missing, new or damaged. When none starts, the program ends with an
- * error, and the firmware goes on to its next device.
+ * error, and the firmware goes on to its next device. Debian's `chainloader` tells the loader that it comes from `root`,
+ * whatever device is in its path: without a root the firmware has no device for it.
  */
 const CONFIGURATION = `set timeout=0
 for loader in ${LOADERS.join(' ')}; do
   for partition in (hd*,*); do
     if [ -f "$partition$loader" ]; then
       echo "Booting $loader from $partition"
-      if chainloader "$partition$loader"; then boot; fi
+      regexp --set=1:root '^\\((.*)\\)$' "$partition"
+      if chainloader "$loader"; then boot; fi
     fi
   done
 done
