@@ -10,7 +10,7 @@ export const PLAN_VERSION = 1
 export const STEP_KINDS = ['discover', 'power', 'hardware', 'install', 'network', 'packages', 'stage', 'role', 'barrier', 'gate', 'release', 'operation'] as const
 export type StepKind = (typeof STEP_KINDS)[number]
 
-export const NEED_KINDS = ['lifecycle', 'requires', 'data', 'cluster', 'deployment', 'fence'] as const
+export const NEED_KINDS = ['lifecycle', 'requires', 'data', 'cluster', 'founder', 'deployment', 'fence'] as const
 export type NeedKind = (typeof NEED_KINDS)[number]
 
 const provideType = object({ type: oneOf(VALUE_TYPES), sensitive: boolean() })

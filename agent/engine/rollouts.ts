@@ -17,17 +17,18 @@ export interface PreparedWave {
  * The rollouts of a run, given those that it had before it was extended and those of its newest changes. Pure.
  *
  * What a run has begun with stands: batches, budget, gate, pauses. Nodes that have got their machine since form one more
- * batch, the last; nodes that the newest changes have no work for stay in their batches, which are over.
+ * batch, the last, but for one whose step a node of an earlier batch needs: it joins that batch, which could not end
+ * without it. Nodes that the newest changes have no work for stay in their batches, which are over.
  *
  * @param works whether a step is part of the run.
  */
 export function keepRollouts(before: readonly RunRollout[], changes: Changes, works: (step: string) => boolean): readonly RunRollout[] {
   const found = new Map(before.map(one => [one.id, one]))
-  const nodeOf = new Map(changes.rollouts.length === 0 ? [] : changes.changes.map(({ step }) => [step.id, step.node]))
+  const stepOf = new Map(changes.rollouts.length === 0 ? [] : changes.changes.map(({ step }) => [step.id, step]))
   for (const rollout of changes.rollouts) {
-    const working = new Set(rollout.steps.filter(works).map(step => nodeOf.get(step)))
+    const steps = rollout.steps.filter(works).flatMap(id => stepOf.get(id) ?? [])
     const kept = found.get(rollout.id)
-    found.set(rollout.id, kept === undefined ? begun(rollout, working) : joined(kept, rollout, working))
+    found.set(rollout.id, kept === undefined ? begun(rollout, new Set(steps.map(({ node }) => node))) : joined(kept, rollout, steps))
   }
   return [...found.values()]
 }
@@ -36,10 +37,26 @@ function begun({ id, batches, maxFailures, gate, pause }: Rollout, working: Read
   return { id, batches: batches.map(batch => batch.filter(node => working.has(node))).filter(batch => batch.length > 0), maxFailures, gate, pause }
 }
 
-function joined(kept: RunRollout, { batches }: Rollout, working: ReadonlySet<string | null | undefined>): RunRollout {
-  const placed = new Set(kept.batches.flat())
-  const late = batches.flat().filter(node => working.has(node) && !placed.has(node))
-  return late.length === 0 ? kept : { ...kept, batches: [...kept.batches, late] }
+function joined(kept: RunRollout, { batches }: Rollout, steps: readonly Step[]): RunRollout {
+  const working = new Set(steps.map(({ node }) => node))
+  const placed = new Map(kept.batches.flatMap((nodes, batch) => nodes.map(node => [node, batch] as const)))
+  let late = batches.flat().filter(node => working.has(node) && !placed.has(node))
+  if (late.length === 0) return kept
+  const nodeOf = new Map(steps.map(({ id, node }) => [id, node]))
+  const grown = kept.batches.map(nodes => [...nodes])
+  for (let going = true; going;) {
+    going = false
+    for (const { node, needs } of steps) {
+      const batch = placed.get(node ?? '')
+      const needed = batch === undefined ? undefined : late.find(one => needs.some(need => nodeOf.get(need.step) === one))
+      if (batch === undefined || needed === undefined) continue
+      placed.set(needed, batch)
+      grown[batch]?.push(needed)
+      late = late.filter(one => one !== needed)
+      going = true
+    }
+  }
+  return { ...kept, batches: late.length === 0 ? grown : [...grown, late] }
 }
 
 /** Which steps of a run its rollouts govern: by step, and by rollout. */

@@ -79,7 +79,8 @@ export function prepareWork(work: { readonly commit: string; readonly plan: Plan
   const items = new Map<string, WorkItem>()
   const byNode = new Map<string, WorkItem[]>()
   for (const [id, { step, change }] of taken) {
-    const needs = [...new Set(step.needs.map((need) => need.step))]
+    // What is only looked at again has succeeded before: its founder holds it up no more.
+    const needs = [...new Set(step.needs.flatMap((need) => (change === undefined && need.kind === 'founder' ? [] : [need.step])))]
     const item: WorkItem = {
       id,
       step,

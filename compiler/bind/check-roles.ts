@@ -53,6 +53,7 @@ function checkCount(role: BoundRole, { resolved }: CheckRoles, report: Report): 
   const several = (n: number): string => (n === 1 ? '1 node' : `${n} nodes`)
   const fewer = role.binding.where === undefined ? `Bind it to ${max} at most, or raise \`count.max\`.` : `\`crowbar lock --rebind ${role.key}\` lets the last ones leave.`
   if (count > max) report(error('ROLE_COUNT', at, `${role.key} is bound to ${several(count)}, and may have ${max}.`, { fix: fewer }))
+  if (declared?.odd === 'advise' && count % 2 === 0 && count > 0) report(warning('ROLE_COUNT', at, `${role.key} is bound to ${several(count)}: an even number survives the loss of no more members than one less would, and when it is cut in two halves neither goes on.`, { fix: 'Bind it to one more, or to one less.' }))
   const why = count < min ? `${role.key} is bound to ${several(count)}, and needs ${min}` : declared?.odd === true && count % 2 === 0 && count > 0 ? `${role.key} is bound to ${several(count)}, and needs an odd number` : undefined
   if (why === undefined) return []
   if (role.binding.where === undefined) {

@@ -10,6 +10,7 @@ import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { foldNames } from '../print/fold-names.ts'
+import { withoutFounders } from './founder-needs.ts'
 import { actionOf, dueOperations } from './operations.ts'
 import { overridesOf } from './overrides.ts'
 import { needsThrough } from './needs-through.ts'
@@ -41,7 +42,7 @@ export interface ChangeOptions {
  *
  * Steps are the plan's own, but for needs that only a comparison can know: what runs on a node waits for that node's
  * removals, an install waits for the release of the node that had the machine, and what comes after a step that stands
- * comes after what that one comes after (needs-through.ts). A step whose only difference may be
+ * comes after what that one comes after (needs-through.ts); no member waits for the founder of a cluster that stands. A step whose only difference may be
  * a value that another changed step will tell is in the list with `certain: false`: when its document, resolved at
  * dispatch, has the digest that the ledger has as `inputs`, it stands and must not run.
  *
@@ -58,9 +59,10 @@ export interface ChangeOptions {
  * An installed node whose addresses the plan has otherwise is a violation (readdressed.ts), and so is a rename that
  * cannot be carried out (renamed.ts). Policies are judged over the result by whoever has them.
  */
-export function change(applied: Ledger, plan: Plan, options: ChangeOptions = {}): Changes {
-  const renames = renamesOf(applied, plan)
+export function change(applied: Ledger, planned: Plan, options: ChangeOptions = {}): Changes {
+  const renames = renamesOf(applied, planned)
   const base: Ledger = { ...applied, ...renameLedger(applied, renames) }
+  const plan = withoutFounders(planned, base)
   const supposed = options.base?.kind === 'plan' || options.base?.kind === 'commit'
   const verdicts = standing(base, plan, { supposed })
   const undone = removals(base, plan, verdicts)

@@ -158,7 +158,8 @@ function removedNeeds(found: ReadonlyMap<string, Removal>, base: Ledger): Readon
   for (const [id, removal] of found) {
     const nearest = new Map<string, Need>()
     const seen = new Set([id])
-    const open = [...removal.entry.step.needs]
+    // Members leave each by itself: one that is lost must not keep the founder.
+    const open = removal.entry.step.needs.filter((need) => need.kind !== 'founder')
     for (let need = open.pop(); need !== undefined; need = open.pop()) {
       if (seen.has(need.step)) continue
       seen.add(need.step)

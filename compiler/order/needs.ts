@@ -1,7 +1,7 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Need } from '../../schemas/plan.ts'
 import type { BoundRole, BoundSite } from '../bind/bound-site.ts'
-import { findRole, isClusterWide } from '../bind/find-role.ts'
+import { findRole, isClusterWide, memberOf } from '../bind/find-role.ts'
 import type { InjectedSite, NodeRole } from '../inject/injected-site.ts'
 import { isClaimed } from '../inject/scope.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
@@ -90,6 +90,8 @@ function roleStep(injected: InjectedSite, nodeRole: NodeRole, barriers: Set<stri
     if (cluster || hasFlag(required, 'cluster')) needs.push({ at, kind: 'cluster', step: barrier(found.key) })
     else needs.push({ at, kind: 'requires', step: `${bound.owners.get(`${required.name}@${node.name}`)}/${required.name}@${node.name}` })
   }
+  const founder = hasFlag(role.role, 'founder-first') && role.founder !== null && role.founder !== node.name ? memberOf(role, role.founder) : undefined
+  if (founder !== undefined) needs.push({ at: placeOf(rangeOf(source, ['roles', role.role.name, 'flags'])), kind: 'founder', step: `${bound.owners.get(`${role.role.name}@${founder.node}`)}/${role.role.name}@${founder.node}` })
   for (const { role: key, at } of nodeRole.dataOfAll) needs.push({ at, kind: 'data', step: barrier(key) })
   needs.push(...deploymentsBefore(bound, role.deployment))
   return { ...NOTHING, id, kind: 'role', node: node.name, deployment: role.deployment, role: role.role.name, nodeRole, needs }

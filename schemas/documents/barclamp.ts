@@ -6,7 +6,7 @@ import { CONSEQUENCES, duration, name, PAUSE } from './words.ts'
 export const JIGS = ['script', 'ansible', 'puppet', 'cfengine', 'chef', 'salt', 'exec', 'noop', 'test'] as const
 export type JigName = (typeof JIGS)[number]
 
-export const ROLE_FLAGS = ['implicit', 'discovery', 'bootstrap', 'cluster', 'destructive', 'milestone', 'service', 'library'] as const
+export const ROLE_FLAGS = ['implicit', 'discovery', 'bootstrap', 'cluster', 'destructive', 'milestone', 'service', 'library', 'founder-first'] as const
 export type RoleFlag = (typeof ROLE_FLAGS)[number]
 
 export const VALUE_TYPES = ['string', 'integer', 'number', 'boolean', 'list', 'map', 'any'] as const
@@ -56,7 +56,7 @@ const role = object({
   provides: optional(map(provide, '^[A-Za-z_][A-Za-z0-9_]*$')),
   onChange: optional(map(oneOf(CONSEQUENCES), undefined, 'Attribute path → consequence; `default` for all others.')),
   flags: optional(list(oneOf(ROLE_FLAGS))),
-  count: optional(object({ min: optional(integer({ min: 0 })), max: optional(integer({ min: 0 })), odd: optional(boolean()) })),
+  count: optional(object({ min: optional(integer({ min: 0 })), max: optional(integer({ min: 0 })), odd: optional(either([boolean(), literal('advise')])) })),
   conflicts: optional(list(name())),
   os: optional(list(string({ min: 1 }), {}, 'Names or families of operating systems it runs on.')),
   packages: optional(map(list(string({ min: 1 })), undefined, 'By os name or family; the name wins.')),

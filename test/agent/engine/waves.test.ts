@@ -5,6 +5,7 @@ import type { Schedule } from '../../../agent/engine/schedule.ts'
 import { prepareWork } from '../../../agent/engine/work.ts'
 import type { StepState, StepStatus } from '../../../agent/state/state.ts'
 import type { Rollout } from '../../../schemas/changes.ts'
+import type { Step } from '../../../schemas/plan.ts'
 import { changesOf, planOf, rolloutOf, step } from './build-work.ts'
 
 const NOW = Date.parse('2026-01-01T00:10:00.000Z')
@@ -12,6 +13,7 @@ const nodes = ['n1', 'n2', 'n3', 'n4']
 const roles = nodes.map(node => step({ id: `d/r@${node}`, entries: { check: 'check.sh' } }))
 const plan = planOf(roles)
 const batches = [['n1'], ['n2', 'n3'], ['n4']]
+const founder = (node: string): Step['needs'][number] => ({ step: `d/r@${node}`, kind: 'founder', at: '' })
 
 function ask(rollout: Partial<Rollout>, states: Readonly<Record<string, StepStatus>>, resumed: Readonly<Record<string, readonly number[]>> = {}): Schedule {
   const work = prepareWork({ commit: 'c', plan, changes: changesOf(plan, { rollouts: [rolloutOf(roles, batches, rollout)] }) }, null)
@@ -70,6 +72,10 @@ test('an extension keeps the batches, and nodes that are new come last, together
   expect(keepRollouts(kept, changesOf(bigger, { rollouts: [left] }), () => true)).toEqual([{ ...kept[0], batches: [...batches, ['n5', 'n6']] }])
   expect(keepRollouts(kept, changesOf(bigger, { rollouts: [left] }), id => id !== 'd/r@n5')).toEqual([{ ...kept[0], batches: [...batches, ['n6']] }])
   expect(keepRollouts(kept, changesOf(bigger), () => true)).toEqual(kept)
+  // The first batch could not end without n6, nor n6 without n7.
+  const founded = planOf([...bigger.steps.map(one => (one.id === 'd/r@n1' ? { ...one, needs: [founder('n6')] } : one.id === 'd/r@n6' ? { ...one, needs: [founder('n7')] } : one)), step({ id: 'd/r@n7' })])
+  const late = rolloutOf(founded.steps, [['n7'], ['n6'], ['n1'], ['n5']])
+  expect(keepRollouts(kept, changesOf(founded, { rollouts: [late] }), () => true)).toEqual([{ ...kept[0], batches: [[...batches[0] ?? [], 'n6', 'n7'], ...batches.slice(1), ['n5']] }])
 })
 
 test('what a rollout governs on a node without a batch waits', () => {

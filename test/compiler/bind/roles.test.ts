@@ -93,6 +93,8 @@ describe('bindings', () => {
     expect(codes(compileTexts({ ...files, ...barclamp('  r: { os: [rhel] }\n'), 'd.yaml': deployment('  r: { nodes: [n1] }\n') }))).toEqual(['ROLE_OS d.yaml:4:16'])
     expect(codes(compileTexts({ ...files, ...barclamp('  r: { count: { max: 1 } }\n'), 'd.yaml': deployment('  r: { nodes: [n1, n2] }\n') }))).toEqual(['ROLE_COUNT d.yaml:4:3'])
     expect(codes(compileTexts({ ...files, ...barclamp('  r: { count: { odd: true } }\n'), 'd.yaml': deployment('  r: { nodes: [n1, n2] }\n') }))).toEqual(['ROLE_COUNT d.yaml:4:3'])
+    const advised = (nodes: string) => compileTexts({ ...files, ...barclamp('  r: { count: { odd: advise } }\n'), 'd.yaml': deployment(`  r: { nodes: [${nodes}] }\n`) }).diagnostics.map(({ code, severity }) => `${severity} ${code}`)
+    expect([advised('n1, n2'), advised('n1, n2, n3'), advised('n1')]).toEqual([['warning ROLE_COUNT'], [], []])
     expect(codes(compileTexts({ ...files, ...barclamp('  r: {}\n'), 'd.yaml': deployment('  r: {}\n') }))).toEqual(['ROLE_COUNT d.yaml:4:3'])
     expect(codes(compileTexts({ ...files, ...barclamp('  r: { requires: [s] }\n  s: {}\n'), 'd.yaml': deployment('  r: { nodes: [n1] }\n') }))).toEqual(['REQUIREMENT_UNMET d.yaml:4:16'])
   })

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { arrange } from '../../../compiler/order/arrange.ts'
+import { change } from '../../../compiler/change/change.ts'
+import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
+import type { Ledger } from '../../../schemas/ledger.ts'
 import { codes, compiled, compileTexts, machine, stepOf } from '../compiling.ts'
 
 const NODES = 'kind: nodes\nname: "n[1-3]"\nos: debian-12\nmachine: { where: "true" }\n'
@@ -27,6 +30,18 @@ describe('needs', () => {
     const { plan } = compiled({ ...barclamp('  c: { flags: [cluster] }\n  r: { requires: [c] }\n'), 'd.yaml': 'kind: deployment\nname: d\nroles: { c: { nodes: ["n[1-3]"] }, r: { nodes: [n2] } }\n' })
     expect(needs(plan, 'd/r@n2')).toEqual(['cluster barrier/d/c', 'lifecycle install@n2'])
     expect(needs(plan, 'barrier/d/c')).toEqual(['cluster d/c@n1', 'cluster d/c@n2', 'cluster d/c@n3'])
+  })
+
+  test('a founder comes first where its role says so: in the plan, and in what is done as long as it is not bootstrapped', () => {
+    const files = { ...barclamp('  c: { flags: [cluster, founder-first] }\n  r: { requires: [c] }\n'), ...machine('m1'), ...machine('m2'), ...machine('m3'), 'd.yaml': 'kind: deployment\nname: d\nroles: { c: { nodes: [n2, n1, n3] } }\n' }
+    const { plan } = compiled(files)
+    const needed = (steps: readonly { readonly id: string; readonly needs: readonly { readonly kind: string; readonly step: string }[] }[]) => Object.fromEntries(steps.filter(({ id }) => id.startsWith('d/c@')).map(({ id, needs: all }) => [id, all.flatMap(({ kind, step }) => (kind === 'founder' ? [step] : []))]))
+    expect(needed(plan.steps)).toEqual({ 'd/c@n1': ['d/c@n2'], 'd/c@n2': [], 'd/c@n3': ['d/c@n2'] })
+    expect(stepOf(plan, 'd/c@n1').needs.find(({ kind }) => kind === 'founder')?.at).toBe('barclamps/b/barclamp.yaml:5:15')
+    const due = (roles: Ledger['roles']) => needed(change({ ...EMPTY_LEDGER, ...(roles === undefined ? {} : { roles }) }, plan).changes.map(({ step }) => step))
+    expect(due(undefined)).toEqual(needed(plan.steps))
+    expect(due({ 'd/other': { bootstrapped: true } })).toEqual(needed(plan.steps))
+    expect(due({ 'd/c': { bootstrapped: true } })).toEqual({ 'd/c@n1': [], 'd/c@n2': [], 'd/c@n3': [] })
   })
 
   test('a role of the scope cluster is found on any node', () => {
