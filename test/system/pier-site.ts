@@ -35,7 +35,7 @@ export function edited(site: PierSite, random: Random, version: number): PierSit
     else if (what < 9) broken = new Set([...broken, `${role}@${node}`])
     else if (what === 9) roles[role] = Object.fromEntries(Object.keys(roles[role]).map((one) => [one, version]))
     else if (what === 10) operations = [{ name: `op-${version}-${edits}`, nodes: site.nodes.filter(() => random(6) === 0), reboot: random(3) === 0 }]
-    else rollout = random(3) === 0 ? null : `{ batches: [1, ${1 + random(6)}], maxFailures: ${random(3)}, gate: { check: a, timeout: 60s }, pause: ${['never', 'after-first', 'after-each'][random(3)]} }`
+    else rollout = random(3) === 0 ? null : `{ batches: [1, ${1 + random(6)}], maxFailures: ${random(3)}, gate: { check: a, timeout: 60s }${['', ', pause: after-first', ', pause: after-each'][random(3)]} }`
   }
   // What is broken has to run to be it.
   const touched = new Set([...broken].filter((one) => !site.broken.has(one)))
