@@ -31,7 +31,6 @@ import { carryOn } from './reconcile/carry-on.ts'
 import { forwardTo } from './proxy/forward.ts'
 import { planSources } from './proxy/plan-sources.ts'
 import { openProxy } from './proxy/proxy.ts'
-import { hostKeyrings } from './proxy/resolve-source.ts'
 import { keepSite } from './reconcile/keep-site.ts'
 import type { SiteKeeper } from './reconcile/keep-site.ts'
 import { EngineError } from './engine/engine-error.ts'
@@ -43,7 +42,7 @@ import { readIdentity } from './secrets/read-identity.ts'
 import { standIns } from './secrets/stand-ins.ts'
 import { openSite } from './site/repository.ts'
 import type { SiteRepository } from './site/repository.ts'
-import { readHostAptSources } from './stage/apt-sources.ts'
+import { readHostApt } from './stage/site-sources.ts'
 import { collect } from './stage/collect.ts'
 import { fileRoutes } from './stage/file-routes.ts'
 import { openStore } from './stage/store.ts'
@@ -116,7 +115,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online })
   const stager = openStager({ store: objects, base, carryOut })
 
-  const host = { sources: await readHostAptSources(), keyrings: await hostKeyrings() }
+  const host = await readHostApt()
   const proxy = parts.use(openProxy({ store: objects, sources: [], online, now, log, upstreamProxy: settings.upstreamProxy }))
 
   // Nodes: who they are, and what they may do.
@@ -216,7 +215,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     async onCompiled({ compiled, head, own }) {
       await readInventory(site, compiled.commit, committed, signal)
       await boot.follow(compiled.plan, signal)
-      const { sources, problems } = await planSources(compiled.plan, { host, file: async path => (await site.readBytes(compiled.commit, path, signal)).get(path) })
+      const { sources, problems } = planSources(compiled.plan, host)
       proxy.follow(sources)
       if (problems.length > 0) log('sources that are not served', { problems })
       await Promise.all(nodes.held().map(machine => nodes.reconsider(machine)))

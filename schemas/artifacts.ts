@@ -1,7 +1,7 @@
 import { digest } from './canonical.ts'
-import { integer, list, literal, map, object, oneOf, string } from './shape.ts'
+import { integer, list, literal, map, object, oneOf, optional, string } from './shape.ts'
 import type { Plan } from './plan.ts'
-import type { TypeOf } from './shape.ts'
+import type { Json, TypeOf } from './shape.ts'
 
 /** Where `crowbar lock --update` writes what artifact sets are made of: a file for each, named by its SHA-256. */
 export const ARTIFACTS_FOLDER = 'artifacts/'
@@ -10,6 +10,7 @@ const lockedPackage = object({
   version: string(),
   architecture: string(),
   from: string({}, 'The suite that has it.'),
+  source: optional(string({}, 'The source that has it, when that is not the first of its os.')),
   path: string({ pattern: '^[^/].*$' }, 'Of the file, below the address of its repository.'),
   sha256: string({ pattern: '^[0-9a-f]{64}$' }),
   bytes: integer({ min: 0 }),
@@ -37,22 +38,30 @@ export const artifactsShape = object({
 })
 export type Artifacts = TypeOf<typeof artifactsShape>
 
+export interface SourceInputs {
+  readonly name: string
+  readonly suites: readonly string[]
+  readonly components: readonly string[]
+}
+
 /** What decides the packages of a set, beside the state of the mirror. */
 export interface ArtifactInputs {
   readonly kind: 'rootfs' | 'packages'
   readonly os: { readonly family: string; readonly version: string; readonly architecture: string; readonly install: string; readonly packages: readonly string[] }
-  readonly source: { readonly name: string; readonly suites: readonly string[]; readonly components: readonly string[] }
+  /** The sources of the os, its own first. */
+  readonly sources: readonly SourceInputs[]
   /** The names that roles bring; of a root filesystem those of its os. */
   readonly packages: readonly string[]
 }
 
 /** The digest that says whether a locked set is still the one that the site asks for. Not part of it: which mirror answers. */
-export function artifactInputs({ kind, os, source, packages }: ArtifactInputs): string {
+export function artifactInputs({ kind, os, sources: [first, ...more], packages }: ArtifactInputs): string {
   const { family, version, architecture, install } = os
   const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].toSorted()
+  const said = ({ name, suites, components }: SourceInputs): { readonly [key: string]: Json } => ({ name, suites: [...suites], components: [...components] })
   return digest({
     kind, packages: sorted(packages), base: sorted(os.packages), joined: install === 'joined', os: { family, version, architecture },
-    source: { name: source.name, suites: [...source.suites], components: [...source.components] },
+    source: first === undefined ? null : said(first), ...(more.length === 0 ? {} : { more: more.map(said) }),
   })
 }
 

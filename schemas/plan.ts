@@ -97,7 +97,8 @@ const os = object({
   version: string(),
   architecture: string(),
   install: string(),
-  source: nullable(string()),
+  source: nullable(string({}, 'The distribution’s own.')),
+  moreSources: optional(list(string(), {}, 'Others that packages are taken from. Absent: none.')),
   packages: list(string()),
 })
 export type PlanOs = TypeOf<typeof os>
@@ -109,6 +110,8 @@ const source = object({
   components: list(string()),
   architectures: optional(list(string())),
   keyring: optional(string({}, 'A file of the site.')),
+  keys: optional(string({}, 'What that file holds, base64.')),
+  at: optional(string({}, 'path:line:column of what says whose signature counts. Absent: the machine’s own apt says it.')),
   ref: optional(string()),
   sha256: optional(string()),
 })

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { ObjectHash } from '../stage/object-hash.ts'
 import type { Store } from '../stage/store.ts'
+import { PROXIED_HOST } from '../stage/tell-apt.ts'
 import { AptSource } from './apt/apt-source.ts'
 import type { Found } from './apt/repository.ts'
 import { FileSource } from './file-source.ts'
@@ -177,7 +178,8 @@ export function openProxy(options: ProxyOptions): Proxy {
     counters.bytes.hit += bytes
   }
   const route = async (exchange: Exchange): Promise<'done' | 'missing'> => {
-    const target = (exchange.request.url ?? '').replace(/[?#].*$/, '')
+    // A program that has to name a host may name the one that is nowhere.
+    const target = (exchange.request.url ?? '').replace(/[?#].*$/, '').replace(`http://${PROXIED_HOST}/`, '/')
     const whole = /^https?:\/\//i.test(target)
     if (target === '/metrics') {
       exchange.response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' }).end(formatMetrics(state()))

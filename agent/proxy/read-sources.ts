@@ -34,7 +34,7 @@ export async function readSources(file: string): Promise<DeclaredSource[]> {
     const keys = path === null ? null : await readFile(path).catch((cause: unknown) => {
       throw new SourcesError(`${file}: the keyring of ${name} cannot be read: ${(cause as Error).message}`, { cause })
     })
-    sources.push({ name, type, upstream, suites, components, architectures, keyring: keys, sha256 })
+    sources.push({ name, type, upstream, suites, components, architectures, keys: keys === null ? null : keys.toString('base64'), at: file, sha256 })
   }
   return sources
 }

@@ -8,6 +8,8 @@ import type { Stanza } from './deb822.ts'
 import type { Progress } from './progress.ts'
 import { runProgram } from './run-program.ts'
 import { StageError } from './stage-error.ts'
+import { PROXIED_HOST, tellApt } from './tell-apt.ts'
+import type { ToldSource } from './tell-apt.ts'
 import { hashOf } from './object-hash.ts'
 import type { ObjectHash } from './object-hash.ts'
 import type { Store } from './store.ts'
@@ -25,17 +27,26 @@ export interface AptPackage {
   /** The suite that has it, and its file's place below an address of that suite's source. */
   readonly from: string
   readonly path: string
+  /** The site's source that has it; undefined: the first one. */
+  readonly source: string | undefined
 }
 
 /** A package as it is written down, so that the same file is had again. */
-export function lockedOf({ version, architecture, from, path, bytes, hash }: AptPackage): LockedPackage {
-  return { version, architecture, from, path, bytes, sha256: hash.slice('sha256:'.length) }
+export function lockedOf({ version, architecture, from, source, path, bytes, hash }: AptPackage): LockedPackage {
+  return { version, architecture, from, ...(source === undefined ? {} : { source }), path, bytes, sha256: hash.slice('sha256:'.length) }
+}
+
+/** Sources, and what it takes to ask them. */
+export interface AptUse {
+  /** The distribution's own first. */
+  readonly sources: readonly AptSource[]
+  /** URL of the proxy that serves those of the sources that are `proxied`; undefined: none is. */
+  readonly proxy?: string | undefined
 }
 
 /** What an apt of its own starts from. */
-export interface AptRootOptions {
+export interface AptRootOptions extends AptUse {
   readonly store: Store
-  readonly sources: readonly AptSource[]
   /** Debian's name: `amd64`, `arm64`. */
   readonly architecture: string
   /** Text of the `/var/lib/dpkg/status` that closures are relative to; empty: nothing is installed. */
@@ -67,7 +78,7 @@ export interface AptRoot extends AsyncDisposable {
  * The indexes are kept between uses, so that later ones fetch only what changed; when no source answers, the kept ones
  * are used as they are. The folder goes when the root is disposed.
  *
- * @throws {StageError} PROGRAM_FAILED when no source answers and no index was kept.
+ * @throws {StageError} APT_UNTRUSTED when a source is not signed by its keys; PROGRAM_FAILED when no source answers and no index was kept.
  */
 export async function openAptRoot(options: AptRootOptions): Promise<AptRoot> {
   const folder = await options.store.temporaryFolder('apt')
@@ -84,12 +95,19 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
   const lists = join(root, 'lists')
   const archives = join(root, 'archives')
   const sources = join(root, 'sources.list.d', 'crowbar.sources')
-  const sourcesText = formatAptSources(options.sources)
-  const kept = join(store.folder, 'apt', hashOf(`${options.architecture}\n${sourcesText}`).slice(7, 23))
+  const all = await tellApt(options.sources, store)
+  const sourcesText = formatAptSources(all.map(({ told }) => told))
+  const proxied = options.sources.filter(({ site }) => site?.proxied === true)
+  const key = [options.architecture, sourcesText, ...proxied.flatMap(({ uris }) => uris)].join('\n')
+  const kept = join(store.folder, 'apt', hashOf(key).slice(7, 23))
   for (const name of ['sources.list.d', 'parts', 'archives/partial', 'lists/partial', 'state', 'cache']) {
     await mkdir(join(root, name), { recursive: true })
   }
-  const settings = await hostAcquireSettings(signal)
+  const settings = [
+    ...await hostAcquireSettings(signal), ...(options.proxy === undefined ? [] : [`Acquire::http::Proxy::${PROXIED_HOST} "${options.proxy}";`]),
+    // The proxy has tried often enough.
+    ...(proxied.length < options.sources.length ? [] : ['Acquire::Retries "0";']),
+  ]
   await writeFile(sources, sourcesText)
   await writeFile(join(root, 'apt.conf'), aptConfiguration(root, options.architecture, settings))
   const run = async (argv: readonly [string, ...string[]]): Promise<string> => {
@@ -97,14 +115,16 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
     return (await runProgram(argv, { signal, env, cwd: archives })).stdout
   }
 
-  await cp(kept, lists, { recursive: true, mode: 2 /* COPYFILE_FICLONE */ }).catch(() => undefined)
+  const hasOld = await cp(kept, lists, { recursive: true, mode: 2 /* COPYFILE_FICLONE */ }).then(() => true, () => false)
   onProgress('reading the package indexes')
   try {
     await run(['apt-get', 'update', '-q', '-o', 'APT::Update::Error-Mode=any'])
     await keep(lists, kept, join(root, 'kept'))
   } catch (error) {
     signal.throwIfAborted()
-    if (!(await readdir(lists)).some(name => name.endsWith('_Packages'))) throw error
+    refuseUntrusted(error, all)
+    // Those of some of the sources alone would give other packages than all of them together.
+    if (!hasOld) throw blameSource(error, all)
     onProgress('no package source answers: using the indexes of last time')
   }
 
@@ -113,12 +133,12 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
     const status = upon === undefined ? options.status : upon.length === 0 ? '' : installedStatus(await run(['apt-cache', 'show', ...upon.map(one => `${one.name}=${one.version}`)]))
     await writeFile(join(root, 'status'), status)
     const text = await run(['apt-get', 'install', '--print-uris', '-qq', '--yes', '--', ...names]).catch(explainResolution)
-    return text.split('\n').flatMap(line => parsePrintedUri(line, options.sources)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    return text.split('\n').flatMap(line => parsePrintedUri(line, all)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   return {
     resolve,
-    releaseTime: await releaseTime(lists),
+    releaseTime: await releaseTime(lists, options.sources[0]?.suites[0]),
     releases: await readReleases(lists),
     async fetch(packages) {
       const missing = await missingFrom(store, packages)
@@ -180,11 +200,12 @@ function releaseFields(text: string): Stanza | undefined {
   return parseStanzas(text.replace(/^-----BEGIN[^\n]*\n(?:Hash:[^\n]*\n)?\n/, ''))[0]
 }
 
-async function releaseTime(lists: string): Promise<number> {
+async function releaseTime(lists: string, suite: string | undefined): Promise<number> {
   const names = (await readdir(lists)).filter(name => /_(InRelease|Release)$/.test(name)).toSorted((a, b) => a.length - b.length)
-  for (const name of names) {
-    const text = await readFile(join(lists, name), 'utf8')
-    const time = Date.parse(releaseFields(text)?.get('Date') ?? '')
+  const releases = await Promise.all(names.map(async name => releaseFields(await readFile(join(lists, name), 'utf8'))))
+  const own = releases.filter(one => one !== undefined && [one.get('Codename'), one.get('Suite')].includes(suite))
+  for (const release of [...own, ...releases]) {
+    const time = Date.parse(release?.get('Date') ?? '')
     if (!Number.isNaN(time)) return time / 1000
   }
   throw new StageError('APT_NO_SOURCE', 'none of the sources has a Release file with a date')
@@ -201,20 +222,49 @@ function installedStatus(shown: string): string {
   }).join('\n\n').concat('\n')
 }
 
-function parsePrintedUri(line: string, sources: readonly AptSource[]): AptPackage[] {
+function parsePrintedUri(line: string, all: readonly ToldSource[]): AptPackage[] {
   const match = /^'(?<uri>[^']+)' (?<fileName>(?<name>[^_ ]+)_(?<version>[^_ ]+)_(?<architecture>[^_ ]+)\.deb) (?<bytes>\d+) SHA256:(?<hex>[0-9a-f]{64})$/.exec(line)
   if (match?.groups === undefined) return []
   const { uri = '', fileName = '', name = '', version = '', architecture = '', bytes = '', hex = '' } = match.groups
-  return [{ name, version: decodeURIComponent(version), architecture, fileName, bytes: Number(bytes), hash: `sha256:${hex}`, ...placeOf(uri, sources) }]
+  return [{ name, version: decodeURIComponent(version), architecture, fileName, bytes: Number(bytes), hash: `sha256:${hex}`, ...placeOf(uri, all) }]
 }
 
-function placeOf(uri: string, sources: readonly AptSource[]): { readonly from: string; readonly path: string } {
-  for (const { uris, suites } of sources) {
-    const base = uris.map(one => one.replace(/\/*$/, '/')).find(one => uri.startsWith(one))
-    if (base !== undefined) return { from: suites[0] ?? '', path: decodeURIComponent(uri.slice(base.length)) }
+function placeOf(uri: string, all: readonly ToldSource[]): Pick<AptPackage, 'from' | 'path' | 'source'> {
+  const [first] = all
+  for (const { source, told } of all) {
+    const base = [...told.uris, ...source.uris].map(one => one.replace(/\/*$/, '/')).find(one => uri.startsWith(one))
+    if (base === undefined) continue
+    return { from: source.suites[0] ?? '', path: decodeURIComponent(uri.slice(base.length)), source: source.site?.name === first?.source.site?.name ? undefined : source.site?.name }
   }
   // A source that names a list of mirrors gives addresses that are not its own.
-  return { from: sources[0]?.suites[0] ?? '', path: decodeURIComponent(/\/(pool\/.*)$/.exec(uri)?.[1] ?? new URL(uri).pathname.slice(1)) }
+  return { from: first?.source.suites[0] ?? '', path: decodeURIComponent(/\/(pool\/.*)$/.exec(uri)?.[1] ?? new URL(uri).pathname.slice(1)), source: undefined }
+}
+
+/** What apt says of a signature that is none, by these keys, or missing. */
+const UNTRUSTED = /signed by a key of the source|no key is known|NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|EXPSIG|is not signed|couldn't be verified|were invalid|[Ss]igning key|clearsigned file isn't valid|Sub-process \S*sqv/
+
+function refuseUntrusted(error: unknown, all: readonly ToldSource[]): void {
+  if (!(error instanceof StageError) || !UNTRUSTED.test(error.message)) return
+  const line = error.message.split('\n').find(one => UNTRUSTED.test(one)) ?? ''
+  const source = sourceIn(line, all) ?? sourceIn(error.message, all)
+  throw new StageError('APT_UNTRUSTED', `${source === undefined ? 'a source' : titleOf(source)} is not signed by ${source?.site?.keys === undefined || source.site.keys === null ? 'a key that this machine trusts' : 'a key of its keyring'}: ${line.replace(/^[WE]: /, '')}`, {
+    data: { source: source?.site?.name ?? null, at: source?.site?.at ?? null }, cause: error,
+  })
+}
+
+function blameSource(error: unknown, all: readonly ToldSource[]): unknown {
+  const source = error instanceof StageError ? sourceIn(error.message, all) : undefined
+  if (!(error instanceof StageError) || source?.site === undefined) return error
+  return new StageError(error.code, `${titleOf(source)} cannot be read: ${error.message}`, { data: { ...error.data, source: source.site.name, at: source.site.at }, cause: error })
+}
+
+/** The source that a message of apt speaks of. */
+function sourceIn(text: string, all: readonly ToldSource[]): AptSource | undefined {
+  return all.find(({ source, told }) => [...told.uris, ...source.uris].some(uri => text.includes(uri.replace(/\/*$/, ''))))?.source
+}
+
+function titleOf({ site, uris }: AptSource): string {
+  return site === undefined ? uris[0] ?? '' : `the source ${site.name}${site.at === null ? '' : ` (${site.at})`}`
 }
 
 function explainResolution(error: unknown): never {

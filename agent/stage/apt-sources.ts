@@ -11,6 +11,11 @@ export interface AptSource {
   readonly components: readonly string[]
   /** What the source says beyond these, by its deb822 field name (`Signed-By`, `Trusted`, …). */
   readonly options: Readonly<Record<string, string>>
+  /**
+   * The source of the site that asked for it, whose keys (base64) are believed alone, and where it says so
+   * (path:line:column). `proxied`: apt is to ask Crowbar's proxy, which goes on to the next address when one fails.
+   */
+  readonly site?: { readonly name: string; readonly keys: string | null; readonly at: string | null; readonly proxied: boolean }
 }
 
 /**
@@ -42,6 +47,12 @@ export async function readHostAptSources(folder = '/etc/apt'): Promise<AptSource
 export function sourcesForSuite(sources: readonly AptSource[], suite: string): AptSource[] {
   const own = sources.flatMap(source => narrow(source, suite, suite))
   if (own.length > 0) return own
+  const [, code, branch] = /^(.+)-(updates|security|backports|proposed-updates)$/.exec(suite) ?? []
+  if (code !== undefined) {
+    const beside = sourcesForSuite(sources, code)
+    const has = (one: string): AptSource[] => beside.filter(source => source.suites.includes(one)).map(source => ({ ...source, suites: [suite] }))
+    return branch === 'security' && has(suite).length > 0 ? has(suite) : has(code)
+  }
   const neighbour = sources.filter(hasMain).flatMap(source => source.suites).find(name => DEBIAN_SUITES.has(name))
   const borrowed = neighbour === undefined ? [] : sources.flatMap(source => narrow(source, neighbour, suite))
   if (borrowed.length > 0) return borrowed
@@ -53,7 +64,9 @@ export function sourcesForSuite(sources: readonly AptSource[], suite: string): A
 /** Writes sources as one deb822 file, `*.sources`. */
 export function formatAptSources(sources: readonly AptSource[]): string {
   return sources.map(source => [
-    'Types: deb', `URIs: ${source.uris.join(' ')}`, `Suites: ${source.suites.join(' ')}`, `Components: ${source.components.join(' ')}`,
+    'Types: deb', `URIs: ${source.uris.join(' ')}`, `Suites: ${source.suites.join(' ')}`,
+    // A folder with everything in it has no components. sources.list(5)
+    ...(source.suites.every(suite => suite.endsWith('/')) ? [] : [`Components: ${source.components.length === 0 ? 'main' : source.components.join(' ')}`]),
     ...Object.entries(source.options).map(([name, value]) => `${name}: ${value.replaceAll('\n\n', '\n.\n').replaceAll('\n', '\n ')}`), '',
   ].join('\n')).join('\n')
 }

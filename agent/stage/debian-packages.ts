@@ -1,7 +1,6 @@
 import { openAptRoot } from './apt-root.ts'
-import type { AptPackage } from './apt-root.ts'
+import type { AptPackage, AptUse } from './apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from './apt-sources.ts'
-import type { AptSource } from './apt-sources.ts'
 import type { Progress } from './progress.ts'
 import { StageError } from './stage-error.ts'
 import { isObjectHash } from './object-hash.ts'
@@ -31,8 +30,8 @@ export interface StageDebianPackagesOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
-  /** Where packages come from; default: what this machine's apt uses. */
-  readonly sources?: readonly AptSource[]
+  /** Where packages come from; default: what this machine's apt uses for the suite. */
+  readonly sources?: AptUse | undefined
 }
 
 /** A package in the manifest; `path` is its place in the repository, relative to the repository's root. */
@@ -121,7 +120,7 @@ async function fetchClosure(requested: readonly string[], options: StageDebianPa
   const { os, store, signal, onProgress } = options
   await using apt = await openAptRoot({
     store, signal, onProgress,
-    sources: sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite),
+    ...(options.sources ?? { sources: sourcesForSuite(await readHostAptSources(), os.suite) }),
     architecture: os.architecture,
     status: (await store.read(options.status)).toString('utf8'),
   })

@@ -47,7 +47,9 @@ export async function fetchLocked(packages: { readonly [name: string]: LockedPac
       const left = await missingOf(packages, store)
       onProgress(`fetching packages: ${String(total.files - left.length)} of ${String(total.files)}, ${megabytes(total.bytes - sum(left))} of ${megabytes(total.bytes)} MB`)
       const argv = batch.flatMap(({ uri, locked }) => [uri, join(work.path, locked.sha256), `SHA256:${locked.sha256}`])
-      await runProgram(['/usr/lib/apt/apt-helper', '-q', 'download-file', ...argv], { signal, env, cwd: work.path }).catch((error: unknown) => {
+      // Where another address is left to ask, one that fails is not asked again.
+      const patience = wanted.some(one => addresses(one.locked, sources).length > mirror + 1) ? ['-o', 'Acquire::Retries=0'] : []
+      await runProgram(['/usr/lib/apt/apt-helper', '-q', ...patience, 'download-file', ...argv], { signal, env, cwd: work.path }).catch((error: unknown) => {
         if (!(error instanceof StageError) || error.code !== 'PROGRAM_FAILED') throw error
         said = error.message
       })
@@ -81,10 +83,11 @@ async function keep(file: string, locked: LockedPackage, { store, sources, signa
   await rm(file)
 }
 
-/** Where a file may be: below each address of each source that has its suite. */
-function addresses({ from, path }: LockedPackage, sources: readonly AptSource[]): string[] {
+/** Where a file may be: below each address of its source that has its suite. */
+function addresses({ from, source, path }: LockedPackage, sources: readonly AptSource[]): string[] {
   const escaped = path.split('/').map(part => encodeURIComponent(part).replaceAll('~', '%7e')).join('/')
-  return sources.filter(({ suites }) => suites.includes(from)).flatMap(({ uris }) => uris.map(uri => `${uri.replace(/\/*$/, '')}/${escaped}`))
+  const owner = source ?? sources[0]?.site?.name
+  return sources.filter(({ suites, site }) => suites.includes(from) && site?.name === owner).flatMap(({ uris }) => uris.map(uri => `${uri.replace(/\/*$/, '')}/${escaped}`))
 }
 
 function sum(packages: readonly { readonly locked: LockedPackage }[]): number {

@@ -15,6 +15,8 @@ export type StageErrorCode =
   | 'PROGRAM_TIMEOUT'
   /** This machine's apt has no source of Debian packages that could serve the suite. */
   | 'APT_NO_SOURCE'
+  /** What signs a repository is no key of its source's keyring. */
+  | 'APT_UNTRUSTED'
   | 'APT_PACKAGE_UNKNOWN'
   /** The packages exist and cannot be installed together. */
   | 'APT_UNRESOLVABLE'

@@ -171,9 +171,9 @@ async function* chunksOf(source: ObjectSource): AsyncIterable<Uint8Array> {
 }
 
 /** Writes a small file whole or not at all. `temporary` is a folder on the same file system. */
-export async function writeDurably(target: string, text: string, temporary: string): Promise<void> {
+export async function writeDurably(target: string, content: string | Uint8Array, temporary: string): Promise<void> {
   await using incoming = await openIncoming(temporary, { path: () => target })
-  await incoming.write(Buffer.from(text))
+  await incoming.write(typeof content === 'string' ? Buffer.from(content) : content)
   await incoming.keep()
 }
 

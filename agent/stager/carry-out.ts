@@ -4,13 +4,13 @@ import { buildDiscoveryImage } from '../image/discovery/discovery.ts'
 import { buildLocalBoot } from '../image/local-boot.ts'
 import { provideHostNeeds } from '../image/needs.ts'
 import { buildRootfs } from '../image/rootfs/rootfs.ts'
-import { readHostAptSources, sourcesForSuite } from '../stage/apt-sources.ts'
 import { describePackages, stageDebianPackages } from '../stage/debian-packages.ts'
 import { fetchLocked, objectOf } from '../stage/fetch-locked.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
 import type { Store } from '../stage/store.ts'
 import { orderReference } from './order.ts'
 import type { StageOrder, StageResult } from './order.ts'
+import { openSources } from './use-sources.ts'
 
 export interface StageOptions {
   readonly signal: AbortSignal
@@ -21,7 +21,7 @@ export interface StageOptions {
 export type CarryOut = (order: StageOrder, options: StageOptions) => Promise<StageResult>
 
 /**
- * Carries orders out on this machine, with its own apt sources and into its store, one at a time.
+ * Carries orders out on this machine, with its own apt and into its store, one at a time.
  *
  * A discovery image is looked at anew each time, since its agent is part of this checkout; the others are had once.
  */
@@ -62,14 +62,16 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
       return { kind: 'discovery', kernel: image.kernel, initrd: image.initrd, local: await buildLocalBoot({ store, ...options }) }
     }
     case 'rootfs': {
-      const rootfs = await buildRootfs({ os: order.os, flavour: order.flavour, packages: order.packages, locked: order.locked, store, ...options })
+      await using sources = openSources(order.sources, { store, ...options })
+      const rootfs = await buildRootfs({ os: order.os, flavour: order.flavour, packages: order.packages, sources: sources.use, locked: order.locked, store, ...options })
       return { kind: 'rootfs', archive: rootfs.hash, bytes: rootfs.bytes, status: rootfs.status }
     }
     case 'packages': {
       if (order.locked !== undefined) return { kind: 'packages', manifest: await stageLocked(order, order.locked.packages, { store, ...options }) }
-      const base = await carryOut({ kind: 'rootfs', os: order.os, flavour: order.flavour, packages: order.base }, store, options)
+      const base = await carryOut({ kind: 'rootfs', os: order.os, flavour: order.flavour, packages: order.base, sources: order.sources }, store, options)
       if (base.kind !== 'rootfs') throw new TypeError('a root filesystem order came to something else')
-      const staged = await stageDebianPackages({ os: order.os, packages: order.packages, status: base.status as `sha256:${string}`, store, ...options })
+      await using sources = openSources(order.sources, { store, ...options })
+      const staged = await stageDebianPackages({ os: order.os, packages: order.packages, sources: await sources.use(), status: base.status as `sha256:${string}`, store, ...options })
       return { kind: 'packages', manifest: staged.manifest }
     }
   }
@@ -77,9 +79,10 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
 
 /** A repository of exactly what is locked. @returns the hash of its manifest. */
 async function stageLocked(
-  { os, packages }: Extract<StageOrder, { kind: 'packages' }>, locked: { readonly [name: string]: LockedPackage }, options: StageOptions & { readonly store: Store },
+  { os, packages, sources: declared }: Extract<StageOrder, { kind: 'packages' }>, locked: { readonly [name: string]: LockedPackage }, options: StageOptions & { readonly store: Store },
 ): Promise<ObjectHash> {
-  await fetchLocked(locked, { ...options, sources: async () => sourcesForSuite(await readHostAptSources(), os.suite) })
+  await using sources = openSources(declared, options)
+  await fetchLocked(locked, { ...options, sources: async () => (await sources.use()).sources })
   const stored = Object.entries(locked).map(([name, one]) => ({ ...one, name, hash: objectOf(one) }))
   const described = await describePackages({ os, requested: packages, packages: stored.toSorted((a, b) => (a.name < b.name ? -1 : 1)), ...options })
   return described.manifest

@@ -5,9 +5,10 @@ import { LEAST, rootfsWanted } from '../image/rootfs/rootfs.ts'
 import { lockedOf, openAptRoot } from '../stage/apt-root.ts'
 import type { AptPackage, AptRoot } from '../stage/apt-root.ts'
 import type { Progress } from '../stage/progress.ts'
+import { siteSourcesOf } from '../stage/site-sources.ts'
 import type { Store } from '../stage/store.ts'
-import { sourcesOf } from './apt-sources-of.ts'
 import { stageOrder, StagerError } from './order.ts'
+import { openSources } from './use-sources.ts'
 
 export interface LockSetOptions {
   readonly store: Store
@@ -16,7 +17,7 @@ export interface LockSetOptions {
 }
 
 /**
- * Resolves the packages of artifact sets that one source serves, by apt in a clean root: a root filesystem upon nothing,
+ * Resolves the packages of artifact sets, from the sources of their systems, by apt in a clean root: a root filesystem upon nothing,
  * the packages of roles upon that root filesystem. Reads indexes and fetches no package.
  *
  * @param sets names of sets of the plan.
@@ -26,11 +27,13 @@ export async function lockSets(sets: readonly string[], plan: Plan, options: Loc
   const done: Artifacts[] = []
   const systems = [...new Set(sets.map(set => plan.artifacts[set]?.os ?? ''))]
   for (const os of systems) {
+    options.signal.throwIfAborted()
     const names = sets.filter(set => plan.artifacts[set]?.os === os)
     const [first = ''] = names
     const order = stageOrder(first, plan)
     if (order.kind === 'discovery') throw new TypeError('a set is no discovery image')
-    await using apt = await openAptRoot({ ...options, status: '', architecture: order.os.architecture, sources: await sourcesOf(os, plan) })
+    await using sources = openSources(order.sources, options)
+    await using apt = await openAptRoot({ ...options, status: '', architecture: order.os.architecture, ...await sources.use() })
     for (const set of names) {
       options.onProgress(`resolving ${set}`)
       done.push(await lockSet(set, plan, apt))
@@ -43,14 +46,13 @@ async function lockSet(set: string, plan: Plan, apt: AptRoot): Promise<Artifacts
   const order = stageOrder(set, plan)
   const os = plan.artifacts[set]?.os ?? ''
   const system = plan.systems[os]
-  const source = plan.sources[system?.source ?? '']
-  if (order.kind === 'discovery' || system === undefined || source === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${set}`, { retryable: false })
+  if (order.kind === 'discovery' || system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${set}`, { retryable: false })
   const base = rootfsWanted(order.flavour, order.os.architecture, order.kind === 'rootfs' ? order.packages : order.base)
   const least = await apt.resolve([...LEAST, ...base], [])
   const packages = order.kind === 'rootfs' ? least : await apt.resolve(order.packages, least)
   return {
     kind: 'artifacts', version: 1, set, os, source: system.source ?? '', flavour: order.flavour === 'container' ? 'container' : 'machine',
-    inputs: artifactInputs({ kind: order.kind, os: system, source: { name: system.source ?? '', suites: source.suites, components: source.components }, packages: order.packages }),
+    inputs: artifactInputs({ kind: order.kind, os: system, sources: siteSourcesOf(os, plan), packages: order.packages }),
     releases: apt.releases,
     wanted: order.kind === 'rootfs' ? base : order.packages,
     packages: byName(packages),

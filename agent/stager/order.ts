@@ -6,13 +6,15 @@ import type { LockedRootfs } from '../image/rootfs/rootfs.ts'
 import { lockedSet } from './locked-set.ts'
 import type { LockedSet } from './locked-set.ts'
 import type { DebianRelease } from '../stage/debian-packages.ts'
+import { siteSourcesOf } from '../stage/site-sources.ts'
+import type { SiteSource } from '../stage/site-sources.ts'
 
 /** Something to have in the store: all that decides what it is. The same order is the same thing. */
 export type StageOrder =
   | { readonly kind: 'discovery'; readonly os: DebianRelease }
-  | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[]; readonly locked?: LockedRootfs }
+  | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly locked?: LockedRootfs }
   /** Packages and all that they need beyond the root filesystem of the same system. */
-  | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[]; readonly locked?: { readonly packages: LockedRootfs['packages'] } }
+  | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly locked?: { readonly packages: LockedRootfs['packages'] } }
 
 /** Objects of the store, by what they are for. */
 export type StageResult =
@@ -47,15 +49,15 @@ export function discoveryOrder(): StageOrder {
 export function stageOrder(name: string, plan: Plan): StageOrder {
   const set = plan.artifacts[name]
   if (set === undefined || set.os === null) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${name}`, { retryable: false })
-  const { os, system } = debianRelease(set.os, plan)
+  const { os, system, sources } = debianRelease(set.os, plan)
   if (set.kind === 'content') throw new StagerError('SET_UNSUPPORTED', `${name}: this agent stages root filesystems and packages only`, { retryable: false })
   // Of a system that somebody else installed only the least is known to be there.
   const flavour = system.install === 'joined' ? 'container' : 'machine'
   const locked = lockedSet(name, plan)
-  if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages, ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: epochOf(locked, os.suite) } }) }
+  if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages, sources, ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: epochOf(locked, os.suite) } }) }
   // With those of the root filesystem a node that was installed with older ones can have these, too.
   const below = lockedSet(`rootfs-${set.os}`, plan)
-  return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages, ...(locked === undefined ? {} : { locked: { packages: { ...below?.packages, ...locked.packages } } }) }
+  return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages, sources, ...(locked === undefined ? {} : { locked: { packages: { ...below?.packages, ...locked.packages } } }) }
 }
 
 /** Seconds since 1970 of the suite's Release file. */
@@ -70,18 +72,19 @@ function epochOf({ releases }: LockedSet, suite: string): number {
  * @throws {StagerError} SET_UNKNOWN, SET_UNSUPPORTED when it is not Debian's.
  */
 export function joinedSystemOrder(name: string, plan: Plan): StageOrder {
-  const { os, system } = debianRelease(name, plan)
-  return { kind: 'rootfs', os, flavour: 'container', packages: system.packages }
+  const { os, system, sources } = debianRelease(name, plan)
+  return { kind: 'rootfs', os, flavour: 'container', packages: system.packages, sources }
 }
 
-function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; readonly system: Plan['systems'][string] } {
+function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; readonly system: Plan['systems'][string]; readonly sources: readonly SiteSource[] } {
   const system = plan.systems[name]
   if (system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no operating system ${name}`, { retryable: false })
-  const suite = system.source === null ? undefined : plan.sources[system.source]?.suites[0]
-  if (system.family !== 'debian' || suite === undefined) {
+  const sources = siteSourcesOf(name, plan)
+  const suite = sources[0]?.name === system.source ? sources[0]?.suites[0] : undefined
+  if (system.family !== 'debian' || suite === undefined || suite.endsWith('/')) {
     throw new StagerError('SET_UNSUPPORTED', `only Debian systems with an apt source that names a suite can be staged, and ${name} is not one`, { retryable: false })
   }
-  return { os: { family: 'debian', version: system.version, suite, architecture: system.architecture }, system }
+  return { os: { family: 'debian', version: system.version, suite, architecture: system.architecture }, system, sources }
 }
 
 /**
@@ -90,5 +93,16 @@ function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; 
  */
 export function orderReference(order: StageOrder): string {
   const least = order.kind === 'discovery' ? [] : [String(ROOTFS_RECIPE), ...rootfsPackages(order.flavour, order.os.architecture)]
-  return `set/${digest({ order, least } as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
+  return `set/${digest({ order: referred(order), least } as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
+}
+
+/**
+ * Of an order, what decides the result: where the files of locked packages come from does not. What the machine's own apt is
+ * used for, for the suite of the system alone, goes without saying.
+ */
+function referred(order: StageOrder): unknown {
+  if (order.kind === 'discovery') return order
+  const { sources, ...rest } = order
+  const plain = sources.every(({ upstream, suites, components, keys }) => upstream === 'system' && keys === null && suites.join() === order.os.suite && components.join() === 'main')
+  return order.locked !== undefined || plain ? rest : { ...rest, sources: sources.map(one => ({ ...one, at: null })) }
 }

@@ -2,6 +2,7 @@ import type { LockedPackage } from '../../schemas/artifacts.ts'
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { missingOf } from '../stage/fetch-locked.ts'
+import { siteSourcesOf } from '../stage/site-sources.ts'
 import type { Store } from '../stage/store.ts'
 import { readResult } from './carry-out.ts'
 import { lockedSet } from './locked-set.ts'
@@ -11,7 +12,8 @@ import { stageOrder, StagerError } from './order.ts'
 export interface SetStatus {
   readonly set: string
   readonly os: string | null
-  readonly source: string | null
+  /** Where its os takes packages from, its own source first. */
+  readonly sources: readonly string[]
   /** Digest of what is locked; null: what the mirror has when it is staged. */
   readonly locked: string | null
   /** Everything is there, and put together: steps that need it can run. */
@@ -39,7 +41,7 @@ async function statusOf(name: string, plan: Plan, store: Store): Promise<SetStat
   const missing = packages === undefined ? [] : await missingOf(packages, store)
   const { staged, problem } = await resultOf(name, plan, store)
   return {
-    set: name, os: set?.os ?? null, source: plan.systems[set?.os ?? '']?.source ?? null, locked: set?.locked ?? null, staged, problem,
+    set: name, os: set?.os ?? null, sources: siteSourcesOf(set?.os ?? '', plan).map(one => one.name), locked: set?.locked ?? null, staged, problem,
     files: packages === undefined ? null : filesOf(packages, missing.map(({ locked }) => locked)),
     missing: missing.map(({ name: one, locked }) => `${one} ${locked.version}`).toSorted(byCodePoint),
     wantedBy: plan.steps.filter(({ kind, artifacts }) => kind !== 'stage' && artifacts.includes(name)).map(({ id }) => id),

@@ -47,10 +47,13 @@ export async function lockUpdateCommand(options: LockUpdateArguments, resolveSet
   if (compiled === undefined || tree === undefined) return EXIT.fault
   if (tree.commit !== null) return misused(`${options.site} is a bare repository: the lock is written into a working folder`)
   const { plan } = compiled
-  const sourceOf = (set: string): string => plan.systems[plan.artifacts[set]?.os ?? '']?.source ?? ''
-  const chosen = Object.keys(plan.artifacts).filter((set) => sourceOf(set) !== '' && (options.update === true || options.update.includes(sourceOf(set)))).toSorted(byCodePoint)
-  const stranger = options.update === true ? undefined : options.update.find((name) => !Object.keys(plan.artifacts).some((set) => sourceOf(set) === name))
-  if (stranger !== undefined) return misused(`no node of the site gets packages from a source ${stranger}; there are ${[...new Set(Object.keys(plan.artifacts).map(sourceOf))].filter(Boolean).toSorted(byCodePoint).join(', ') || 'none'}`)
+  const sourcesOf = (set: string): readonly string[] => {
+    const system = plan.systems[plan.artifacts[set]?.os ?? '']
+    return system === undefined || system.source === null ? [] : [system.source, ...(system.moreSources ?? [])]
+  }
+  const chosen = Object.keys(plan.artifacts).filter((set) => sourcesOf(set).some((name) => options.update === true || options.update.includes(name))).toSorted(byCodePoint)
+  const stranger = options.update === true ? undefined : options.update.find((name) => !Object.keys(plan.artifacts).some((set) => sourcesOf(set).includes(name)))
+  if (stranger !== undefined) return misused(`no node of the site gets packages from a source ${stranger}; there are ${[...new Set(Object.keys(plan.artifacts).flatMap(sourcesOf))].toSorted(byCodePoint).join(', ') || 'none'}`)
   const found = await resolveSets(chosen, plan)
   if ('problem' in found) {
     process.stderr.write(`crowbar: ${found.problem}\n`)

@@ -1,4 +1,5 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
+import { sourcesOfOs } from '../../schemas/documents/rule.ts'
 import { rangeOf, placeOf } from '../parse/document.ts'
 import { foldNames } from '../print/fold-names.ts'
 import { compileSite } from './compile-site.ts'
@@ -16,10 +17,10 @@ export async function osListCommand(options: SiteArguments & { readonly format: 
   const nodes = Map.groupBy(Object.entries(compiled.plan.nodes), ([, { os }]) => os)
   const found = [...systems.values()]
     .toSorted((a, b) => byCodePoint(a.value.name, b.value.name))
-    .map(({ value: { name, family, version, architecture, install, source }, source: document }) => ({ name, family, version, architecture, install, source: source ?? null, nodes: (nodes.get(name) ?? []).map(([node]) => node), at: placeOf(rangeOf(document, ['name'])) }))
+    .map(({ value, value: { name, family, version, architecture, install }, source: document }) => ({ name, family, version, architecture, install, source: sourcesOfOs(value)[0] ?? null, moreSources: sourcesOfOs(value).slice(1), nodes: (nodes.get(name) ?? []).map(([node]) => node), at: placeOf(rangeOf(document, ['name'])) }))
   process.stdout.write(format === 'json' ? `${JSON.stringify(found, null, 2)}\n` : table([
     ['OS', 'FAMILY', 'ARCHITECTURE', 'INSTALL', 'SOURCE', 'NODES'],
-    ...found.map((os) => [os.name, `${os.family} ${os.version}`, os.architecture, os.install, os.source ?? '-', os.nodes.length === 0 ? '-' : foldNames(os.nodes)]),
+    ...found.map((os) => [os.name, `${os.family} ${os.version}`, os.architecture, os.install, [os.source ?? '-', ...os.moreSources].join(' '), os.nodes.length === 0 ? '-' : foldNames(os.nodes)]),
   ]))
   return EXIT.done
 }

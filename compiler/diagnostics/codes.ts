@@ -45,6 +45,7 @@ export const CODES = {
   IMPORT_TOO_LARGE: 'A file to import, or all of them together, are larger than what is read.',
   KIND_MISSING: 'A document has no `kind`, so nothing says what it is.',
   KIND_UNKNOWN: 'The `kind` of a document is none that Crowbar knows.',
+  KEYRING_INVALID: 'The keyring of a source is not in the repository, or holds no OpenPGP keys.',
   LEDGER_INVALID: 'The ledger in the repository is damaged, or a newer Crowbar wrote it.',
   LINT_DEFAULT: 'A default of a barclamp does not fit the schema that it stands in.',
   LINT_DESCRIPTION: 'An attribute or a role of a barclamp has no description.',

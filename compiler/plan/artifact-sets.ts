@@ -1,5 +1,6 @@
 import { artifactInputs } from '../../schemas/artifacts.ts'
 import { byCodePoint } from '../../schemas/canonical.ts'
+import { sourcesOfOs } from '../../schemas/documents/rule.ts'
 import type { OsDocument } from '../../schemas/documents/rule.ts'
 import type { ArtifactSet, Missing } from '../../schemas/plan.ts'
 import { isImaged, packagesOf, packagesOfRole, rootfsOf } from '../order/artifacts.ts'
@@ -42,11 +43,12 @@ export function artifactSets({ allocated, nodeRoles }: InjectedSite): { readonly
 function lockOf(
   name: string, { kind, os, packages }: { readonly kind: 'rootfs' | 'packages'; readonly os: OsDocument; readonly packages: readonly string[] }, { artifacts, sources }: ResolvedSite,
 ): { readonly hash: string } | { readonly because: string | null } {
-  const source = os.source === undefined ? undefined : sources.get(os.source)?.value
+  const own = sourcesOfOs(os).flatMap((each) => sources.get(each)?.value ?? [])
+  const [source] = own
   if (source === undefined || os.family !== 'debian') return { because: null }
   const update = `\`crowbar lock --update ${source.name}\``
   const locked = artifacts.get(name)
   if (locked === undefined) return { because: `their versions are not locked: ${update}` }
-  const inputs = artifactInputs({ kind, os: { ...os, packages: os.packages ?? [] }, source: { name: source.name, suites: source.suites ?? [], components: source.components ?? [] }, packages })
+  const inputs = artifactInputs({ kind, os: { ...os, packages: os.packages ?? [] }, sources: own.map((each) => ({ name: each.name, suites: each.suites ?? [], components: each.components ?? [] })), packages })
   return inputs === locked.content.inputs ? { hash: locked.hash } : { because: `the site asks for others than are locked: ${update}` }
 }

@@ -1,7 +1,8 @@
 import { digest, digestLarge } from '../../schemas/canonical.ts'
 import { PLAN_VERSION } from '../../schemas/plan.ts'
 import type { Plan, PlanNode, PlanNetwork, PlanRole } from '../../schemas/plan.ts'
-import type { OsDocument } from '../../schemas/documents/rule.ts'
+import { sourcesOfOs } from '../../schemas/documents/rule.ts'
+import type { OsDocument, SourceDocument as SourceSpec } from '../../schemas/documents/rule.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { BoundNode, BoundRole, BoundSite } from '../bind/bound-site.ts'
 import { minimumOf } from '../bind/check-roles.ts'
@@ -9,7 +10,8 @@ import { findRole } from '../bind/find-role.ts'
 import { pinOf } from '../bind/selector.ts'
 import { addressesOf } from '../inject/scope.ts'
 import type { OrderedSite } from '../order/ordered-site.ts'
-import { placeOf } from '../parse/document.ts'
+import { placeOf, rangeOf } from '../parse/document.ts'
+import type { Located } from '../validate/site.ts'
 import { formatAddress } from '../resolve/address.ts'
 import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedNetwork, ResolvedSite } from '../resolve/resolved-site.ts'
@@ -49,7 +51,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     missing,
     nodes: Object.fromEntries([...bound.nodes].map(([name, node]) => [name, planNode(ordered, node)])),
     networks: Object.fromEntries([...resolved.networks].map(([name, network]) => [name, planNetwork(network, injected.nameServers)])),
-    systems: Object.fromEntries(systems.map((os) => [os.name, { family: os.family, version: os.version, architecture: os.architecture, install: os.install, source: os.source ?? null, packages: os.packages ?? [] }])),
+    systems: Object.fromEntries(systems.map((os) => [os.name, { family: os.family, version: os.version, architecture: os.architecture, install: os.install, ...systemSources(os), packages: os.packages ?? [] }])),
     sources: planSources(resolved, systems),
     agents: Object.fromEntries([...resolved.site.agents].map(([name, { value }]) => [name, value])),
     roles: Object.fromEntries(
@@ -120,12 +122,21 @@ function planNetwork({ vlan, mtu, subnets }: ResolvedNetwork, nameServers: reado
 
 /** Where systems of the plan come from, and what else the site says of upstreams: the admin node serves them all. */
 function planSources(resolved: ResolvedSite, systems: readonly OsDocument[]): Plan['sources'] {
-  const used = systems.flatMap(({ source }) => (source === undefined ? [] : [resolved.sources.get(source)?.value]))
-  const all = [...used, ...[...resolved.site.sources.values()].map(({ value }) => value)].filter((one) => one !== undefined)
-  return Object.fromEntries(
-    all.map(({ name, type, upstream, suites = [], components = [], architectures, keyring, ref, sha256 }) => [
-      name,
-      { type, upstream, suites, components, ...(architectures === undefined ? {} : { architectures }), ...(keyring === undefined ? {} : { keyring }), ...(ref === undefined ? {} : { ref }), ...(sha256 === undefined ? {} : { sha256 }) },
-    ]),
-  )
+  const used = systems.flatMap((os) => sourcesOfOs(os).map((name) => resolved.sources.get(name)))
+  return Object.fromEntries([...used, ...resolved.site.sources.values()].flatMap((one) => (one === undefined ? [] : [[one.value.name, planSource(one, resolved.keyrings)]])))
+}
+
+function planSource({ value, source }: Located<SourceSpec>, keyrings: ResolvedSite['keyrings']): Plan['sources'][string] {
+  const { name, type, upstream, suites = [], components = [], architectures, keyring, ref, sha256 } = value
+  const keys = keyrings.get(name)
+  const signed = type === 'apt' && (keyring !== undefined || upstream !== 'system')
+  return {
+    type, upstream, suites, components, ...(architectures === undefined ? {} : { architectures }), ...(keyring === undefined ? {} : { keyring }), ...(keys === undefined ? {} : { keys }),
+    ...(signed ? { at: placeOf(rangeOf(source, [keyring === undefined ? 'upstream' : 'keyring'])) } : {}), ...(ref === undefined ? {} : { ref }), ...(sha256 === undefined ? {} : { sha256 }),
+  }
+}
+
+function systemSources(os: OsDocument): Pick<Plan['systems'][string], 'source' | 'moreSources'> {
+  const [source = null, ...more] = sourcesOfOs(os)
+  return { source, ...(more.length === 0 ? {} : { moreSources: more }) }
 }

@@ -5,17 +5,20 @@ import { rangeOf } from '../parse/document.ts'
 import { parseFile } from '../parse/parse.ts'
 import { checkDocument } from '../validate/check-document.ts'
 import type { Located } from '../validate/site.ts'
+import { readKeyrings } from './keyrings.ts'
 import type { BarclampTree } from './load-barclamps.ts'
 
 export interface CarriedDocuments {
   readonly systems: ReadonlyMap<string, Located<OsDocument>>
   readonly sources: ReadonlyMap<string, Located<SourceSpec>>
+  readonly keyrings: ReadonlyMap<string, string>
 }
 
-/** Operating systems and sources that barclamps carry in documents/*.yaml beside their barclamp.yaml; later trees win. */
+/** Operating systems and sources that barclamps carry in documents/*.yaml beside their barclamp.yaml, where keyrings are, too; later trees win. */
 export function loadDocuments(trees: readonly BarclampTree[], report: Report): CarriedDocuments {
   const systems = new Map<string, Located<OsDocument>>()
   const sources = new Map<string, Located<SourceSpec>>()
+  const keyrings = new Map<string, string>()
   for (const { tree, barclamps } of trees) {
     for (const path of barclamps.keys()) {
       const folder = `${path.slice(0, -'barclamp.yaml'.length)}documents/`
@@ -24,10 +27,13 @@ export function loadDocuments(trees: readonly BarclampTree[], report: Report): C
         const checked = checkDocument(document, report)
         if (checked === undefined) continue
         if (checked.kind === 'os') systems.set(checked.value.name, checked)
-        else if (checked.kind === 'source') sources.set(checked.value.name, checked)
+        else if (checked.kind === 'source') {
+          sources.set(checked.value.name, checked)
+          for (const [name, keys] of readKeyrings(new Map([[checked.value.name, checked]]), { tree, folder: path.slice(0, -'barclamp.yaml'.length) }, report)) keyrings.set(name, keys)
+        }
         else report(error('KIND_UNKNOWN', rangeOf(document, ['kind']), `A barclamp cannot carry a document of kind ${checked.kind}.`, { fix: 'Move it out of the barclamp, into the site.' }))
       }
     }
   }
-  return { systems, sources }
+  return { systems, sources, keyrings }
 }

@@ -1,6 +1,7 @@
 import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import type { BarclampDocument, RoleDeclaration } from '../../schemas/documents/barclamp.ts'
+import { sourcesOfOs } from '../../schemas/documents/rule.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { knownNames } from '../diagnostics/known-names.ts'
 import { rangeOf } from '../parse/document.ts'
@@ -41,7 +42,7 @@ export function checkReferences(resolved: ResolvedSite, { barclampsMissed, repor
     if (value.set.hardware !== undefined) check('hardware document', value.set.hardware, site.hardware, rangeOf(at, ['set', 'hardware']))
   }
   for (const { value, source: at } of resolved.systems.values()) {
-    if (value.source !== undefined) check('source', value.source, resolved.sources, rangeOf(at, ['source']))
+    for (const [i, name] of sourcesOfOs(value).entries()) check('source', name, resolved.sources, rangeOf(at, typeof value.source === 'string' ? ['source'] : ['source', i]))
   }
   for (const { value, source: at } of site.networks.values()) {
     if (value.conduit !== undefined) check('conduit', value.conduit, site.conduits, rangeOf(at, ['conduit']))

@@ -15,6 +15,7 @@ import { answeringRoles, collectRoles, loadBarclamps } from './load-barclamps.ts
 import type { BarclampTree } from './load-barclamps.ts'
 import { gitBarclamps } from './git-barclamps.ts'
 import type { GitTrees } from './git-source.ts'
+import { readKeyrings } from './keyrings.ts'
 import { loadDocuments } from './load-documents.ts'
 import { checkSubnets, resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
@@ -44,7 +45,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
     report(diagnostic)
   })
   const barclamps = loadBarclamps(trees, report)
-  const { systems, sources } = loadDocuments(trees, report)
+  const { systems, sources, keyrings } = loadDocuments(trees, report)
   const roles = collectRoles(barclamps, report)
   const resolved: ResolvedSite = {
     site,
@@ -54,6 +55,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
     networks: new Map([...site.networks].map(([name, document]) => [name, resolveNetwork(document, report)])),
     systems: sorted([...systems, ...site.systems]),
     sources: sorted([...sources, ...site.sources]),
+    keyrings: new Map([...[...keyrings].filter(([name]) => !site.sources.has(name)), ...readKeyrings(site.sources, { tree, folder: '' }, report)]),
     deployments: resolveDeployments(site.deployments, report),
     secrets,
     artifacts: input.anew === true ? new Map() : readArtifacts(tree, site.lock, report),

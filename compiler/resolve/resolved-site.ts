@@ -73,6 +73,8 @@ export interface ResolvedSite {
   /** The site's own and the builtin ones; the site's win. */
   readonly systems: ReadonlyMap<string, Located<OsDocument>>
   readonly sources: ReadonlyMap<string, Located<SourceSpec>>
+  /** What the keyring of a source holds, base64, by the source's name. */
+  readonly keyrings: ReadonlyMap<string, string>
   /** In an order in which each comes after those it says it comes after; ties by name. */
   readonly deployments: ReadonlyMap<string, ResolvedDeployment>
   /** Of the new lock: which commits the barclamps from git are of. */

@@ -72,10 +72,15 @@ export const osShape = object({
   version: string({ min: 1 }),
   architecture: oneOf(['amd64', 'arm64']),
   install: oneOf(INSTALL_METHODS),
-  source: optional(name('The source of its packages.')),
+  source: optional(either([name(), list(name(), { min: 1 })], 'The sources of its packages, the distribution’s own first.')),
   packages: optional(list(string({ min: 1 }), {}, 'Installed beside the base system.')),
 }, 'An operating system and how it gets onto a disk.')
 export type OsDocument = TypeOf<typeof osShape>
+
+/** The sources that an operating system takes packages from, the distribution's own first. */
+export function sourcesOfOs({ source }: Pick<OsDocument, 'source'>): readonly string[] {
+  return source === undefined ? [] : typeof source === 'string' ? [source] : source
+}
 
 /** `kind: source`: an upstream that staging reads. */
 export const sourceShape = object({

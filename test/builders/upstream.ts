@@ -20,7 +20,7 @@ export interface TestUpstream extends AsyncDisposable {
 export async function testUpstream(files: Map<string, Buffer> = new Map()): Promise<TestUpstream> {
   const asked: string[] = []
   const server = createServer((request, response) => {
-    const path = decodeURIComponent((request.url ?? '/').slice(1))
+    const path = decodeURIComponent((request.url ?? '/').slice(1)).replace(/^(\.\/)+/, '')
     const { range } = request.headers
     asked.push(range === undefined ? path : `${path} ${range}`)
     const bytes = upstream.files.get(path)

@@ -75,8 +75,8 @@ function print(sets: readonly SetStatus[], format: string): void {
 /** A line a set, then what misses of it and which steps wait for that. */
 export function stageStatusText(sets: readonly SetStatus[]): string {
   if (sets.length === 0) return 'the plan needs nothing staged\n'
-  const rows = sets.map(({ set, source, locked, staged, files }) => [
-    set, source ?? '-', locked === null ? 'no' : locked.slice('sha256:'.length, 'sha256:'.length + 12),
+  const rows = sets.map(({ set, sources, locked, staged, files }) => [
+    set, sources.join(' ') || '-', locked === null ? 'no' : locked.slice('sha256:'.length, 'sha256:'.length + 12),
     files === null ? 'not known' : `${String(files.present)} of ${String(files.wanted)}`, files === null ? '-' : megabytes(files.bytes), files === null ? '-' : megabytes(files.missingBytes), staged ? 'staged' : 'missing',
   ])
   const lines = table(['set', 'source', 'locked', 'files', 'MB', 'missing MB', 'state'], rows)

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
-import { hostKeyrings, resolveSource } from '../../proxy/resolve-source.ts'
+import { resolveSource } from '../../proxy/resolve-source.ts'
 import { openProxy } from '../../proxy/proxy.ts'
 import { readSources, SourcesError } from '../../proxy/read-sources.ts'
 import { serveProxy } from '../../proxy/serve-proxy.ts'
-import { readHostAptSources } from '../../stage/apt-sources.ts'
+import { readHostApt } from '../../stage/site-sources.ts'
 import { StageError } from '../../stage/stage-error.ts'
 import { openStore } from '../../stage/store.ts'
 
@@ -29,7 +29,7 @@ export async function proxyCommand(options: ProxyCommandOptions): Promise<number
   }
   try {
     const declared = (await Promise.all(options.sources.map(readSources))).flat()
-    const host = { sources: await readHostAptSources(), keyrings: await hostKeyrings() }
+    const host = await readHostApt()
     const sources = declared.map(one => resolveSource(one, host)).filter(one => one !== null)
     const store = await openStore(resolve(options.store))
     const online = (): boolean => options.offline !== true

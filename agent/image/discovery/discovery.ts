@@ -32,7 +32,7 @@ export interface BuildDiscoveryImageOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
-  /** Where packages come from; default: what this machine's apt uses. */
+  /** Where packages come from; default: what this machine's apt uses for the suite. */
   readonly sources?: readonly AptSource[]
 }
 
@@ -83,7 +83,7 @@ export async function buildDiscoveryImage(options: BuildDiscoveryImageOptions): 
   const { os, store, signal, onProgress } = options
   await using apt = await openAptRoot({
     store, signal, onProgress, status: '', architecture: os.architecture,
-    sources: sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite),
+    sources: options.sources ?? sourcesForSuite(await readHostAptSources(), os.suite),
   })
   const kernel = (await apt.resolve([`linux-image-${os.architecture}`])).filter(one => /^linux-image-\d/.test(one.name))
   const packages = [...await apt.resolve(IMAGE_PACKAGES), ...kernel]

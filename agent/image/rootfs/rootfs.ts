@@ -5,9 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import type { LockedPackage } from '../../../schemas/artifacts.ts'
 import { lockedOf, openAptRoot } from '../../stage/apt-root.ts'
-import type { AptRoot } from '../../stage/apt-root.ts'
+import type { AptRoot, AptUse } from '../../stage/apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from '../../stage/apt-sources.ts'
-import type { AptSource } from '../../stage/apt-sources.ts'
 import type { DebianRelease } from '../../stage/debian-packages.ts'
 import { fetchLocked, objectOf } from '../../stage/fetch-locked.ts'
 import { packageIndex, poolPath, releaseOf } from '../../stage/package-index.ts'
@@ -32,8 +31,8 @@ export interface BuildRootfsOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
-  /** Where packages come from; default: what this machine's apt uses. */
-  readonly sources?: readonly AptSource[]
+  /** Where packages come from; default: what this machine's apt uses for the suite. */
+  readonly sources?: (() => Promise<AptUse>) | undefined
   /** What is locked: then exactly this, and no index of a mirror is read. */
   readonly locked?: LockedRootfs | undefined
 }
@@ -77,7 +76,7 @@ const NO_ARRAYS = 'HOMEHOST <ignore>\nMAILADDR root\nAUTO -all\nARRAY <ignore> U
 const CUSTOMIZE = fileURLToPath(new URL('customize', import.meta.url))
 
 /**
- * Builds a Debian root filesystem from the machine's own apt sources, or finds in the store the one that was built from
+ * Builds a Debian root filesystem from apt sources, or finds in the store the one that was built from
  * the same packages. The same package versions give the same bytes. Needs root, mmdebstrap and about 2 GB in the store's
  * folder; see `needs.ts`.
  *
@@ -136,8 +135,8 @@ const CUSTOMIZE = fileURLToPath(new URL('customize', import.meta.url))
  */
 export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> {
   const { os, flavour, store, signal, onProgress } = options
-  const sources = async (): Promise<readonly AptSource[]> => sourcesForSuite(options.sources ?? await readHostAptSources(), os.suite)
-  await using apt = options.locked === undefined ? await openAptRoot({ store, signal, onProgress, status: '', architecture: os.architecture, sources: await sources() }) : undefined
+  const use = options.sources ?? (async (): Promise<AptUse> => ({ sources: sourcesForSuite(await readHostAptSources(), os.suite) }))
+  await using apt = options.locked === undefined ? await openAptRoot({ store, signal, onProgress, status: '', architecture: os.architecture, ...await use() }) : undefined
   const { wanted, packages, epoch } = apt === undefined ? options.locked as LockedRootfs : await resolved(apt, options)
   const closure = Object.entries(packages).map(([name, locked]) => ({ ...locked, name, hash: objectOf(locked) })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const inputs = hashOf(JSON.stringify({
@@ -146,7 +145,7 @@ export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> 
   const reference = `rootfs/${inputs.slice(7)}`
   const built = await readBuilt(store, reference)
   if (built !== undefined) return built
-  await fetchLocked(packages, { store, sources, signal, onProgress })
+  await fetchLocked(packages, { store, sources: async () => (await use()).sources, signal, onProgress })
   if (process.getuid?.() !== 0) throw new ImageError('IMAGE_NEEDS_ROOT', 'a root filesystem can only be built by root; its packages are in the store')
   const rootfs = await build({ closure, inputs, epoch }, options)
   const { hash } = await store.put(Buffer.from(`${JSON.stringify(rootfs, undefined, 1)}\n`))

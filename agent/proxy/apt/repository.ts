@@ -70,7 +70,8 @@ export class AptRepository {
     this.spec = spec
     this.#context = context
     const bases = spec.upstreams.map(one => one.base).toSorted()
-    this.#reference = `proxy/apt-${createHash('sha256').update(JSON.stringify([bases, spec.folder])).digest('hex').slice(0, 32)}`
+    // What was believed by other keys is not known by these.
+    this.#reference = `proxy/apt-${createHash('sha256').update(JSON.stringify([bases, spec.folder, ...(spec.trust.kind === 'keys' ? spec.trust.keys.map(hashOf) : [])])).digest('hex').slice(0, 32)}`
   }
 
   /** The state that counts now; looks again when the last look is too long ago, or on demand. @throws {ProxyError} when there is none. */

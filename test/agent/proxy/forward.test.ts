@@ -39,16 +39,18 @@ test('the boot server gives the proxy what is its own, and reports none of that 
   expect(reported).toEqual([staged])
 })
 
-test('what a plan says of sources is what the proxy serves, with the keyring from the site', async () => {
+test('what a plan says of sources is what the proxy serves, with the keyring from the site', () => {
   const source = { type: 'apt', upstream: 'https://apt.example.com/', suites: ['stable'], components: ['main'] }
-  const plan = { sources: { ours: { ...source, keyring: './keys/ours.asc' }, lost: { ...source, keyring: 'none.asc' }, theirs: source, app: { ...source, type: 'git', upstream: ['https://git.example.com/app.git'] }, image: { ...source, type: 'oci' }, here: { ...source, upstream: 'system' } } } as unknown as Plan
-  const { sources, problems } = await planSources(plan, { host: { sources: [], keyrings: ['/trusted.gpg'] }, file: path => Promise.resolve(path === 'keys/ours.asc' ? CONTENT : undefined) })
+  const keys = CONTENT.toString('base64')
+  const plan = { sources: { ours: { ...source, keyring: './keys/ours.asc', keys }, lost: { ...source, keyring: 'none.asc' }, theirs: source, flat: { ...source, suites: ['stable', './'] }, app: { ...source, type: 'git', upstream: ['https://git.example.com/app.git'] }, image: { ...source, type: 'oci' }, here: { ...source, upstream: 'system' } } } as unknown as Plan
+  const { sources, problems } = planSources(plan, { sources: [], keyrings: ['/trusted.gpg'] })
   const of = (name: string): unknown => sources.find(one => one.name === name)
   expect(of('ours')).toEqual({ type: 'apt', name: 'ours', archives: [{ upstreams: ['https://apt.example.com/'], suites: ['stable'], components: ['main'], architectures: [], trust: { kind: 'keys', keys: [CONTENT] } }] })
   expect(of('theirs')).toMatchObject({ archives: [{ trust: { kind: 'files', paths: ['/trusted.gpg'] } }] })
+  expect(of('flat')).toMatchObject({ archives: [{ suites: ['stable'], components: ['main'] }, { suites: ['./'], components: [] }] })
   expect(of('app')).toEqual({ type: 'git', name: 'app', upstreams: ['https://git.example.com/app.git'] })
-  expect(sources.map(one => one.name)).toEqual(['ours', 'theirs', 'app'])
-  expect(problems).toEqual(['lost: the site has no file none.asc, its keyring', expect.stringContaining('here: ')])
+  expect(sources.map(one => one.name)).toEqual(['ours', 'theirs', 'flat', 'app'])
+  expect(problems).toEqual(['lost: the plan is of a version that did not have its keyring: compile it again', expect.stringContaining('here: ')])
 })
 
 test('what is damaged is had again from the first origin that has it right', async () => {

@@ -26,8 +26,19 @@ const PLAN = {
 const options = { signal: AbortSignal.timeout(20_000), onProgress: () => {} }
 
 test('an order says all that decides what a set is', () => {
-  expect(stageOrder('packages-d', PLAN)).toEqual({ kind: 'packages', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, flavour: 'machine', base: ['vim'], packages: ['curl'] })
+  expect(stageOrder('packages-d', PLAN)).toEqual({ kind: 'packages', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, flavour: 'machine', base: ['vim'], packages: ['curl'], sources: [{ name: 's', upstream: 'system', suites: ['bookworm'], components: ['main'], architectures: [], keys: null, at: null }] })
   expect(orderReference(stageOrder('rootfs-d', PLAN))).not.toBe(orderReference(stageOrder('packages-d', PLAN)))
+})
+
+test('where packages come from is part of what a set is, but not when they are locked, and no line of a document is', () => {
+  const of = (s: object, more: object = {}): string => orderReference(stageOrder('rootfs-d', { ...PLAN, ...more, sources: { s: { ...PLAN.sources['s'], ...s } } } as unknown as Plan))
+  // What stores had before sources were part of an order is still found.
+  expect(of({})).toBe(orderReference({ ...(stageOrder('rootfs-d', PLAN) as Extract<StageOrder, { kind: 'rootfs' }>), sources: [] }))
+  expect(of({ at: 'site.yaml:9:1' })).toBe(of({}))
+  const other = { upstream: 'http://mirror.example.com/debian' }
+  expect(new Set([of({}), of(other), of({ ...other, components: ['main', 'contrib'] }), of({ ...other, keys: 'a2V5cw==' })]).size).toBe(4)
+  const locked = { artifacts: { 'rootfs-d': { ...PLAN.artifacts['rootfs-d'], locked: 'sha256:1' } }, values: { doc: { parts: { wanted: 'w', packages: 'p', releases: 'w' } }, w: [], p: {} }, steps: [{ id: 'stage/rootfs-d', attributes: 'doc' }] }
+  expect(of(other, locked)).toBe(of({}, locked))
 })
 
 test('what cannot be had is refused with a code', () => {

@@ -35,7 +35,7 @@ const one = (version: string, sha256 = 'a'): Artifacts['packages'][string] => ({
 function content(packages: Artifacts['packages'], brought = ['lighttpd']): Artifacts {
   const os = { family: 'debian', version: '12', architecture: 'amd64', install: 'joined', packages: [] }
   const source = { name: 'debian-bookworm', suites: ['bookworm'], components: ['main'] }
-  return { kind: 'artifacts', version: 1, set: 'packages-box', os: 'box', flavour: 'container', source: 'debian-bookworm', inputs: artifactInputs({ kind: 'packages', os, source, packages: brought }), releases: [], wanted: brought, packages }
+  return { kind: 'artifacts', version: 1, set: 'packages-box', os: 'box', flavour: 'container', source: 'debian-bookworm', inputs: artifactInputs({ kind: 'packages', os, sources: [source], packages: brought }), releases: [], wanted: brought, packages }
 }
 
 /** A site with a lock that names what is in a file. */

@@ -63,6 +63,19 @@ test('a builtin operating system is there without a word, and the site overrides
   expect(compiled({ 'a.yaml': NODE, 'o.yaml': own }).plan.systems['debian-12']).toMatchObject({ architecture: 'arm64', install: 'joined', source: null })
 })
 
+test('an operating system takes packages from several sources, and the plan has their keys and says where they are named', () => {
+  const os = 'kind: os\nname: debian-12\nfamily: debian\nversion: "12"\narchitecture: amd64\ninstall: joined\nsource: [debian-bookworm, vendor]\n'
+  const source = '---\nkind: source\nname: vendor\ntype: apt\nupstream: https://apt.example.com\nsuites: [./]\nkeyring: keys/vendor.asc\n'
+  const armour = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n'
+  const { plan } = compiled({ 'a.yaml': NODE, 'o.yaml': os + source, 'keys/vendor.asc': armour })
+  expect(plan.systems['debian-12']).toMatchObject({ source: 'debian-bookworm', moreSources: ['vendor'] })
+  expect(plan.sources['vendor']).toMatchObject({ keyring: 'keys/vendor.asc', keys: Buffer.from(armour).toString('base64'), at: 'o.yaml:14:10' })
+  expect(plan.sources['debian-bookworm']).not.toHaveProperty('at')
+  expect(codes(compileTexts({ 'a.yaml': NODE, 'o.yaml': os + source }))).toEqual(['KEYRING_INVALID o.yaml:14:10'])
+  expect(codes(compileTexts({ 'a.yaml': NODE, 'o.yaml': os + source, 'keys/vendor.asc': 'no keys' }))).toEqual(['KEYRING_INVALID o.yaml:14:10'])
+  expect(codes(compileTexts({ 'a.yaml': NODE, 'o.yaml': os }))).toEqual(['REFERENCE_UNKNOWN o.yaml:7:27'])
+})
+
 test('the digest of a barclamp covers path, mode and bytes of all of its files, and of no other', () => {
   const files = { 'a.yaml': NODE, 'barclamps/b/barclamp.yaml': 'kind: barclamp\nname: b\nversion: 1.0.0\nroles: { r: { jig: script, run: run.sh } }\n', 'barclamps/b/run.sh': 'true\n', 'd.yaml': 'kind: deployment\nname: d\nroles: { r: { nodes: [a] } }\n' }
   const content = (more = {}) => compiled({ ...files, ...more }).plan.steps.find((step) => step.id === 'd/r@a')?.content

@@ -1,42 +1,26 @@
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Trust } from '../../../agent/proxy/apt/check-signature.ts'
 import type { ProxySource } from '../../../agent/proxy/source.ts'
 import { openTestProxy } from '../../agent/proxy/open-test-proxy.ts'
 import { archive } from '../../builders/archive.ts'
 import type { Archive } from '../../builders/archive.ts'
+import { openSigner } from '../../builders/signer.ts'
+import type { Signer } from '../../builders/signer.ts'
 import { testUpstream } from '../../builders/upstream.ts'
 import { needDebianPackages } from '../debian-packages.ts'
 
 const PACKAGE = randomBytes(5_000)
-let home: string
+let signer: Signer
 
 beforeAll(async () => {
   await needDebianPackages(['gpg', 'gpg-agent', 'gpgv'])
-  home = mkdtempSync(join(tmpdir(), 'crowbar-gpg-'))
-  for (const name of ['ours', 'other']) gpg('--passphrase', '', '--quick-gen-key', `${name} <${name}@example.com>`, 'ed25519', 'sign', 'never')
+  signer = openSigner(['ours', 'other'])
 })
-afterAll(() => {
-  execFileSync('gpgconf', ['--homedir', home, '--kill', 'all'])
-  rmSync(home, { recursive: true, force: true })
-})
+afterAll(() => signer[Symbol.dispose]())
 
-function gpg(...args: string[]): Buffer {
-  return execFileSync('gpg', ['--homedir', home, '--batch', '--yes', '--pinentry-mode', 'loopback', ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
-}
-
-function signed(files: Archive, { by, inline }: { readonly by: string; readonly inline: boolean }): Archive {
-  const release = join(home, 'Release')
-  writeFileSync(release, files.get('dists/test/Release') ?? '')
-  gpg('--local-user', by, '--output', `${release}.out`, inline ? '--clearsign' : '--detach-sign', ...(inline ? [] : ['--armor']), release)
-  const result = new Map(files).set(inline ? 'dists/test/InRelease' : 'dists/test/Release.gpg', readFileSync(`${release}.out`))
-  if (inline) result.delete('dists/test/Release')
-  return result
-}
+const gpg = (...args: string[]): Buffer => signer.gpg(...args)
+const signed = (archived: Archive, options: { readonly by: string; readonly inline: boolean }): Archive => signer.sign(archived, options)
 
 function source(upstream: string, trust: Trust): ProxySource {
   return { type: 'apt', name: 'debian', archives: [{ upstreams: [upstream], suites: ['test'], components: [], architectures: [], trust }] }
