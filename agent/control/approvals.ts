@@ -1,5 +1,6 @@
 import { approvalFor, approvalKey, everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
 import type { Approval, Changes } from '../../schemas/changes.ts'
+import { globMatcher } from '../../schemas/glob.ts'
 import type { InstallDocument } from '../../schemas/install.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
@@ -34,6 +35,6 @@ export function approvable(plan: Plan, changes: Changes, state: State): Readonly
 
 /** Steps that any of the patterns names: `*` stands for any run of characters, `?` for one. Sorted as they came. */
 export function matching(patterns: readonly string[], steps: Iterable<string>): string[] {
-  const tests = patterns.map(pattern => new RegExp(`^${pattern.split(/([*?])/).map(part => (part === '*' ? '.*' : part === '?' ? '.' : part.replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&'))).join('')}$`))
-  return [...steps].filter(step => tests.some(test => test.test(step)))
+  const tests = patterns.map(globMatcher)
+  return [...steps].filter(step => tests.some(test => test(step)))
 }

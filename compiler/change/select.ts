@@ -2,7 +2,7 @@ import { digestLarge } from '../../schemas/canonical.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import type { Change, Changes, Selection } from '../../schemas/changes.ts'
 import type { Plan } from '../../schemas/plan.ts'
-import { globMatcher } from '../parse/glob.ts'
+import { globMatcher } from '../../schemas/glob.ts'
 import { knots, rolloutsOf } from './rollouts.ts'
 
 export interface SelectOptions {

@@ -5,7 +5,7 @@ import { planDot } from '../print/plan-dot.ts'
 import { chainText, whyText } from '../print/why-text.ts'
 import { compileSite } from './compile-site.ts'
 import type { SiteArguments } from './compile-site.ts'
-import { globMatcher } from '../parse/glob.ts'
+import { globMatcher } from '../../schemas/glob.ts'
 import { EXIT, formatOf, misused, tell } from './session.ts'
 
 /** Steps that one glob shows as text. */

@@ -1,5 +1,5 @@
 import type { Tree } from '../tree/tree.ts'
-import { globMatcher } from './glob.ts'
+import { globMatcher } from '../../schemas/glob.ts'
 
 /** Where the lock is, and nowhere else. */
 export const LOCK_PATH = 'site.lock.json'

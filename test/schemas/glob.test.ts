@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { globMatcher } from '../../../compiler/parse/glob.ts'
+import { globMatcher } from '../../schemas/glob.ts'
 
 test.each([
   ['db1', 'db1', true],
@@ -17,6 +17,13 @@ test.each([
   ['x.y', 'xzy', false],
   ['', '', true],
   ['', 'a', false],
+  ['db?', 'db1', true],
+  ['db?', 'db', false],
+  ['db?', 'db10', false],
+  ['?*?', 'a', false],
+  ['a*?c', 'abbc', true],
+  ['a*bc', 'abcbc', true],
+  ['a*bc?', 'abcbcbc', false],
 ])('%s and %s: %s', (glob, text, matches) => {
   expect(globMatcher(glob)(text)).toBe(matches)
 })
