@@ -109,7 +109,9 @@ test('an upgrade brings what is installed to what the repository has, and the se
   const before = await repositoryOf(() => undefined, '1.0')
   const after = await repositoryOf(() => undefined, '1.1')
   try {
-    await installPackages(['crowbar-test-nothing'], { repository: { url: before.url, index: before.index }, work, context })
+    const install = (): ReturnType<typeof installPackages> => installPackages(['crowbar-test-nothing'], { repository: { url: before.url, index: before.index }, work, context })
+    expect(await install()).toEqual(['crowbar-test-nothing'])
+    expect(await install()).toEqual([])
     expect(installed()).toBe('ii 1.0')
     const upgrade = (): ReturnType<typeof upgradePackages> => upgradePackages({ url: after.url, index: after.index }, { work: join(work, 'upgrade'), context })
     expect(await upgrade()).toEqual({ outcome: 'succeeded', provides: {} })

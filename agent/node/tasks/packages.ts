@@ -27,16 +27,24 @@ const NAME = /^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$/
  * Nothing on the way is trusted: the index is held against the hash that came with the task before a package is looked
  * for in it, and apt holds each package against the index.
  *
+ * @returns the packages that are on the node now and were not before, sorted.
  * @throws {NodeError} PACKAGES_FAILED with the last lines of apt; CONTENT_MISMATCH when something is not what was staged.
  */
 export async function installPackages(
   packages: readonly string[], { repository, work, context }: { readonly repository: PackageRepository | null; readonly work: string; readonly context: TaskContext },
-): Promise<void> {
-  if (packages.length === 0) return
+): Promise<readonly string[]> {
+  if (packages.length === 0) return []
   const odd = packages.find((name) => !NAME.test(name))
   if (odd !== undefined) throw new NodeError('PACKAGES_FAILED', `not the name of a package: ${JSON.stringify(odd)}`)
   const options = await prepareApt(repository, { work, context })
+  const before = new Set(await installedPackages(context))
   await apt(['apt-get', ...options, 'install', '--', ...packages], context)
+  return (await installedPackages(context)).filter((name) => !before.has(name))
+}
+
+async function installedPackages(context: TaskContext): Promise<readonly string[]> {
+  const { stdout } = await runProgram(['dpkg-query', '--show', '--showformat', '${db:Status-Status} ${Package}\n'], { signal: context.signal })
+  return stdout.split('\n').filter((line) => line.startsWith('installed ')).map((line) => line.slice('installed '.length)).toSorted()
 }
 
 /**

@@ -46,7 +46,7 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
   const quiet: TaskContext = { ...context, output: (stream, line) => context.output(stream, redact(line)) }
   try {
     const input = await prepare(task, { work, folders, context: quiet })
-    await installPackages(task.packages, { repository: task.repository, work, context: quiet })
+    const installed = await installPackages(task.packages, { repository: task.repository, work, context: quiet })
     const { files, command, environment, path } = exported(jig, input)
     for (const file of files) {
       const target = join(work, file.path)
@@ -56,7 +56,7 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
     const base = programEnvironment()
     const { exitCode, stdout, stderr } = command === null ? NOTHING_RUN : await runProgram(command, {
       signal: context.signal, cwd: input.content, clean: (text) => redact(text), onLine: (stream, line) => quiet.output(stream, line), onStart: (mark) => quiet.started(mark),
-      environment: { ...base, ...environment, PATH: [...path, base['PATH'] ?? ''].join(':') },
+      environment: { ...base, ...environment, CROWBAR_INSTALLED: installed.join(' '), PATH: [...path, base['PATH'] ?? ''].join(':') },
     }).catch((error: unknown) => {
       throw withoutTool(error, task)
     })
