@@ -54,7 +54,8 @@ function lintRole(barclamp: ResolvedBarclamp, { name, role }: NamedRole, report:
   if (role.flags?.includes('discovery') === true) for (const { pointer, summary, fix } of discoveryProblems(name, role, barclamp)) report(error('LINT_ROLE', at(...pointer), summary, { fix }))
   if (role.flags?.includes('service') === true) {
     for (const [provide, { value: given }] of Object.entries(role.provides ?? {})) {
-      if (given === undefined) report(warning('LINT_ROLE', at('provides', provide), `${provide} of the service ${name} is known only when a step of ours ran, so who wants it cannot use one that somebody else runs.`, { fix: 'Give it a `value`, if it can have one.' }))
+      const wants = Object.values(value.roles ?? {}).flatMap((other) => Object.values(other.wants ?? {})).filter((want) => want.from === name && want.provide === provide)
+      if (given === undefined && (wants.length === 0 || wants.some(({ optional }) => optional !== true))) report(warning('LINT_ROLE', at('provides', provide), `${provide} of the service ${name} is known only when a step of ours ran, so who wants it cannot use one that somebody else runs.`, { fix: 'Give it a `value`, if it can have one, or let wants of it be `optional`.' }))
     }
   }
   for (const [want, { attribute }] of Object.entries(role.wants ?? {})) {

@@ -68,6 +68,8 @@ function answerProvide(evaluation: Evaluation, question: WantQuestion): Json {
     return complain(evaluation, question, 'WANT_UNMET', `${role.role.name} wants ${want.provide} from ${from}, and ${provider.role.name}, which acts as it, does not provide that.`, `Let ${provider.role.name} provide ${want.provide}.`)
   }
   if (provider.external !== null) {
+    // What a step of ours would tell, nobody tells of somebody else's service.
+    if (want.optional === true && own(provider.role.declaration.provides, want.provide as string)?.value === undefined) return want.many === true ? [] : null
     const values = provider.external.map((external) => evaluation.provide(provider, want.provide as string, { external }))
     return want.many === true ? values : (values[0] as Json)
   }

@@ -21,7 +21,8 @@ export interface BarclampTree {
 
 /**
  * Loads the barclamps that are found, by name. One of the site's own folders stands in for any other of the same name;
- * one from git for a builtin one, when the site says so.
+ * one from git for a builtin one, when the site says so. A builtin one steps aside whole where another barclamp offers a
+ * role of its: what a new Crowbar brings must not break a site.
  *
  * @param trees builtin first, then git, then the site's own.
  */
@@ -40,6 +41,10 @@ export function loadBarclamps(trees: readonly BarclampTree[], report: Report): R
       const files = filesOf(tree, folderOf(path), barclamps)
       found.set(name, { name, document, origin, content: contentDigest(files), files })
     }
+  }
+  const taken = new Set([...found.values()].filter(({ origin }) => origin !== 'builtin').flatMap(({ document }) => Object.keys(document.value.roles ?? {})))
+  for (const [name, { origin, document }] of found) {
+    if (origin === 'builtin' && Object.keys(document.value.roles ?? {}).some((role) => taken.has(role))) found.delete(name)
   }
   return shareLibraries(new Map([...found].toSorted(([a], [b]) => byCodePoint(a, b))))
 }

@@ -19,6 +19,8 @@ export type Texts = Readonly<Record<string, string>>
 type Success = Extract<Compiled, { readonly ordered: unknown }>
 
 const BUILTIN = readBuiltin()
+/** What SITE builds on: the operating systems, and none of the roles, which become more. */
+const SYSTEMS: Tree = { commit: null, files: new Map([...BUILTIN.files].filter(([path]) => path.startsWith('builtin:debian/'))) }
 
 /** A site document, an admin network with ranges, and an admin node; tests add what they are about. */
 export const SITE = `kind: site
@@ -45,8 +47,8 @@ export const EMPTY_BARCLAMP = 'kind: barclamp\nname: empty\nversion: 1.0.0\n'
 /** What the example private-barclamp is fetched from, as it lies beside it; nothing else is in reach. */
 const gitTrees: GitTrees = ({ url, commit }) => (commit === null || url !== 'https://git.example.com/ops/banner.git' ? { kind: 'unpinned' } : { kind: 'found', commit, tree: readFolder(fileURLToPath(new URL('../../site-examples/private-barclamp/golden/repository', import.meta.url)), () => {}), diagnostics: [] })
 
-export function compileTree(tree: Tree): Compiled {
-  return compile({ tree, builtin: BUILTIN, gitTrees, crowbar: '0.0.0' })
+export function compileTree(tree: Tree, builtin: Tree = BUILTIN): Compiled {
+  return compile({ tree, builtin, gitTrees, crowbar: '0.0.0' })
 }
 
 /** What a plan lacks beside the versions of packages, which no site of these tests has locked. */
@@ -56,7 +58,7 @@ export function lacks(plan: Plan): Plan['missing'] {
 
 /** Compiles SITE with more files beside it; a text of the same path replaces. */
 export function compileTexts(texts: Texts): Compiled {
-  return compileTree(treeOf({ 'site.yaml': SITE, 'barclamps/empty/barclamp.yaml': EMPTY_BARCLAMP, ...texts }))
+  return compileTree(treeOf({ 'site.yaml': SITE, 'barclamps/empty/barclamp.yaml': EMPTY_BARCLAMP, ...texts }), SYSTEMS)
 }
 
 /** The same, for a site that has to be good. */

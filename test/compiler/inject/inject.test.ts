@@ -164,6 +164,13 @@ describe('wants', () => {
     expect(compiled(files).plan.steps.some((step) => step.role === 's')).toBe(false)
   })
 
+  test('what only a step of ours would tell is nothing of a role that somebody else runs, where the want is optional', () => {
+    const files = site(`${SERVER}  c: { wants: { w: { from: s, provide: token, many: true, optional: true }, one: { from: s, provide: token, optional: true } } }\n`, '  s: { external: { addresses: [192.0.2.1] } }\n  c: { nodes: [n2] }\n')
+    expect(wants(files, 'd/c@n2')).toEqual({ w: [], one: null })
+    const asked = site(`${SERVER}  c: { wants: { one: { from: s, provide: token } } }\n`, '  s: { external: { addresses: [192.0.2.1] } }\n  c: { nodes: [n2] }\n')
+    expect(codes(compileTexts(asked))).toMatchObject([expect.stringContaining('WANT_UNMET')])
+  })
+
   test('what an attribute makes of a deferred value is deferred and sensitive, with what it reads', () => {
     const files = { ...site(`${SERVER}  c: { wants: { t: { from: s, provide: token } } }\n`, '  s: { nodes: [n1], attributes: { b: { port: 81 } } }\n  c: { nodes: [n2], attributes: { b: { line: "${node.name}:${wants.t}:${attributes.port}", again: "${attributes.line}!" } } }\n') }
     const inner = { deferred: { type: 'string', expression: '${node.name}:${wants.t}:${attributes.port}', scope: { node: { name: 'n2' }, attributes: { port: 80 } }, inputs: { 'wants.t': { step: 'd/s@n1', provide: 'token' } }, sensitive: true } }

@@ -40,6 +40,12 @@ describe('two barclamps of one name', () => {
     expect(codes(fromGit({}, `[builtin, ${git('a', ', replaces: [debian, redhat]')}]`))).toEqual(['REFERENCE_UNKNOWN site.yaml:5:124'])
   })
 
+  test('a role of a builtin barclamp gives way to one of the site', () => {
+    const result = fromGit({ ...barclamp('clock', 'roles: { ntp-server: { description: Ours } }\n'), 'd.yaml': 'kind: deployment\nname: d\nroles: { ntp-server: { nodes: [adm] } }\n' }, '[builtin, { path: barclamps }]')
+    expect(codes(result)).toEqual([])
+    expect(result.plan?.steps.filter(({ role }) => role === 'ntp-server').map((step) => step.barclamp)).toEqual(['clock'])
+  })
+
   test('one of a folder of the site stands in for any', () => {
     const result = fromGit(barclamp('debian', '', '8.0.0'), `[{ path: barclamps }, ${git('a', ', replaces: [debian]')}, builtin]`)
     expect(result.plan === null ? codes(result) : result.ordered.injected.allocated.bound.resolved.barclamps.get('debian')?.document.value.version).toBe('8.0.0')
