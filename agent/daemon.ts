@@ -43,11 +43,10 @@ import { standIns } from './secrets/stand-ins.ts'
 import { openSite } from './site/repository.ts'
 import type { SiteRepository } from './site/repository.ts'
 import { readHostApt } from './stage/site-sources.ts'
-import { collect } from './stage/collect.ts'
 import { fileRoutes } from './stage/file-routes.ts'
 import { openStore } from './stage/store.ts'
 import { carryOutHere } from './stager/carry-out.ts'
-import { neededReferences } from './stager/needed.ts'
+import { keepCollected } from './stager/keep-collected.ts'
 import { carryOutThere } from './stager/remote.ts'
 import { checkStaged, onlyOnline } from './stager/offline.ts'
 import { openStager } from './stager/stager.ts'
@@ -66,9 +65,6 @@ const PATIENCE_MS = 30 * 60_000
 const RETRY_MS = 5_000
 /** Boot events that are written into the log for ever: whoever is on the network can cause them, as fast as he likes. */
 const BOOT_EVENTS = { burst: 20_000, perSecond: 10 } as const
-/** Milliseconds between two collections of the store, and for how long what nothing leads to is kept. */
-const COLLECT_MS = 24 * 60 * 60_000
-const KEEP_MS = 30 * COLLECT_MS
 const DEFAULT_LIMITS = { running: 200, install: 20 }
 
 /**
@@ -226,12 +222,12 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       })
     },
   }))
-  // What is staged goes when nothing leads to it any more. Not at once: the branch has to have compiled.
-  using _collecting = every(COLLECT_MS, () => {
-    const last = plan()
-    if (last === null) return
-    collect(objects, { documents: [JSON.stringify(last), JSON.stringify(ledger.current)], references: neededReferences(last), now: now(), graceMs: KEEP_MS })
-      .then(({ removed }) => log('staged content was collected', { ...removed }), (error: unknown) => log('staged content could not be collected', { error: String(error) }))
+  using _collecting = keepCollected({
+    store: objects, now, log,
+    needed: () => {
+      const last = plan()
+      return last === null ? null : { plan: last, ledger: ledger.current }
+    },
   })
   // An interface that had no cable or no address gets its services when it has.
   using _retrying = every(RETRY_MS, () => {
@@ -251,7 +247,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   // The operator's socket, last: what answers there is ready to be asked.
   parts.use(await serveControl(settings.socket, operations({
     agent: { node: settings.node, version: packageJson.version }, site: { repository: settings.repository, branch: settings.branch },
-    store, ledger, engine, keeper, now, signal,
+    store, ledger, engine, keeper, now, signal, proxy: () => proxy.state,
     refusalOf: (work, only) => refusalOfWork(work, { only, drivers, examine }),
     notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : image === null ? imageProblem : boot.serving ? null : 'no interface is served'),
     async admit(machine, by) {

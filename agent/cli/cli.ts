@@ -135,7 +135,7 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .addHelpText('after', '\nExample:\n  crowbar rehearse site-examples/first-light --disturb kill-agent@install@web+20s')
     .action(async (site: string, options: RehearseOptions) => finish(await (await import('./rehearse.ts')).rehearseCommand(site, options)))
 
-  stageCommands(program.command('stage'), finish)
+  stageCommands(program.command('stage'), { finish, socketOption })
 
   program
     .command('rack', { hidden: true })

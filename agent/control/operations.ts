@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/engine.ts'
 import type { EventStore } from '../log/store.ts'
 import { heldBack } from '../reconcile/carry-on.ts'
+import type { ProxyState } from '../proxy/metrics.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import { apply, BY } from './apply.ts'
@@ -26,6 +27,7 @@ export interface OperationsOptions {
   readonly admit: (machine: string, by: string) => Promise<void>
   /** `agent.json` for a machine that is installed already and is to be this node. */
   readonly joining: (node: string) => unknown
+  readonly proxy: () => ProxyState
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly signal: AbortSignal
@@ -75,6 +77,7 @@ export function operations(options: OperationsOptions): ControlOperations {
     },
     cancel: () => engine.cancel({ by: BY }),
     join: node => Promise.resolve(options.joining(node)),
+    proxy: () => Promise.resolve(printable(options.proxy())),
     sequence: () => Promise.resolve(store.last),
     async *events({ after, follow, signal }) {
       if (follow) {

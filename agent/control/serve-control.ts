@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { applyRequestShape, approveRequestShape } from '../../schemas/control.ts'
 import type { ApplyAnswer, ApplyRequest, ApproveAnswer, ApproveRequest, RunRecord, Status, WhyNot } from '../../schemas/control.ts'
 import type { Shape } from '../../schemas/shape.ts'
+import type { ProxyState } from '../proxy/metrics.ts'
 
 /** What an operator may ask of an agent. */
 export interface ControlOperations {
@@ -23,6 +24,8 @@ export interface ControlOperations {
   cancel(): Promise<void>
   /** `/etc/crowbar/agent.json` for a machine that is installed already and is to be this node. */
   join(node: string): Promise<unknown>
+  /** What the caching proxy served since the agent started, and how its upstreams do. */
+  proxy(): Promise<ProxyState>
   /** The sequence of the newest event. */
   sequence(): Promise<number>
   /** Events after `seq` in order; with `follow` it goes on until the signal aborts. */
@@ -120,6 +123,8 @@ async function route(request: IncomingMessage, response: ServerResponse, operati
       if (node === null) throw new RequestError('which node?')
       return sendJson(response, 200, await operations.join(node))
     }
+    case 'GET /proxy':
+      return sendJson(response, 200, await operations.proxy())
     case 'GET /sequence':
       return sendJson(response, 200, { seq: await operations.sequence() })
     case 'GET /events':

@@ -1,9 +1,9 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { serveHttp } from '../http/serve-http.ts'
+import type { HttpServer } from '../http/serve-http.ts'
 import type { Proxy } from './proxy.ts'
 
 export interface ServeProxyOptions {
@@ -16,26 +16,9 @@ export interface ServeProxyOptions {
 }
 
 /** Serves a proxy at an address of its own until it is disposed of; connections are then cut. */
-export async function serveProxy(proxy: Proxy, options: ServeProxyOptions): Promise<AsyncDisposable & { readonly port: number }> {
-  const working = new Set<Promise<unknown>>()
-  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 60_000 }, (request, response) => {
-    const work = answerProxy(proxy, request, response).finally(() => working.delete(work))
-    working.add(work)
-  })
-  tunnel(server, options)
-  server.listen({ host: options.address, port: options.port })
-  await once(server, 'listening')
-  const bound = server.address()
-  return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : options.port,
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await Promise.all(working)
-      await closed
-    },
-  }
+export function serveProxy(proxy: Proxy, options: ServeProxyOptions): Promise<HttpServer> {
+  const { address, port } = options
+  return serveHttp({ address, port, keepAliveMs: 60_000, answer: (request, response) => answerProxy(proxy, request, response), attach: server => tunnel(server, options) })
 }
 
 /** Answers one request. Never rejects. */

@@ -1,6 +1,7 @@
 import type { LockedPackage } from '../../schemas/artifacts.ts'
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { printableBase } from '../proxy/upstream/upstreams.ts'
 import { missingOf } from '../stage/fetch-locked.ts'
 import { siteSourcesOf } from '../stage/site-sources.ts'
 import type { Store } from '../stage/store.ts'
@@ -12,8 +13,8 @@ import { stageOrder, StagerError } from './order.ts'
 export interface SetStatus {
   readonly set: string
   readonly os: string | null
-  /** Where its os takes packages from, its own source first. */
-  readonly sources: readonly string[]
+  /** Where its os takes packages from, its own source first. `upstreams`: URLs without passwords, or `system`. */
+  readonly sources: readonly { readonly name: string; readonly upstreams: readonly string[] }[]
   /** Digest of what is locked; null: what the mirror has when it is staged. */
   readonly locked: string | null
   /** Everything is there, and put together: steps that need it can run. */
@@ -41,7 +42,7 @@ async function statusOf(name: string, plan: Plan, store: Store): Promise<SetStat
   const missing = packages === undefined ? [] : await missingOf(packages, store)
   const { staged, problem } = await resultOf(name, plan, store)
   return {
-    set: name, os: set?.os ?? null, sources: siteSourcesOf(set?.os ?? '', plan).map(one => one.name), locked: set?.locked ?? null, staged, problem,
+    set: name, os: set?.os ?? null, sources: siteSourcesOf(set?.os ?? '', plan).map(({ name: source, upstream }) => ({ name: source, upstreams: (typeof upstream === 'string' ? [upstream] : upstream).map(printableBase) })), locked: set?.locked ?? null, staged, problem,
     files: packages === undefined ? null : filesOf(packages, missing.map(({ locked }) => locked)),
     missing: missing.map(({ name: one, locked }) => `${one} ${locked.version}`).toSorted(byCodePoint),
     wantedBy: plan.steps.filter(({ kind, artifacts }) => kind !== 'stage' && artifacts.includes(name)).map(({ id }) => id),

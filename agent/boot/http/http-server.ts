@@ -1,5 +1,7 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { serveHttp } from '../../http/serve-http.ts'
+import type { HttpServer } from '../../http/serve-http.ts'
 import type { ReportBootEvent } from '../boot-event.ts'
 import { parseMac } from '../mac.ts'
 import type { BootRequest, BootRoute } from './boot-route.ts'
@@ -27,11 +29,6 @@ export interface Forward {
   attach(server: Server): void
 }
 
-/** A running boot server. */
-export interface HttpServer extends AsyncDisposable {
-  readonly port: number
-}
-
 /** Connections at once, at most; a rack needs a few per machine. */
 const mostConnections = 4096
 
@@ -46,28 +43,13 @@ const mostConnections = 4096
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const routes = options.routes.toSorted((a, b) => b.prefix.length - a.prefix.length)
   const stop = new AbortController()
-  const working = new Set<Promise<void>>()
-  const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 60_000 }, (request, response) => {
-    const isForward = options.forward?.accepts(request.url ?? '') === true
-    const work = (isForward ? options.forward.handle(request, response) : answer(request, response, { options, routes, stop: stop.signal })).finally(() => working.delete(work))
-    working.add(work)
+  const { address, port, forward } = options
+  return serveHttp({
+    address, port, mostConnections, keepAliveMs: 30_000,
+    answer: (request, response) => (forward?.accepts(request.url ?? '') === true ? forward.handle(request, response) : answer(request, response, { options, routes, stop: stop.signal })),
+    attach: forward === undefined ? undefined : server => forward.attach(server),
+    onClosing: () => stop.abort(),
   })
-  server.maxConnections = mostConnections
-  options.forward?.attach(server)
-  server.listen({ host: options.address, port: options.port })
-  await once(server, 'listening')
-  const bound = server.address()
-  return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : options.port,
-    async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close')
-      server.close()
-      stop.abort()
-      server.closeAllConnections()
-      await Promise.all(working)
-      await closed
-    },
-  }
 }
 
 interface Context {

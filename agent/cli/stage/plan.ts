@@ -1,4 +1,7 @@
+import { ControlError, controlClient } from '../../control/control-client.ts'
 import { ImageError } from '../../image/image-error.ts'
+import { describeProxy } from '../../proxy/metrics.ts'
+import type { ProxyState } from '../../proxy/metrics.ts'
 import { StageError } from '../../stage/stage-error.ts'
 import { openStore } from '../../stage/store.ts'
 import { carryOutHere } from '../../stager/carry-out.ts'
@@ -14,6 +17,11 @@ export interface StageArguments {
   readonly ref?: string
   readonly store: string
   readonly format: string
+}
+
+export interface StageStatusArguments extends StageArguments {
+  /** Of the agent whose proxy is asked how it does. */
+  readonly socket: string
 }
 
 /** `crowbar stage`: has everything in the store that the plan's artifact sets list. What is there is not fetched again. */
@@ -53,33 +61,47 @@ export async function stageCommand(options: StageArguments): Promise<number> {
 }
 
 /** `crowbar stage status`: what of it is there. Reaches for nothing. @returns 0 when everything is staged, else 1. */
-export async function stageStatusCommand(options: StageArguments): Promise<number> {
+export async function stageStatusCommand(options: StageStatusArguments): Promise<number> {
   const found = await sitePlan(options)
   if ('exitCode' in found) return found.exitCode
   const sets = await stageStatus(found.plan, await openStore(options.store))
-  print(sets, options.format)
+  const proxy = await proxyState(options.socket)
+  print(sets, options.format, proxy)
   return sets.every(({ staged }) => staged) ? 0 : 1
+}
+
+/** How the proxy of the agent on this machine does; null: there is no agent here, or none that may be asked. */
+async function proxyState(socket: string): Promise<ProxyState | null> {
+  try {
+    return await controlClient(socket).get<ProxyState>('/proxy')
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error
+    return null
+  }
 }
 
 /** Packages that are named when not everything is asked for. */
 const NAMED = 10
 
-function print(sets: readonly SetStatus[], format: string): void {
+function print(sets: readonly SetStatus[], format: string, proxy: ProxyState | null = null): void {
   if (format === 'json') {
-    process.stdout.write(`${JSON.stringify(sets, null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify({ sets, proxy }, null, 2)}\n`)
     return
   }
   process.stdout.write(stageStatusText(sets))
+  if (proxy !== null) process.stdout.write(`\n${describeProxy(proxy).join('\n')}\n`)
 }
 
 /** A line a set, then what misses of it and which steps wait for that. */
 export function stageStatusText(sets: readonly SetStatus[]): string {
   if (sets.length === 0) return 'the plan needs nothing staged\n'
   const rows = sets.map(({ set, sources, locked, staged, files }) => [
-    set, sources.join(' ') || '-', locked === null ? 'no' : locked.slice('sha256:'.length, 'sha256:'.length + 12),
+    set, sources.map(({ name }) => name).join(' ') || '-', locked === null ? 'no' : locked.slice('sha256:'.length, 'sha256:'.length + 12),
     files === null ? 'not known' : `${String(files.present)} of ${String(files.wanted)}`, files === null ? '-' : megabytes(files.bytes), files === null ? '-' : megabytes(files.missingBytes), staged ? 'staged' : 'missing',
   ])
   const lines = table(['set', 'source', 'locked', 'files', 'MB', 'missing MB', 'state'], rows)
+  const from = new Map(sets.flatMap(({ sources }) => sources.map(({ name, upstreams }) => [name, upstreams])))
+  if (from.size > 0) lines.push('', ...table(['source', 'from'], [...from].map(([name, upstreams]) => [name, upstreams.map(one => (one === 'system' ? "this machine's apt" : one)).join(' ')])), '')
   for (const { set, missing, wantedBy, problem, staged } of sets) {
     if (staged) continue
     const more = missing.length > NAMED ? [`and ${String(missing.length - NAMED)} more`] : []

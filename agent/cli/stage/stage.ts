@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import type { GcCommandOptions } from './gc.ts'
-import type { StageArguments } from './plan.ts'
+import type { StageArguments, StageStatusArguments } from './plan.ts'
 import type { ProxyCommandOptions } from './proxy.ts'
 import type { VerifyCommandOptions } from './verify.ts'
 
 const DEFAULT_STORE = '/var/lib/crowbar/store'
 
 /** Adds `crowbar stage` and the commands that look after what is staged. */
-export function stageCommands(stage: Command, finish: (code: number) => void): void {
+export function stageCommands(stage: Command, { finish, socketOption }: { readonly finish: (code: number) => void; readonly socketOption: readonly [string, string, string] }): void {
   const storeOption = ['--store <folder>', 'the store', process.env['CROWBAR_STORE'] ?? DEFAULT_STORE] as const
   const site = ['--site <dir>', 'the folder of the site, or its repository', '.'] as const
   const ref = ['--ref <rev>', 'a revision of the repository; default: the folder as it is now'] as const
@@ -24,14 +24,15 @@ export function stageCommands(stage: Command, finish: (code: number) => void): v
 
   stage
     .command('status')
-    .description('what a plan wants in the store, what is there, what misses, how large, from where; fetches nothing')
+    .description('what a plan wants in the store, what is there, what misses, how large, from where; and how the agent\'s proxy does. Fetches nothing')
     .option(...site)
     .option(...ref)
     .option(...storeOption)
     .option(...format)
+    .option(...socketOption)
     .addHelpText('after', '\nExample:\n  crowbar stage status --format json\n\nExit codes: 0 all is staged; 1 something is missing, or the site is at fault.')
     // What stands before `status` counts as what stands behind it does.
-    .action(async (_: unknown, command: Command) => finish(await (await import('./plan.ts')).stageStatusCommand(command.optsWithGlobals<StageArguments>())))
+    .action(async (_: unknown, command: Command) => finish(await (await import('./plan.ts')).stageStatusCommand(command.optsWithGlobals<StageStatusArguments>())))
 
   stage
     .command('proxy')

@@ -42,7 +42,7 @@ test('the status of a store says what is there, what misses and who wants it', a
   await store.put(Buffer.from('one'))
   const [packages, strange] = await stageStatus(PLAN, store)
   expect(packages).toEqual({
-    set: 'packages-d', os: 'd', sources: ['s'], locked: 'sha256:aaaaaaaaaaaabbbb', staged: false, problem: null,
+    set: 'packages-d', os: 'd', sources: [{ name: 's', upstreams: ['system'] }], locked: 'sha256:aaaaaaaaaaaabbbb', staged: false, problem: null,
     files: { wanted: 2, present: 1, bytes: 2_000_000, missingBytes: 1_000_000 }, missing: ['libcurl4 1.2'], wantedBy: ['d/web@a', 'd/web@b'],
   })
   expect(strange).toMatchObject({ set: 'packages-r', staged: false, files: null, problem: 'only Debian systems with an apt source that names a suite can be staged, and r is not one' })

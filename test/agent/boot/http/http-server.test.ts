@@ -9,7 +9,8 @@ import type { Booter } from '../../../../agent/boot/booter.ts'
 import type { BootRoute } from '../../../../agent/boot/http/boot-route.ts'
 import { bootRoutes } from '../../../../agent/boot/http/boot-routes.ts'
 import { FileCache } from '../../../../agent/boot/http/file-cache.ts'
-import { startHttp, type HttpServer } from '../../../../agent/boot/http/http-server.ts'
+import { startHttp } from '../../../../agent/boot/http/http-server.ts'
+import type { HttpServer } from '../../../../agent/http/serve-http.ts'
 import { failingBooter, fixedBooter } from '../fake-booter.ts'
 
 let folder: string
