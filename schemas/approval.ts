@@ -60,8 +60,8 @@ export function approvalFor(step: Pick<Step, 'id' | 'once' | 'digest' | 'destruc
 }
 
 /** Whether nobody knows which of its machine's disks a step writes: a role that destroys, before there is a system. An approval of it binds all of them. */
-export function writesAnyDisk({ runsOn, destructive }: Pick<Step, 'runsOn' | 'destructive'>): boolean {
-  return runsOn === 'discovery' && destructive
+export function writesAnyDisk({ kind, runsOn, destructive }: Pick<Step, 'kind' | 'runsOn' | 'destructive'>): boolean {
+  return kind === 'role' && runsOn === 'discovery' && destructive
 }
 
 /** Disks as what may be written. */

@@ -92,6 +92,7 @@ export const changesShape = object({
   overrides: list(override, {}, 'Members of roles that change on which a value that changes does not.'),
   moved: object({ claims: integer({ min: 0 }), addresses: integer({ min: 0 }) }, 'Nodes that the base has on another machine, or with other addresses.'),
   renamed: list(renamed, {}, 'Nodes of the base that have another name from now on, by the old one: all at once, and before anything else.'),
+  erased: optional(list(object({ node: string(), step: string({}, 'That erased its disks, or began to.') }), {}, 'Nodes that stay without an installation until somebody asks for one.')),
   selection: optional(selection),
   judged: optional(integer({ min: 0 }, 'Policies that were judged.')),
   unchanged: integer({ min: 0 }, 'Steps of the plan that stand as they are.'),

@@ -25,11 +25,22 @@ export const ledgerNodeShape = object({
   machine: nullable(string()),
   incarnation: nullable(string({}, 'Name of the installation that the node runs, no two have the same; null when nothing is installed.')),
   protect: optional(string({}, 'file:line:column of the node that was protected when a step of it last succeeded; absent: it was not. Never of an admin node.')),
+  erased: optional(object({
+    step: string({}, 'That erased the disks, or began to.'),
+    machine: string(),
+    generation: integer({ min: 0 }, 'The node is installed again only under a higher one, or on another machine.'),
+  }, 'The node is held: nothing is installed, and nothing is to be.')),
   /** Destructive step → once-key that was sent and has not succeeded: what it destroys is gone already. */
   attempted: map(string()),
   steps: map(entry, undefined, 'By step id.'),
 })
 export type LedgerNode = TypeOf<typeof ledgerNodeShape>
+
+/** Whether an erased node stays without an installation under what the plan says of it: until its generation is raised, or it gets another machine. */
+export function isHeld(node: Pick<LedgerNode, 'erased'> | undefined, planned: { readonly machine: string | null; readonly generation: number } | undefined): boolean {
+  const erased = node?.erased
+  return erased !== undefined && planned !== undefined && planned.machine === erased.machine && planned.generation <= erased.generation
+}
 
 /** `run.json`: the last run. */
 export const ledgerRunShape = object({

@@ -1,5 +1,5 @@
 import { digest } from './canonical.ts'
-import { installShape } from './install.ts'
+import { installShape, installTargetShape } from './install.ts'
 import { diskStateShape, factsShape } from './inventory.ts'
 import { anyObject, anything, boolean, either, integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { Json, TypeOf } from './shape.ts'
@@ -30,6 +30,9 @@ const roleTask = object({
   timeout: integer({ min: 1 }, 'Seconds.'),
 })
 
+/** For every target: what must be on it (digest of the content signature), or the stamp that an interrupted attempt left. */
+const expectation = object({ id: string(), signature: string(), orStamp: nullable(string()) })
+
 /** Writes an operating system onto the chosen disks, and nothing else. */
 const installTask = object({
   kind: literal('install'),
@@ -37,11 +40,21 @@ const installTask = object({
   step: string(),
   install: installShape,
   rootfs: nullable(fetchable),
-  /** For every target: what must be on it (digest of the content signature), or the stamp that an interrupted attempt left. */
-  expect: list(object({ id: string(), signature: string(), orStamp: nullable(string()) })),
+  expect: list(expectation),
   stamp: string({}, 'Written before anything else, and gone when the install is complete.'),
   enrolment: object({ url: string(), ca: string(), token: string(), node: string(), incarnation: string() }),
   timeout: integer({ min: 1 }),
+})
+
+/** Overwrites the chosen disks with zeros, and nothing else. */
+const eraseTask = object({
+  kind: literal('erase'),
+  attempt: string(),
+  step: string(),
+  targets: list(installTargetShape, { min: 1 }),
+  expect: list(expectation),
+  stamp: string({}, 'Written before anything else, and gone when the agent has acknowledged the result.'),
+  timeout: integer({ min: 1 }, 'Seconds.'),
 })
 
 /** An entry of a barclamp with its document. */
@@ -68,12 +81,13 @@ const rebootTask = object({ kind: literal('reboot'), attempt: string(), step: st
 /** Looks at the disks again and reports their content. */
 const inspectTask = object({ kind: literal('inspect'), attempt: string(), step: string(), timeout: integer({ min: 1 }) })
 
-export const taskShape = either([roleTask, installTask, entriesTask, upgradeTask, rebootTask, inspectTask])
+export const taskShape = either([roleTask, installTask, eraseTask, entriesTask, upgradeTask, rebootTask, inspectTask])
 export type Task = TypeOf<typeof taskShape>
 export type RoleTask = TypeOf<typeof roleTask>
 export type EntriesTask = TypeOf<typeof entriesTask>
 export type UpgradeTask = TypeOf<typeof upgradeTask>
 export type InstallTask = TypeOf<typeof installTask>
+export type EraseTask = TypeOf<typeof eraseTask>
 
 /** How an attempt ended. Journalled on the node before it is sent, sent until it is acknowledged. */
 const result = object({

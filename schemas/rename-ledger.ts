@@ -69,7 +69,8 @@ class Renamer {
       // The same version that succeeded before stays that.
       return [id, key === node.steps[before]?.step.digest ? (after[id]?.step.digest ?? key) : key] as const
     })
-    return { ...node, node: name ?? node.node, attempted: Object.fromEntries(attempted), steps: after }
+    const erased = node.erased === undefined ? {} : { erased: { ...node.erased, step: renamedId(node.erased.step, this.#renames) } }
+    return { ...node, node: name ?? node.node, ...erased, attempted: Object.fromEntries(attempted), steps: after }
   }
 
   #entry(entry: LedgerEntry): LedgerEntry {

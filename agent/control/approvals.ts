@@ -1,10 +1,9 @@
 import { approvalFor, approvalKey, everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
 import type { Approval, Changes } from '../../schemas/changes.ts'
 import { globMatcher } from '../../schemas/glob.ts'
-import type { InstallDocument } from '../../schemas/install.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
-import { stepDocument } from '../../schemas/step-values.ts'
+import { stepTargets } from '../../schemas/step-targets.ts'
 import type { State } from '../state/state.ts'
 
 /**
@@ -19,9 +18,8 @@ export function approvable(plan: Plan, changes: Changes, state: State): Readonly
     const machine = plan.nodes[step.node]?.machine ?? null
     const disks = machine === null ? undefined : state.machines.get(machine)?.disks
     if (machine === null || disks === undefined || disks.length === 0) continue
-    const install = stepDocument(step, plan.values)?.['install'] as InstallDocument | undefined
     try {
-      found.set(step.id, approvalFor(step, machine, disks, writesAnyDisk(step) ? everyDisk(disks) : (install?.targets ?? [])))
+      found.set(step.id, approvalFor(step, machine, disks, writesAnyDisk(step) ? everyDisk(disks) : stepTargets(step, plan.values)))
     } catch (error) {
       // A target that the machine does not show cannot be approved; the step itself says why it waits.
       if ((error as { code?: unknown }).code === undefined) throw error

@@ -8,7 +8,7 @@ import { isAdminMachine } from '../../schemas/incarnation.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import type { Schedule } from '../engine/schedule.ts'
 import { machineOfNode } from '../state/machine-of-node.ts'
-import { runsAnother, standingInstallation } from '../state/standing-installation.ts'
+import { runsAnother, standingInstallation, unfinishedErasure } from '../state/standing-installation.ts'
 import type { MachineRecord, State, StepState } from '../state/state.ts'
 
 /** What `status` is made of. */
@@ -96,6 +96,8 @@ function secondsOf(step: StepState, now: number): number | null {
   return step.status === 'succeeded' || step.status === 'failed' ? step.seconds : null
 }
 
+const DONE: ReadonlySet<StepWord> = new Set(['succeeded', 'unchanged'])
+
 function doing(node: string, steps: readonly StepStatus[]): string {
   const mine = steps.filter(step => step.node === node)
   const find = (...states: readonly StepWord[]): StepStatus | undefined => mine.find(step => states.includes(step.state))
@@ -111,6 +113,10 @@ function doing(node: string, steps: readonly StepStatus[]): string {
 /** What installation it is counts, too: one that its node should not run is given nothing, however well it is connected. */
 function presence(node: string, machine: string | null, { sources: { state, ledger }, steps }: { readonly sources: StatusSources; readonly steps: readonly StepStatus[] }): Pick<Status['nodes'][number], 'connected' | 'doing'> {
   const environment = machine === null ? null : (state.machines.get(machine)?.session?.environment ?? null)
+  const erased = ledger.nodes[node]?.erased
+  if (erased !== undefined && !steps.some((step) => step.node === node && !DONE.has(step.state))) {
+    return { connected: environment, doing: `${unfinishedErasure(node, state) === undefined ? 'erased' : 'half erased'} by ${erased.step}: nothing is installed there until crowbar reinstall ${node}` }
+  }
   if (environment === 'discovery' || !runsAnother(machine, node, { state, ledger })) return { connected: environment, doing: doing(node, steps) }
   return { connected: null, doing: `its machine came up with another installation than the one it should run (STALE); ${doing(node, steps)}` }
 }

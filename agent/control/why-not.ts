@@ -61,6 +61,9 @@ function look(id: string, { state, ledger, schedule, work }: WhyNotSources): Loo
   if (known !== undefined) return told(known)
   if (run?.ended === null && work?.changes.changes.some(({ step }) => step.id === id) === true) return { state: 'ready', because: ['it starts at once'], next: [] }
   const entry = Object.values(ledger.nodes).map(({ steps }) => steps[id]).find((one) => one !== undefined)
+  const node = id.slice(id.lastIndexOf('@') + 1).split('#')[0] ?? ''
+  const erased = ledger.nodes[node]?.erased
+  if (entry === undefined && erased !== undefined) return { state: 'held', because: [`${erased.step} erased the disks of ${node}, or began to: nothing is installed there until crowbar reinstall ${node}`], next: [] }
   if (entry !== undefined) return { state: 'done', because: [`it succeeded at ${entry.time}, with commit ${entry.commit.slice(0, 12)}`], next: [] }
   return { state: 'not asked for', because: ['no run has been asked to do it: crowbar apply'], next: [] }
 }

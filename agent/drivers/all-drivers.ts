@@ -32,7 +32,7 @@ export function allDrivers({ sessions, stager, key, secrets, enrolment }: Driver
     installDriver({ sessions, stager, stamp: value => key.stamp(value), enrolment }),
     role,
     gateDriver(role),
-    operationDriver(work),
+    operationDriver({ ...work, stamp: value => key.stamp(value) }),
     barrierDriver(),
     releaseDriver(),
   ]

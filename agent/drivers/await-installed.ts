@@ -4,6 +4,7 @@ import type { StepContext, StepOutcome } from './driver.ts'
 import { lookAgain } from './look-again.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
 import { watchMachine } from './watch-machine.ts'
+import { writeOutcome } from './write-outcome.ts'
 
 export interface AwaitInstalledOptions {
   readonly step: string
@@ -59,39 +60,17 @@ async function imageWritten(sessions: NodeSessions, options: AwaitInstalledOptio
     timers: context.timers,
     signal: AbortSignal.any([context.signal, enough.signal]),
   }).then(async (end): Promise<Written> => {
-    switch (end.kind) {
-      case 'stopped':
-        return outcome(end.stop === 'TIMEOUT' ? { kind: 'failed', code: 'TIMEOUT', message: `machine ${machine} did not say within its time how ${attempt} ended`, retryable: false } : { kind: 'cancelled' })
-      case 'lost':
-        return outcome({ kind: 'unknown', reason: end.reason, repeatable: true })
-      case 'result':
-        if (!wroteNothing(end.result.code)) return fromResult(end.result)
-        // What is on the disks is decided upon and asked for anew; the node has told it, or is asked to look.
-        if (sessions.session(machine)?.disks === before) await lookAgain(sessions, { machine, attempt, step: options.step, timers: context.timers, signal: context.signal })
-        return outcome({ kind: 'unknown', reason: `machine ${machine} wrote nothing: ${end.result.message}`, repeatable: true, untouched: true })
-    }
+    const ended = writeOutcome(end, { machine, attempt })
+    if (ended.kind === 'succeeded' || ended.kind === 'unchanged') return { kind: 'written' }
+    // What is on the disks is decided upon and asked for anew; the node has told it, or is asked to look.
+    const isRefused = ended.kind === 'unknown' && ended.untouched === true
+    if (isRefused && sessions.session(machine)?.disks === before) await lookAgain(sessions, { machine, attempt, step: options.step, timers: context.timers, signal: context.signal })
+    return { kind: 'outcome', outcome: ended }
   })
   const first = await Promise.race([said.promise, asked])
   enough.abort('CLOSED')
   await asked
   return first
-}
-
-/** All disks are held against what was approved before the first is written. (DISK_BUSY and DISK_AMBIGUOUS are found then, too, and end the step.) */
-function wroteNothing(code: string | null): boolean {
-  return code === 'DISK_CHANGED' || code === 'DISK_MISSING'
-}
-
-function fromResult({ outcome: how, code, message }: { readonly outcome: string; readonly code: string | null; readonly message: string | null }): Written {
-  if (how === 'succeeded' || how === 'unchanged') return { kind: 'written' }
-  if (how === 'cancelled') return outcome({ kind: 'cancelled' })
-  const text = message ?? 'it did not say why'
-  if (code === 'INTERRUPTED') return outcome({ kind: 'unknown', reason: text, repeatable: true })
-  return outcome({ kind: 'failed', code: code ?? 'FAILED', message: text, retryable: false, untouched: code === 'DISK_BUSY' || code === 'DISK_AMBIGUOUS' })
-}
-
-function outcome(of: StepOutcome): Written {
-  return { kind: 'outcome', outcome: of }
 }
 
 /** Sends the machine to its disk, again if it comes up from the network, until it says hello from there. */

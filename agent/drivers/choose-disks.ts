@@ -17,6 +17,8 @@ export interface DiskQuestion {
   readonly approval: Approval | undefined
   /** A logged attempt of this step that was sent and has not succeeded. */
   readonly unfinished: UnfinishedAttempt | undefined
+  /** Blank disks are written only when a person allowed that, too. */
+  readonly alwaysAsk?: boolean
 }
 
 export type DiskDecision =
@@ -49,14 +51,14 @@ export function chooseDisks(question: DiskQuestion): DiskDecision {
 
   const unfinished = resumable(question)
   const covers = approval === undefined ? undefined : approvalCovers(approval, { step: step.id, once: key, machine, disks, targets, ...(unfinished === undefined ? {} : { stamps: stampsOf(unfinished, targets) }) })
-  if (unfinished !== undefined && (!unfinished.approved || covers === true)) {
+  if (unfinished !== undefined && ((!unfinished.approved && question.alwaysAsk !== true) || covers === true)) {
     return { kind: 'write', disks: unfinished.disks ?? [], approved: unfinished.approved, resumed: unfinished }
   }
   if (approval !== undefined && covers === true) return { kind: 'write', disks: approval.disks, approved: true, resumed: null }
-  if (seen.every((disk) => diskIsKnownBlank(disk))) return { kind: 'write', disks: seen.map(expected), approved: false, resumed: null }
+  if (question.alwaysAsk !== true && seen.every((disk) => diskIsKnownBlank(disk))) return { kind: 'write', disks: seen.map(expected), approved: false, resumed: null }
   return {
     kind: 'ask',
-    reason: `it overwrites ${seen.filter((disk) => !diskIsKnownBlank(disk)).map(describe).join(', ')}`,
+    reason: `it overwrites ${seen.filter((disk) => question.alwaysAsk === true || !diskIsKnownBlank(disk)).map(describe).join(', ')}`,
     approval: approvalFor(step, machine, disks, targets),
     voids: typeof covers === 'string' ? covers : null,
   }
@@ -85,5 +87,5 @@ function expected(disk: DiskState): ExpectedDisk {
 }
 
 function describe(disk: DiskState): string {
-  return `${disk.id} (serial ${disk.serial || 'none'}: ${disk.stamp === null ? disk.summary : 'an unfinished install'})`
+  return `${disk.id} (serial ${disk.serial || 'none'}: ${disk.stamp === null ? disk.summary : 'an unfinished write'})`
 }

@@ -1,45 +1,80 @@
 import { digest } from '../../schemas/canonical.ts'
+import { isErase } from '../../schemas/operation.ts'
 import type { OperationPart, OperationWork } from '../../schemas/operation.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import type { EntriesTask, PackageRepository, TaskResult } from '../../schemas/protocol.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 import { chooseJig } from '../jigs/choose-jig.ts'
+import { approvable } from '../control/approvals.ts'
 import { findStep } from '../state/ledger-event-of.ts'
+import { standingInstallation } from '../state/standing-installation.ts'
 import { awaitAttempt } from './await-attempt.ts'
 import type { AttemptEnd } from './await-attempt.ts'
 import { awaitReboot } from './await-reboot.ts'
 import type { Driver, StepContext, StepOutcome } from './driver.ts'
 import { installedSession } from './installed-session.ts'
-import { contentOf, roleDocument } from './role-document.ts'
+import { awaitErased, eraseDisks } from './erase.ts'
+import { networkBoots } from './network-boots.ts'
+import type { NetworkBoots } from './network-boots.ts'
+import { contentOf, roleDocument, waitForMachine } from './role-document.ts'
 import type { RoleDriverOptions } from './role.ts'
+
+/** Milliseconds between looks; a machine that looks at its disks asks sooner. */
+const LOOK = 60_000
+
+export interface OperationDriverOptions extends RoleDriverOptions {
+  /** Proves that this agent wrote something: `AgentKey.stamp`. */
+  readonly stamp: (value: Json) => string
+}
 
 /**
  * Carries out one action of an operation on one node: entries of its roles one after another, an upgrade of its packages,
- * a restart. What got lost runs again under a new number, but for a restart that happened. `reinstall` itself does
+ * a restart, disks to erase. What got lost runs again under a new number, but for a restart that happened. `reinstall` itself does
  * nothing: the install that it stands for is a step of its own.
  */
-export function operationDriver(options: RoleDriverOptions): Driver {
+export function operationDriver(options: OperationDriverOptions): Driver {
   const { sessions } = options
+  const boots = networkBoots()
   return {
     kind: 'operation',
     refuse(step, plan) {
       const part = partOf(step, plan)
+      // Which disks is not known before the node's machine is: it waits for that.
+      if (isErase(step)) return undefined
       if (part === undefined || step.node === null) return 'its document does not say what to do'
-      if (part.do === 'erase') return 'this agent does not erase disks; reinstall the node, or release it'
       const unknown = part.roles.find(({ jig }) => chooseJig(jig) === undefined)
       return unknown === undefined ? undefined : `${unknown.step} needs the jig ${unknown.jig}, which this agent does not have`
     },
-    run: (step, context) => run(step, context, options),
+    run: (step, context) => (isErase(step) ? erase(step, context, { ...options, boots }) : run(step, context, options)),
     async settle(step, sent, context) {
       const { machine, attempt, boot } = sent
       if (machine === null) return { kind: 'unknown', reason: 'it was sent without a machine', repeatable: true }
       const { timers, signal } = context
+      if (isErase(step)) return awaitErased(step, { sessions, machine, attempt, over: undefined, context })
       if (boot !== null) return awaitReboot(sessions, { node: step.node ?? machine, machine, attempt, boot, over: undefined, timers, signal })
       return outcomeOf(step, await awaitAttempt(sessions, { machine, attempt, environment: 'installed', over: undefined, timers, signal }))
     },
     ended: (attempt, machine) => sessions.session(machine)?.acknowledge(attempt),
   }
+}
+
+async function erase(step: Step, context: StepContext, { sessions, stamp, boots }: OperationDriverOptions & { readonly boots: NetworkBoots }): Promise<StepOutcome> {
+  const part = partOf(step, context.plan)
+  if (part === undefined) return waitForMachine(`which disks of ${step.node} are to be erased is not known yet`)
+  return eraseDisks(step, part, { sessions, stamp, boots, context })
+}
+
+/** What leads to a wipe takes its node out of service, and so waits for that to be approved. */
+function beforeApproval(step: Step, { plan, changes, state }: StepContext): StepOutcome | undefined {
+  const wipes = changes.changes.filter((one) => one.needsApproval && one.step.destructive && one.step.node === step.node)
+  const byId = new Map(changes.changes.map((one) => [one.step.id, one.step]))
+  const comesAfter = (id: string, seen: Set<string>): boolean => (byId.get(id)?.needs ?? []).some((need) => need.step === step.id || (!seen.has(need.step) && comesAfter(need.step, seen.add(need.step))))
+  const next = wipes.find((one) => isErase(one.step)) ?? wipes[0]
+  if (next === undefined || state.approvals.has(next.step.id) || !comesAfter(next.step.id, new Set())) return undefined
+  const approval = approvable(plan, changes, state).get(next.step.id)
+  const reason = `it takes ${step.node} out of service, and ${next.step.id} is not approved`
+  return { kind: 'waiting', reason, afterMs: approval === undefined ? LOOK : Infinity, on: approval === undefined ? 'machine' : 'person', ...(approval === undefined ? {} : { approval }) }
 }
 
 function partOf(step: Step, plan: Plan): OperationPart | undefined {
@@ -51,7 +86,12 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions)
   const part = partOf(step, context.plan)
   if (part === undefined) return { kind: 'failed', code: 'OPERATION_UNKNOWN', message: `${step.id} does not say what to do`, retryable: false }
   const nothing = part.do === 'reinstall' || (part.roles.length === 0 && part.do !== 'reboot' && part.do !== 'packages')
-  if (nothing) return { kind: 'unchanged', provides: {} }
+  // A node that is to be erased need not have been installed: then there is nothing to drain.
+  const isBare = context.changes.changes.some((one) => isErase(one.step) && one.step.node === step.node) && standingInstallation(step.node ?? '', context) === null && !context.changes.changes.some((one) => one.step.id === `install@${step.node}`)
+  if (part.do === 'reinstall') return { kind: 'unchanged', provides: {} }
+  const held = beforeApproval(step, context)
+  if (held !== undefined) return held
+  if (nothing || isBare) return { kind: 'unchanged', provides: {} }
   const session = installedSession(step, context, options.sessions)
   if ('kind' in session) return session
   const { machine } = session

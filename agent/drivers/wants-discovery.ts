@@ -1,7 +1,8 @@
 import type { Changes } from '../../schemas/changes.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
-import { runsAnother, standingInstallation } from '../state/standing-installation.ts'
+import { isErase } from '../../schemas/operation.ts'
+import { runsAnother, standingInstallation, unfinishedErasure } from '../state/standing-installation.ts'
 import type { State } from '../state/state.ts'
 
 /** What a node's machine is to boot. `reason` is for `explain boot` and for consoles. */
@@ -37,6 +38,8 @@ function bootWish(node: string, { state, ledger, work, machine }: Known): BootWi
   const standing = standingInstallation(node, { state, ledger })
   const planned = work?.plan.nodes[node]
   if (planned?.machine === null) return { boot: 'discovery', reason: `${node} has no machine yet` }
+  if (unfinishedErasure(node, state) !== undefined) return { boot: 'discovery', reason: `the disks of ${node} are being erased` }
+  if (erasesNow(node, { state, work })) return { boot: 'discovery', reason: `the disks of ${node} are to be erased` }
   const id = `install@${node}`
   const step = state.run?.steps.get(id)
   if (step?.sent !== null && step?.sent !== undefined) {
@@ -51,6 +54,16 @@ function bootWish(node: string, { state, ledger, work, machine }: Known): BootWi
   if (state.unfinished.has(id)) return { boot: 'discovery', reason: `an install of ${node} was interrupted` }
   if ((change?.needsApproval === true || step?.on === 'person') && !state.approvals.has(id)) return { boot: 'local', reason: `installing ${node} anew is not approved` }
   return { boot: 'discovery', reason: `${node} is to be installed anew` }
+}
+
+/** Whether an erasure was approved and has nothing more to wait for but the machine. */
+function erasesNow(node: string, { state, work }: Pick<Known, 'state' | 'work'>): boolean {
+  const step = work?.changes.changes.find((one) => isErase(one.step) && one.step.node === node)?.step
+  if (step === undefined || !state.approvals.has(step.id)) return false
+  const status = (id: string): string | undefined => state.run?.steps.get(id)?.status
+  const changed = new Set(work?.changes.changes.map((one) => one.step.id))
+  const isDone = (id: string): boolean => status(id) === 'succeeded' || status(id) === 'unchanged'
+  return !isDone(step.id) && state.run?.ended === null && step.needs.every((need) => !changed.has(need.step) || isDone(need.step))
 }
 
 /** The node whose system a machine runs, as far as anybody knows. */

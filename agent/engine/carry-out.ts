@@ -1,5 +1,6 @@
 import { approvalCovers, approvalFor, approvalKey, ApprovalError, everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
 import type { Approval } from '../../schemas/changes.ts'
+import { isErase } from '../../schemas/operation.ts'
 import type { DiskState } from '../../schemas/inventory.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import type { Driver, Intent, StepContext, StepOutcome, StepWaiting, Timers } from '../drivers/driver.ts'
@@ -132,10 +133,10 @@ async function ask(assignment: Assignment, context: StepContext, sent: StepSent 
   }
 }
 
-/** Installs look at the disks first, so their driver asks for the approval. Whatever else deletes data is held here. */
+/** Installs and erasures look at the disks first, so their driver asks for the approval. Whatever else deletes data is held here. */
 function unapproved({ item, work }: Assignment, { state }: StepContext): StepWaiting | undefined {
   const { step, change } = item
-  if (change?.needsApproval !== true || step.kind === 'install') return undefined
+  if (change?.needsApproval !== true || step.kind === 'install' || isErase(step)) return undefined
   const machine = machineOf(step, work.plan)
   const disks = atStake(step, machine, state)
   if (writesAnyDisk(step) && disks.length === 0) return { kind: 'waiting', reason: `the disks of ${step.node} have not been looked at`, afterMs: LOOK, on: 'machine' }

@@ -1,4 +1,5 @@
 import { outlivesInstallation } from '../../schemas/incarnation.ts'
+import { isErase } from '../../schemas/operation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry, LedgerNode } from '../../schemas/ledger.ts'
 import type { StepKind } from '../../schemas/plan.ts'
@@ -21,8 +22,8 @@ export function foldLedger(ledger: Ledger, event: LedgerEvent): Ledger {
  * Folds one event into a draft.
  *
  * Sending a step records it as attempted until it succeeds, so that nothing half done is taken for done. Sending one
- * that destroys also drops what it destroys: an install or a change of hardware all that the node's installation
- * carries, a destructive role its own entry. What was dropped is there again when the node says that it wrote nothing. A removal is recorded under the step that it undoes, and drops that
+ * that destroys also drops what it destroys: an install, an erasure or a change of hardware all that the node's installation
+ * carries (and from an erasure on the node is held), a destructive role its own entry. What was dropped is there again when the node says that it wrote nothing. A removal is recorded under the step that it undoes, and drops that
  * step's entry when it is done; a done release drops the node. A rename changes nothing but names (schemas/rename-ledger.ts). Whether a node is protected is what the plan said at the
  * last success of one of its steps.
  */
@@ -72,14 +73,20 @@ function sent(draft: LedgerDraft, event: StepSent): void {
   const attempted = { ...before.attempted, [undone ?? step.id]: step.once ?? step.digest }
   if (!step.destructive || undone !== null) {
     put(draft, { ...before, attempted })
-  } else if (step.kind === 'install' || step.kind === 'hardware') {
+  } else if (step.kind === 'install' || step.kind === 'hardware' || isErase(step)) {
     keep(draft, before, step.id)
-    put(draft, { ...before, machine: event.machine ?? before.machine, incarnation: null, attempted, steps: outliving(before, step.id) })
+    put(draft, { ...erasedBy(event, before), machine: event.machine ?? before.machine, incarnation: null, attempted, steps: outliving(before, step.id) })
   } else {
     put(draft, { ...before, attempted, steps: without(before.steps, step.id) })
   }
   if (step.destructive && event.machine !== null) doubtDisks(draft, event.machine, event)
   forgetLostRoles(draft, before)
+}
+
+/** An erasure holds its node, unless its operation installs it again; an installation ends that. */
+function erasedBy({ step, machine, holds }: StepSent, { erased, ...node }: LedgerNode): LedgerNode {
+  if (holds !== undefined && machine !== null) return { ...node, erased: { step: step.id, machine, generation: holds } }
+  return step.kind === 'install' || isErase(step) || erased === undefined ? node : { ...node, erased }
 }
 
 /** Remembers what an install takes away, unless an earlier attempt may have written something already. */
@@ -132,7 +139,7 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
     return
   }
   const before = nodeOf(draft, event)
-  if (step.kind === 'install') setVoided(draft, without(draft.voided ?? {}, before.node))
+  if (step.kind === 'install' || isErase(step)) setVoided(draft, without(draft.voided ?? {}, before.node))
   const entry: LedgerEntry = {
     digest: step.digest,
     inputs: event.inputs,
@@ -148,7 +155,8 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
   const attempted = without(before.attempted, step.id)
   if (step.kind === 'install' && event.incarnation !== null) {
     const kept = Object.fromEntries(Object.entries(attempted).filter(([id]) => before.steps[id] !== undefined && outlives(before.steps[id])))
-    put(draft, protectedAs(event.protect, { ...before, machine: event.machine, incarnation: event.incarnation, attempted: kept, steps: { ...outliving(before, step.id), [step.id]: entry } }))
+    const { erased: _ended, ...installed } = before
+    put(draft, protectedAs(event.protect, { ...installed, machine: event.machine, incarnation: event.incarnation, attempted: kept, steps: { ...outliving(before, step.id), [step.id]: entry } }))
     forgetLostRoles(draft, before)
     return
   }
@@ -160,8 +168,8 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
 }
 
 function protectedAs(protect: string | null, node: LedgerNode): LedgerNode {
-  const { version, node: name, index, machine, incarnation: started, attempted, steps } = node
-  return { version, node: name, ...(index === undefined ? {} : { index }), machine, incarnation: started, ...(protect === null ? {} : { protect }), attempted, steps }
+  const { protect: _before, ...rest } = node
+  return { ...rest, ...(protect === null ? {} : { protect }) }
 }
 
 function drop(draft: LedgerDraft, name: string, step: string): void {

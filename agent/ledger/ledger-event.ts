@@ -12,8 +12,10 @@ export interface StepSent {
   readonly index: number | null
   /** The machine that the step's node is on; null for steps of no node. */
   readonly machine: string | null
-  /** Ids of the disks that it writes; empty but for installs. */
+  /** Ids of the disks that it writes; empty but for installs and erasures. */
   readonly disks: readonly string[]
+  /** Of erasures after which nothing is installed: the generation of the node that does not count any more. Absent for every other step. */
+  readonly holds?: number
 }
 
 /** A step that was sent and destroys something was refused where it was to run, before anything was written. */

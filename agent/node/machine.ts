@@ -13,6 +13,7 @@ import { notedArrays, stopNotedArrays } from './imaging/arrays.ts'
 import { NodeError } from './node-error.ts'
 import { removeTree } from './remove-tree.ts'
 import { mustRun, runProgram } from './run-program.ts'
+import { runErase } from './tasks/erase.ts'
 import { runEntries } from './tasks/entries.ts'
 import { runInstall } from './tasks/install.ts'
 import { upgradePackages } from './tasks/packages.ts'
@@ -71,6 +72,19 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
       throw error
     }
   }
+  const erase = async (task: Extract<Task, { kind: 'erase' }>, context: TaskContext): Promise<TaskEnd> => {
+    if (options.environment !== 'discovery') throw new NodeError('INSTALL_UNSUPPORTED', 'disks are erased from the discovery image only')
+    const report = (): Promise<void> => inspect(options.signal).then((states) => context.disks(states), () => undefined)
+    try {
+      const end = await runErase(task, { context, files, devices: collect().devices })
+      // Without the stamp they are blank, which whoever installs something there next has to know.
+      context.onAcknowledged(report)
+      return end
+    } catch (error) {
+      await report()
+      throw error
+    }
+  }
   /** What runs before an installation may have changed what the machine is and has: whoever decides about that looks again. */
   const role = async (task: Extract<Task, { kind: 'role' }>, context: TaskContext): Promise<TaskEnd> => {
     const run = (): Promise<TaskEnd> => runRole(task, { folders: { work: options.work, cache: options.cache }, context })
@@ -92,6 +106,8 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
           return role(task, context)
         case 'install':
           return install(task, context)
+        case 'erase':
+          return erase(task, context)
         case 'entries':
           return runEntries(task, { folders: { work: options.work, cache: options.cache }, context })
         case 'upgrade':

@@ -35,6 +35,8 @@ export type NodeErrorCode =
   /** A disk is mounted or otherwise held. */
   | 'DISK_BUSY'
   | 'DISK_TOO_SMALL'
+  /** A disk that was overwritten does not read as zeros everywhere. */
+  | 'DISK_NOT_ERASED'
   | 'INSTALL_UNSUPPORTED'
   | 'IMAGE_RAID_UNSUPPORTED'
   | 'IMAGE_INVALID'

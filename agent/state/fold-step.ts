@@ -1,3 +1,4 @@
+import { nodeErasedBy } from '../../schemas/operation.ts'
 import type { LogEvent, LogEventOf } from '../log/event-types.ts'
 import type { GrowingState } from './growing-state.ts'
 import type { StepState } from './state.ts'
@@ -32,8 +33,18 @@ function noteAttempt(state: GrowingState, event: StepEvent): void {
     state.approvals.delete(step)
     const { node, machine, incarnation } = event.data
     const attempt = state.run?.steps.get(step)?.sent?.attempt ?? null
-    if (node !== null && machine !== null && incarnation !== null) state.nodes.set(node, { installed: { machine, incarnation, attempt } })
+    if (node !== null && machine !== null && incarnation !== null) {
+      state.nodes.set(node, { installed: { machine, incarnation, attempt } })
+      forgetErasures(state, node)
+    }
+    const erased = nodeErasedBy(step)
+    if (erased !== null) state.nodes.set(erased, { installed: null })
   }
+}
+
+/** What began to erase a node's disks is over: they are written anew. */
+export function forgetErasures(state: GrowingState, node: string): void {
+  for (const id of state.unfinished.keys()) if (nodeErasedBy(id) === node) state.unfinished.delete(id)
 }
 
 function next(step: StepState, event: StepEvent): StepState | undefined {

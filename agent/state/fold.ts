@@ -1,5 +1,5 @@
 import type { EventData, LogEvent, LogEventOf } from '../log/event-types.ts'
-import { foldStep } from './fold-step.ts'
+import { foldStep, forgetErasures } from './fold-step.ts'
 import { foldRenamed } from './fold-renamed.ts'
 import { copyState, emptyState } from './growing-state.ts'
 import type { GrowingState } from './growing-state.ts'
@@ -51,6 +51,7 @@ export function applyEvent(state: GrowingState, event: LogEvent): void {
     case 'node.imaged':
       state.nodes.set(event.data.node, { installed: { machine: event.data.machine, incarnation: event.data.incarnation, attempt: event.data.attempt } })
       changeMachine(state, event.data.machine, event.time, { ran: null })
+      forgetErasures(state, event.data.node)
       return
     case 'node.renamed':
       foldRenamed(state, event)

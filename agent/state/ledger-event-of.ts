@@ -1,5 +1,6 @@
 import type { Changes } from '../../schemas/changes.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
+import { heldGeneration } from '../../schemas/step-targets.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { LedgerEvent } from '../ledger/ledger-event.ts'
 import type { LogEvent, LogEventOf } from '../log/event-types.ts'
@@ -48,7 +49,8 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
   const { seq, time } = event
   const node = step.node === null ? undefined : work.plan.nodes[step.node]
   const index = node?.index ?? null
-  if (event.type === 'step.sent') return { seq, type: 'step.sent', step, index, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id) }
+  const holds = heldGeneration(step, work.plan.values)
+  if (event.type === 'step.sent') return { seq, type: 'step.sent', step, index, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id), ...(holds === undefined ? {} : { holds }) }
   const { machine, commit, incarnation, inputs, told = null, provides, sealed } = event.data
   const role = step.deployment === null || step.role === null ? undefined : work.plan.roles[`${step.deployment}/${step.role}`]
   return {

@@ -102,6 +102,7 @@ function checkActions({ document: { value, source }, context, report }: Asking, 
     if (action === 'run' && named !== undefined && hasFlag(named, 'discovery')) report(error('OPERATION_ROLE', range, `${named.name} runs in the discovery image only, before an installation.`, { fix: 'Install the nodes again: `crowbar reinstall`.' }))
     if (action === 'packages') checkPackages({ document: { value, source }, context, report }, members, range)
     if (action === 'reinstall') checkGenerations({ document: { value, source }, context, report }, members, range)
+    if (action === 'erase') checkErase({ document: { value, source }, context, report }, members, i)
     if (!OF_ROLES.has(action)) continue
     const field = action as 'drain' | 'resume' | 'check' | 'run' | 'upgrade'
     if (named !== undefined) {
@@ -137,4 +138,22 @@ function checkGenerations({ document: { value }, report }: Asking, members: read
   const unasked = members.filter(({ generation }) => generation === 0).map(({ name }) => name)
   if (unasked.length === 0) return
   report(error('OPERATION_LOCK', range, `The operation ${value.name} installs ${foldNames(unasked)} again, and site.lock.json does not ask for that.`, { fix: `Write it into the lock first: crowbar reinstall ${unasked[0]}${unasked.length > 1 ? ' ...' : ''}.` }))
+}
+
+/** Disks are erased by the discovery image, and nothing is installed afterwards until something installs it. */
+function checkErase({ document: { value, source }, report }: Asking, members: readonly BoundNode[], place: number): void {
+  const range = rangeOf(source, ['do', place])
+  const related = [{ message: 'the disks are erased here', range }]
+  const refuse = (at: number, summary: string, fix: string): void => report(error('OPERATION_ERASE', rangeOf(source, ['do', at]), summary, { related, fix }))
+  const [last, again] = [value.do.lastIndexOf('erase'), value.do.indexOf('reinstall')]
+  if (last !== place) refuse(last, `${value.name} erases twice.`, 'Take one of the two out.')
+  if (again >= 0 && again < place) refuse(again, `What ${value.name} installs here it erases again.`, 'Put `reinstall` after `erase`, or take it out.')
+  for (const [offset, action] of value.do.slice(place + 1, again > place ? again : last > place ? last : undefined).entries()) {
+    refuse(place + 1 + offset, `\`${action}\` comes after \`erase\`, when nothing is installed on the node.`, again > place ? `Put ${action} after \`reinstall\`.` : `Take ${action} out, or put it before \`erase\`.`)
+  }
+  const unreached = (names: readonly string[], why: string): void => {
+    if (names.length > 0) report(error('OPERATION_ERASE', range, `${value.name} cannot erase ${foldNames(names)}: ${why}.`, { fix: `Take ${names.length === 1 ? names[0] : 'these nodes'} out of the operation, and erase by hand what is to be erased there.` }))
+  }
+  unreached(members.filter(({ os }) => os?.value.install === 'joined').map(({ name }) => name), 'joined machines are not booted from the network, and their disks are left as they are')
+  unreached(members.filter(({ os, machine }) => os?.value.install !== 'joined' && machine?.facts.firmware.kind === 'container').map(({ name }) => name), 'a container has no disks of its own, and is not booted from the network')
 }

@@ -1,7 +1,8 @@
-import { digestLarge } from '../../schemas/canonical.ts'
+import { byCodePoint, digestLarge } from '../../schemas/canonical.ts'
 import type { Cause, Change, Changes } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import { isAdminMachine } from '../../schemas/incarnation.ts'
+import { nodeErasedBy } from '../../schemas/operation.ts'
 import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
 import { own } from '../../schemas/own.ts'
 import { renameLedger } from '../../schemas/rename-ledger.ts'
@@ -11,7 +12,7 @@ import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { foldNames } from '../print/fold-names.ts'
 import { withoutFounders } from './founder-needs.ts'
-import { actionOf, dueOperations } from './operations.ts'
+import { actionOf, dueOperations, erasedNodes } from './operations.ts'
 import { overridesOf } from './overrides.ts'
 import { needsThrough } from './needs-through.ts'
 import { movedSince, readdressed } from './readdressed.ts'
@@ -64,10 +65,11 @@ export function change(applied: Ledger, planned: Plan, options: ChangeOptions = 
   const base: Ledger = { ...applied, ...renameLedger(applied, renames) }
   const plan = withoutFounders(planned, base)
   const supposed = options.base?.kind === 'plan' || options.base?.kind === 'commit'
-  const verdicts = standing(base, plan, { supposed })
+  const erased = erasedNodes(base, plan)
+  const verdicts = standing(base, plan, { supposed, held: erased.held })
   const undone = removals(base, plan, verdicts)
   const released = releases(base, plan)
-  const operations = dueOperations(base, plan, verdicts)
+  const operations = dueOperations(base, plan, { verdicts, erased })
   const extra = addedNeeds({ undone, released, operations: operations.changes, plan })
   const through = needsThrough(plan, (step) => verdicts.has(step))
   const overwritten = new Set(plan.steps.flatMap((step) => (step.kind === 'install' && step.destructive && verdicts.has(step.id) ? [step.node ?? ''] : [])))
@@ -92,13 +94,23 @@ export function change(applied: Ledger, planned: Plan, options: ChangeOptions = 
     overrides: overridesOf(changes, plan, options.at),
     moved: movedSince(base, plan),
     renamed: renamedNodes(renaming),
+    ...erasedStay(base, erased.held, (node) => erased.by.has(node)),
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
     violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...operations.violations, ...knots(changes, rollouts)],
     // Which versions of packages are staged is nothing that a change waits for.
-    missing: [...plan.missing.filter(({ what }) => what !== 'packages'), ...leftovers(base, plan), ...tooLate(base, plan, verdicts), ...operations.missing],
+    missing: [...plan.missing.filter(({ what }) => what !== 'packages'), ...leftovers(base, plan), ...tooLate(base, plan, { verdicts, held: erased.held }), ...operations.missing],
   }
   return { ...result, id: digestLarge(result) }
+}
+
+/** Nodes that were erased, or began to be, and of which nothing in these changes says that they are to be erased or installed. */
+function erasedStay(base: Ledger, held: ReadonlySet<string>, goesOn: (node: string) => boolean): Pick<Changes, 'erased'> {
+  const erased = [...held].toSorted(byCodePoint).flatMap((node) => {
+    const step = own(base.nodes, node)?.erased?.step
+    return step === undefined || goesOn(node) ? [] : [{ node, step }]
+  })
+  return erased.length === 0 ? {} : { erased }
 }
 
 function baseOf(ledger: Ledger): Changes['base'] {
@@ -110,7 +122,7 @@ function baseOf(ledger: Ledger): Changes['base'] {
 function holdersOf(base: Ledger): ReadonlyMap<string, string> {
   const holders = new Map<string, string>()
   for (const node of Object.values(base.nodes)) {
-    const holds = node.incarnation !== null || Object.hasOwn(node.attempted, `install@${node.node}`)
+    const holds = node.incarnation !== null || Object.keys(node.attempted).some((id) => id === `install@${node.node}` || nodeErasedBy(id) !== null)
     if (node.machine !== null && holds) holders.set(node.machine, node.node)
   }
   return holders
@@ -232,10 +244,10 @@ function leftovers(base: Ledger, plan: Plan): readonly Missing[] {
 }
 
 /** Roles of the discovery image that have not run on nodes which are installed already: they do before the next installation. */
-function tooLate(base: Ledger, plan: Plan, verdicts: ReadonlyMap<string, Verdict>): readonly Missing[] {
+function tooLate(base: Ledger, plan: Plan, { verdicts, held }: { readonly verdicts: ReadonlyMap<string, Verdict>; readonly held: ReadonlySet<string> }): readonly Missing[] {
   const nodes = new Map<string, string[]>()
   for (const step of plan.steps) {
-    if (step.runsOn !== 'discovery' || step.node === null || verdicts.has(step.id) || own(own(base.nodes, step.node)?.steps, step.id) !== undefined) continue
+    if (step.runsOn !== 'discovery' || step.node === null || held.has(step.node) || verdicts.has(step.id) || own(own(base.nodes, step.node)?.steps, step.id) !== undefined) continue
     const role = `${step.deployment}/${step.role}`
     nodes.set(role, [...(nodes.get(role) ?? []), step.node])
   }

@@ -1,13 +1,17 @@
 import type { Changes } from '../../schemas/changes.ts'
 import { OPERATION_ACTIONS } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
+import { isHeld } from '../../schemas/ledger.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
+import { isErase } from '../../schemas/operation.ts'
 import type { OperationPart } from '../../schemas/operation.ts'
 import { own } from '../../schemas/own.ts'
 import type { Missing, Plan, PlanOperation, Step } from '../../schemas/plan.ts'
+import { stepTargets } from '../../schemas/step-targets.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 import { foldNames } from '../print/fold-names.ts'
 import { worse } from './consequence.ts'
+import { diskFates } from './install-change.ts'
 import type { BareChange } from './step-change.ts'
 import type { Verdict } from './standing.ts'
 
@@ -33,20 +37,22 @@ interface History {
  *
  * An operation that has ended on a node is history there and never runs again under its name, whatever becomes of its
  * document; once it has ended on all of its nodes, nodes that come later do not get it. A step that ran is not run again
- * when the operation goes on.
+ * when the operation goes on. Nodes whose disks were erased have nothing that an operation could work on, until they are
+ * installed again; but they may be erased once more.
  */
-export function dueOperations(base: Ledger, plan: Plan, verdicts: ReadonlyMap<string, Verdict>): DueOperations {
+export function dueOperations(base: Ledger, plan: Plan, { verdicts, erased }: { readonly verdicts: ReadonlyMap<string, Verdict>; readonly erased: Erased }): DueOperations {
   const histories = historiesOf(base)
+  const { held } = erased
   const changes: BareChange[] = []
   const violations: Changes['violations'][number][] = []
   for (const operation of plan.operations) {
     const history = histories.get(operation.name)
-    const due = operation.steps.filter((step) => isDue(step, operation, history))
+    const due = operation.steps.filter((step) => isDue(step, operation, history) && (!held.has(step.node ?? '') || isErase(step) || erased.by.get(step.node ?? '') === operation.name))
     const wanting = due.filter((step) => actionOf(step) === 'reinstall' && !verdicts.has(`install@${step.node ?? ''}`))
     if (history === undefined && wanting.length > 0) violations.push(notAsked(operation, wanting))
     for (const step of due) {
       const attempted = own(own(base.nodes, step.node ?? '')?.attempted, step.id) ?? null
-      changes.push({ step, ...classed(step), causes: [{ kind: 'operation', path: operation.name, before: null, after: null }, ...(attempted === null ? [] : [{ kind: 'unfinished' as const, path: null, before: null, after: null }])], disks: [] })
+      changes.push({ step, ...classed(step), causes: [{ kind: 'operation', path: operation.name, before: null, after: null }, ...(attempted === null ? [] : [{ kind: 'unfinished' as const, path: null, before: null, after: null }])], disks: isErase(step) ? disksOf(step, base, plan) : [] })
     }
     const edited = operation.steps.filter((step) => history?.ended.has(step.node ?? '') === true && history.ran.get(step.node ?? '')?.has(step.id) !== true)
     if (edited.length > 0) {
@@ -55,6 +61,34 @@ export function dueOperations(base: Ledger, plan: Plan, verdicts: ReadonlyMap<st
     }
   }
   return { changes, violations, missing: broken(histories, plan) }
+}
+
+/** Nodes without an installation that is to stay. */
+export interface Erased {
+  /** Nodes that were erased, or began to be, and those that are to be erased now: nothing else is done there. */
+  readonly held: ReadonlySet<string>
+  /** Of these, those that are to be erased now: node → the operation. */
+  readonly by: ReadonlyMap<string, string>
+}
+
+/** Finds the nodes on which nothing stays installed: by the ledger, and by operations of the plan that are not done. */
+export function erasedNodes(base: Ledger, plan: Plan): Erased {
+  const held = new Set(Object.values(base.nodes).filter((node) => isHeld(node, own(plan.nodes, node.node))).map(({ node }) => node))
+  const by = new Map<string, string>()
+  const histories = plan.operations.some(({ steps }) => steps.some(isErase)) ? historiesOf(base) : new Map<string, History>()
+  for (const operation of plan.operations) {
+    for (const step of operation.steps) {
+      if (step.node === null || !isErase(step) || operation.do.includes('reinstall') || !isDue(step, operation, histories.get(operation.name))) continue
+      held.add(step.node)
+      by.set(step.node, operation.name)
+    }
+  }
+  return { held, by }
+}
+
+function disksOf(step: Step, base: Ledger, plan: Plan): BareChange['disks'] {
+  const machine = own(plan.nodes, step.node ?? '')?.machine ?? ''
+  return diskFates(stepTargets(step, plan.values), own(base.machines, machine)?.disks ?? [])
 }
 
 /** The action of an operation step: `reboot` of `operation/kernel/reboot@web1`. */
@@ -123,5 +157,5 @@ function classed(step: Step): { readonly consequence: Consequence; readonly cert
   const table: { readonly [action in ReturnType<typeof actionOf>]: Consequence } = {
     drain: 'run', resume: 'run', check: 'run', run: 'run', upgrade: 'restart', packages: 'restart', reboot: 'reboot', reinstall: 'reinstall', erase: 'wipe',
   }
-  return { consequence: worse(table[actionOf(step)], step.onChange['default'] ?? 'none'), certain: true }
+  return { consequence: worse(table[actionOf(step)], step.onChange['default'] ?? 'none'), certain: !isErase(step) || step.once !== null }
 }

@@ -3,7 +3,7 @@ import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry } from '../../schemas/ledger.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import type { DeferredLeaf } from './shown-value.ts'
-import { toldIn } from './told.ts'
+import { nodeOf, toldIn } from './told.ts'
 import type { Told, ToldLeaf } from './told.ts'
 
 /** Why a step of the plan does not stand as it is. */
@@ -29,18 +29,20 @@ export interface Verdict {
  * runs, or has reported something else since. A barrier runs when something that it waits for does.
  *
  * @param options.supposed the base is a plan, not what has run: where neither side knows the machine, equal steps stand.
+ * @param options.held nodes whose disks were erased or are to be: nothing runs there, but that they are looked for.
  */
 export function standing(base: Ledger, plan: Plan, options: StandingOptions): ReadonlyMap<string, Verdict> {
   const anew = nodesInstalledAnew(base, plan, options)
   const told = toldIn(plan, base)
   const verdicts = new Map<string, Verdict>()
   for (const step of plan.steps) {
+    if (step.node !== null && step.kind !== 'discover' && options.held.has(step.node)) continue
     const node = base.nodes[step.node ?? LEDGER_ADMIN]
     const entry = own(node?.steps, step.id)
     const attempted = own(node?.attempted, step.id)
     const reinstalled = step.node !== null && anew.has(step.node) && step.kind !== 'install' && !outlivesInstallation(step)
     if (step.runsOn === 'discovery' && !(step.node !== null && anew.has(step.node))) continue
-    const untold = step.kind === 'role' && step.once === null ? toldOtherwise(step, { entry, told, verdicts }) : []
+    const untold = step.kind === 'role' && step.once === null ? toldOtherwise(step, { entry, told, verdicts, held: options.held }) : []
     const differs = step.kind === 'install' && step.node !== null ? anew.has(step.node) : stepDiffers(step, entry, { verdicts, ...options })
     const must = differs || reinstalled || attempted !== null
     if (must || untold.length > 0) verdicts.set(step.id, { entry, attempted, reinstalled, untold, onlyIfToldOtherwise: !must })
@@ -50,9 +52,10 @@ export function standing(base: Ledger, plan: Plan, options: StandingOptions): Re
 
 export interface StandingOptions {
   readonly supposed: boolean
+  readonly held: ReadonlySet<string>
 }
 
-function stepDiffers(step: Step, entry: LedgerEntry | null, { verdicts, supposed }: StandingOptions & { readonly verdicts: ReadonlyMap<string, Verdict> }): boolean {
+function stepDiffers(step: Step, entry: LedgerEntry | null, { verdicts, supposed }: Pick<StandingOptions, 'supposed'> & { readonly verdicts: ReadonlyMap<string, Verdict> }): boolean {
   if (entry === null) return true
   if (step.once !== null) return entry.once !== step.once || (step.runsOn === 'discovery' && !step.destructive && entry.digest !== step.digest)
   // A destructive step whose key is not known yet may come to differ from what ran: it counts as one that does.
@@ -61,11 +64,11 @@ function stepDiffers(step: Step, entry: LedgerEntry | null, { verdicts, supposed
   return (step.kind === 'barrier' || step.kind === 'gate') && step.needs.some((need) => verdicts.has(need.step))
 }
 
-function nodesInstalledAnew(base: Ledger, plan: Plan, { supposed }: StandingOptions): ReadonlySet<string> {
+function nodesInstalledAnew(base: Ledger, plan: Plan, { supposed, held }: StandingOptions): ReadonlySet<string> {
   const anew = new Set<string>()
   const alone = { verdicts: new Map<string, Verdict>(), supposed }
   for (const step of plan.steps) {
-    if (step.node === null) continue
+    if (step.node === null || held.has(step.node)) continue
     const node = base.nodes[step.node]
     if (step.kind === 'hardware' && step.destructive) {
       // Arranging the disks of an installed node anew takes its installation with it.
@@ -88,9 +91,11 @@ function nodesInstalledAnew(base: Ledger, plan: Plan, { supposed }: StandingOpti
 }
 
 /** Values that may not be what the step was given when it ran: those who tell them run, or have run since. */
-function toldOtherwise(step: Step, { entry, told, verdicts }: { readonly entry: LedgerEntry | null; readonly told: Told; readonly verdicts: ReadonlyMap<string, Verdict> }): readonly ToldLeaf[] {
+function toldOtherwise(step: Step, { entry, told, verdicts, held }: { readonly entry: LedgerEntry | null; readonly told: Told; readonly verdicts: ReadonlyMap<string, Verdict>; readonly held: ReadonlySet<string> }): readonly ToldLeaf[] {
   const leaves = told.leaves(step)
   if (leaves.length === 0) return []
+  // Whoever told it is gone for now, and nobody will tell another value: what was told stands.
+  if (held.size > 0 && leaves.some(({ by }) => by.some((one) => held.has(nodeOf(one))))) return []
   // A run that stopped half-way may have left them apart: whoever told is done, and whoever was to hear of it is not.
   if (entry?.told !== undefined && entry.digest === step.digest && entry.told !== told.digest(step)) return leaves
   return leaves.filter(({ by }) => by.some((one) => verdicts.has(one)))

@@ -50,7 +50,7 @@ export function toldIn(plan: Plan, base: Ledger): Told {
 }
 
 /** Where the ledger has a step: what reports a value runs on a node, `deployment/role@node`. */
-function nodeOf(step: string): string {
+export function nodeOf(step: string): string {
   const at = step.lastIndexOf('@')
   return at < 0 ? LEDGER_ADMIN : step.slice(at + 1)
 }

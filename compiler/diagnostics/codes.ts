@@ -67,6 +67,7 @@ export const CODES = {
   NAME_RANGE: 'A range of names such as web-[01-12] is not written as one, or is too large.',
   NOT_A_SITE: 'There is no document of kind site, so the folder is not a site repository.',
   OPERATION_EMPTY: 'An operation has no node to work on.',
+  OPERATION_ERASE: 'An operation is to erase disks of a node that is not booted from the network, or asks for something after that.',
   OPERATION_LOCK: 'An operation is to install nodes again, and the lock does not ask for that.',
   OPERATION_ROLE: 'An operation asks a role, or a node, for something that it does not have.',
   OS_ARCHITECTURE: 'A node is to get an operating system for another architecture than that of its machine.',

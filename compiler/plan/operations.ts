@@ -1,5 +1,7 @@
+import { digest } from '../../schemas/canonical.ts'
 import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { OperationAction } from '../../schemas/documents/words.ts'
+import type { InstallTarget } from '../../schemas/install.ts'
 import type { OperationPart, OperationWork } from '../../schemas/operation.ts'
 import type { Need, Plan, PlanOperation, PlanRollout, Step } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -15,6 +17,13 @@ export interface OperationParts {
   readonly steps: readonly Step[]
   readonly artifacts: Plan['artifacts']
   readonly values: Values
+  /** Node → the disks that its installation writes; null or absent as long as they are not known. */
+  readonly targets: ReadonlyMap<string, readonly InstallTarget[] | null>
+}
+
+/** Seconds that erasing takes at most: an hour, and what overwriting and reading back takes at 20 MB/s. */
+function eraseTimeout(targets: readonly InstallTarget[]): number {
+  return 3600 + Math.ceil((2 * Math.max(0, ...targets.map(({ bytes }) => bytes))) / 20_000_000)
 }
 
 /** Writes operations down: on every node that has a machine, one step after another. */
@@ -56,7 +65,7 @@ interface OnNode extends OperationParts {
   readonly names: readonly string[]
 }
 
-function nodeSteps({ name, document: { value, source } }: BoundOperation, { node, there, names, artifacts, values }: OnNode): readonly Step[] {
+function nodeSteps({ name, document: { value, source } }: BoundOperation, { node, there, names, artifacts, values, targets }: OnNode): readonly Step[] {
   const steps: Step[] = []
   const times = new Map<OperationAction, number>()
   const cohorts = new Map(there.map((step) => [step.id, step.cohort]))
@@ -67,7 +76,9 @@ function nodeSteps({ name, document: { value, source } }: BoundOperation, { node
     times.set(action, time)
     const at = placeOf(rangeOf(source, ['do', i]))
     const roles = workOf(action, value.role, there)
-    const part: OperationPart = { name, do: action, place: i + 1, of: value.do.length, roles, targets: [] }
+    const disks = action === 'erase' ? (targets.get(node.name) ?? null) : []
+    const holds = action === 'erase' && reinstalls < 0 ? { holds: node.generation } : {}
+    const part: OperationPart = { name, do: action, place: i + 1, of: value.do.length, roles, targets: disks ?? [], ...holds }
     const staged = action === 'packages' && node.os !== null && Object.hasOwn(artifacts, packagesOf(node.os.value)) ? packagesOf(node.os.value) : null
     const before = steps.at(-1)
     const needs: Need[] = [
@@ -78,11 +89,12 @@ function nodeSteps({ name, document: { value, source } }: BoundOperation, { node
     const cohort = needs.reduce((highest, need) => Math.max(highest, (need.step === before?.id ? before.cohort : (cohorts.get(need.step) ?? 0)) + 1), 0)
     const step: Step = {
       id: `operation/${name}/${action}${time === 1 ? '' : `-${time}`}@${node.name}`,
-      kind: 'operation', action: 'run', node: node.name, runsOn: action === 'reinstall' ? 'admin' : 'node', deployment: null, role: null,
+      kind: 'operation', action: 'run', node: node.name, runsOn: action === 'reinstall' ? 'admin' : action === 'erase' ? 'discovery' : 'node', deployment: null, role: null,
       barclamp: null, content: null, jig: null, entry: null,
-      attributes: values.addDocument({ operation: part as unknown as Json, members: names }),
-      artifacts: staged === null ? [] : [staged], packages: [], provides: {}, needs, once: null, destructive: false,
-      timeout: roles.length === 0 ? 3600 : roles.reduce((sum, { timeout }) => sum + timeout, 0),
+      attributes: disks === null ? null : values.addDocument({ operation: part as unknown as Json, members: names }),
+      artifacts: staged === null ? [] : [staged], packages: [], provides: {}, needs,
+      once: action === 'erase' && disks !== null ? digest({ erase: name, machine: node.machine?.id ?? null, targets: disks } as unknown as Json) : null, destructive: action === 'erase',
+      timeout: action === 'erase' ? eraseTimeout(disks ?? []) : roles.length === 0 ? 3600 : roles.reduce((sum, { timeout }) => sum + timeout, 0),
       retries: { max: 0, backoff: 0 }, onChange: action === 'run' || action === 'upgrade' ? declaredOf(roles, there) : {}, removal: null, entries: {}, cohort, digest: '',
     }
     steps.push({ ...step, digest: stepDigest(step) })

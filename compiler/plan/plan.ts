@@ -40,7 +40,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
   const steps = ordered.steps.map((step) => planStep(step, { ordered, artifacts, values }))
   const missing = [...bound.missing, ...allocated.missing, ...injected.missing, ...unlocked]
   const systems = [...new Map([...bound.nodes.values()].flatMap(({ os }) => (os === null ? [] : [[os.value.name, os.value] as const]))).values()]
-  const operations = planOperations(bound.operations, { steps, artifacts, values })
+  const operations = planOperations(bound.operations, { steps, artifacts, values, targets: allocated.targets })
   const contents = new Map(steps.flatMap((step) => (step.content === null || step.barclamp === null ? [] : [[step.content, resolved.barclamps.get(step.barclamp)?.files] as const])))
   const unsigned: Omit<Plan, 'id'> = {
     version: PLAN_VERSION,

@@ -7,7 +7,7 @@ import type { Section } from './diff-sections.ts'
 import { baseName, shortCommit, summaryRows } from './diff-summary.ts'
 import type { SummaryRow } from './diff-summary.ts'
 import { laterLines, laterWork } from './later.ts'
-import { selectionLines, unknownLines, violationLines } from './diff-text.ts'
+import { erasedLines, selectionLines, unknownLines, violationLines } from './diff-text.ts'
 import { groupChanges } from './groups.ts'
 import { count, cut, safe, thousands } from './layout.ts'
 import { packageLines } from './package-lines.ts'
@@ -100,7 +100,7 @@ function blockOf(section: Section): string {
 }
 
 function extraBlocks(changes: Changes, plan: Plan, options: DiffOptions): readonly string[] {
-  return [renameLines(changes, options), ...packageLines(changes, options), ...laterWork(changes, plan).map(laterLines), selectionLines(changes), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
+  return [renameLines(changes, options), ...packageLines(changes, options), ...laterWork(changes, plan).map(laterLines), selectionLines(changes), erasedLines(changes, options), violationLines(changes), unknownLines(changes, options)].filter((lines) => lines.length > 0).map((lines) => fenced(lines, 'text'))
 }
 
 /** A fence that nothing in it can end. */

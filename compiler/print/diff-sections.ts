@@ -5,6 +5,7 @@ import type { Plan } from '../../schemas/plan.ts'
 import { causeLines } from './cause-lines.ts'
 import type { DiffOptions } from './diff-options.ts'
 import { labelOf } from './diff-summary.ts'
+import { isErase } from '../../schemas/operation.ts'
 import { foldNames } from './fold-names.ts'
 import { nodesOf } from './groups.ts'
 import type { ChangeGroup, Grouped, Variant } from './groups.ts'
@@ -31,7 +32,7 @@ export function sections(grouped: Grouped, { changes, plan }: { readonly changes
     const title = titleOf(group, waves)
     const names = title.full ? [] : namesLines(group, options)
     const held = waves === null ? [] : waveLines(waves)
-    const body = group.kind === 'operation' ? operationLines(group, plan) : group.kind === 'install' || group.kind === 'release' ? nodeLines(group, grouped, plan, options) : workLines(group, changes, options)
+    const body = group.kind === 'operation' ? operationLines(group, { grouped, plan, options }) : group.kind === 'install' || group.kind === 'release' ? nodeLines(group, grouped, plan, options) : workLines(group, changes, options)
     return { title: title.text, group, lines: [...edges(title.text, group.kind === 'removal' && placeOf(group) !== null ? `was ${placeOf(group)}` : placeOf(group)), ...names, ...(group.kind === 'operation' ? [...body, ...held] : [...held, ...body])] }
   })
 }
@@ -90,12 +91,24 @@ function workLines(group: ChangeGroup, { overrides }: Changes, options: DiffOpti
 }
 
 /** What an operation does on each node, and where it goes on. */
-function operationLines(group: ChangeGroup, plan: Plan): readonly string[] {
+function operationLines(group: ChangeGroup, telling: Telling): readonly string[] {
+  const { plan, options } = telling
   const operation = plan.operations.find(({ name }) => `operation/${name}` === group.subject)
   const changes = group.variants.flatMap((variant) => variant.changes)
   const per = operation === undefined ? 0 : operation.do.length
   const begun = nodesOf(group).filter((node) => changes.filter(({ step }) => step.node === node).length < per)
-  return [...labelled('does', `${operation?.do.join(', ') ?? ''}; once`), ...(begun.length === 0 ? [] : labelled('goes on', `on ${cut(foldNames(begun), WIDTH)}, where it stopped`))]
+  return [...labelled('does', `${operation?.do.join(', ') ?? ''}; once`), ...(begun.length === 0 ? [] : labelled('goes on', `on ${cut(foldNames(begun), WIDTH)}, where it stopped`)), ...erasureLines(changes.filter(({ step }) => isErase(step)), telling), ...permissionLines(group, options.full === true)]
+}
+
+/** Which disks an operation erases and which it leaves, node by node, and what becomes of the nodes. */
+function erasureLines(erasures: readonly Change[], telling: Telling): readonly string[] {
+  if (erasures.length === 0) return []
+  const alone = erasures.length === 1
+  const told = telling.options.full === true ? erasures : erasures.slice(0, NODES_TOLD)
+  const lines = told.flatMap((one) => [...machineHead(one, alone ? null : one.step.node, null, telling), ...diskLines(one, alone, telling.options)])
+  if (told.length < erasures.length) lines.push(`  ... and ${count(erasures.length - told.length, 'node')} more, each disk by its serial: --full`)
+  const again = erasures.every(({ step }) => telling.plan.operations.find(({ name }) => step.id.startsWith(`operation/${name}/`))?.do.includes('reinstall'))
+  return [...lines, ...labelled('then', again ? 'installed again, with all roles' : `nothing is installed there, until crowbar reinstall ${alone ? (erasures[0]?.step.node ?? '') : 'NODE'}`)]
 }
 
 /** What runs, when that is not plain from the heading. */
@@ -198,8 +211,8 @@ function machineWords(machine: string, options: DiffOptions): string {
   return `${safe(known?.label ?? machine)}${seen}`
 }
 
-function diskLine(disk: DiskFate, { consequence }: Change): string {
-  const label = disk.fate === 'wiped' ? (disk.blank === true || consequence === 'reinstall' ? 'writes' : 'wiped') : 'kept'
+function diskLine(disk: DiskFate, { step, consequence }: Change): string {
+  const label = disk.fate === 'wiped' ? (isErase(step) ? 'erased' : disk.blank === true || consequence === 'reinstall' ? 'writes' : 'wiped') : 'kept'
   const name = disk.serial === '' ? `${safe(disk.id)} (no serial)` : safe(disk.serial)
   const model = disk.model === '' ? '' : `  ${safe(disk.model)}`
   return cut(`${labelHead(label)}${diskSize(disk.bytes).padStart(6)}  ${name}${model}  ${safe(disk.summary)}`, WIDTH)
@@ -208,7 +221,7 @@ function diskLine(disk: DiskFate, { consequence }: Change): string {
 function permissionLines(group: ChangeGroup, full: boolean): readonly string[] {
   const changes = group.variants.flatMap((variant) => variant.changes)
   if (group.permission === 'protected') {
-    const places = [...new Set(changes.map((one) => one.protectedBy ?? ''))]
+    const places = [...new Set(changes.flatMap((one) => one.protectedBy ?? []))]
     return labelled('refused', `protected by ${places.slice(0, 4).join(', ')}${places.length > 4 ? ', ...' : ''}`)
   }
   if (group.permission === 'held') {
@@ -216,8 +229,9 @@ function permissionLines(group: ChangeGroup, full: boolean): readonly string[] {
     return labelled('refused', `the machine is held: ${held.slice(0, 4).join(', ')}${held.length > 4 ? ', ...' : ''}`)
   }
   if (group.permission !== 'needs approval') return []
-  const steps = changes.length <= 3 || group.kind !== 'install' ? changes.slice(0, 3).map((one) => one.step.id).join(', ') : `install@${foldNames(nodesOf(group))}`
-  const rest = changes.length > 3 && group.kind !== 'install' ? ` and ${changes.length - 3} more` : ''
-  const bound = group.kind === 'install' ? 'machine, disks or contents differ' : 'machine or work differ'
+  const asking = changes.filter((one) => one.needsApproval)
+  const steps = changes.length <= 3 || group.kind !== 'install' ? asking.slice(0, 3).map((one) => one.step.id).join(', ') : `install@${foldNames(nodesOf(group))}`
+  const rest = asking.length > 3 && group.kind !== 'install' ? ` and ${asking.length - 3} more` : ''
+  const bound = group.kind === 'install' || asking.some(({ step }) => isErase(step)) ? 'machine, disks or contents differ' : 'machine or work differ'
   return labelled('approve', `${cut(steps, full ? Infinity : WIDTH)}${rest}   (void if ${bound})`)
 }

@@ -34,7 +34,7 @@ export function diffText(changes: Changes, plan: Plan, options: DiffOptions = {}
   }
   blocks.push(...packageLines(changes, options))
   for (const later of laterWork(changes, plan)) blocks.push(laterLines(later))
-  blocks.push(selectionLines(changes), unknownLines(changes, options), violationLines(changes), nextLines(changes))
+  blocks.push(selectionLines(changes), erasedLines(changes, options), unknownLines(changes, options), violationLines(changes), nextLines(changes))
   const text = `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`
   return options.color === true ? painted(text) : text
 }
@@ -60,6 +60,15 @@ export function unknownLines(changes: Changes, options: DiffOptions): readonly s
   const lines = told.flat()
   if (told.length < entries.length) lines.push(`  ... and ${count(entries.length - told.length, 'reason')} more: --full`)
   return [`UNKNOWN  ${missing.length}`, ...lines]
+}
+
+/** Erased nodes that stay without an installation, and what ends that. */
+export function erasedLines({ erased }: Changes, options: DiffOptions): readonly string[] {
+  if (erased === undefined) return []
+  const by = new Map<string, string[]>()
+  for (const { node, step } of erased) by.set(step.slice(0, step.lastIndexOf('/')), [...(by.get(step.slice(0, step.lastIndexOf('/'))) ?? []), node])
+  const lines = [...by].flatMap(([operation, nodes]) => labelled(safe(operation), cut(foldNames(nodes), options.full === true ? Infinity : WIDTH)))
+  return [`ERASED  ${thousands(erased.length)}`, ...lines, ...wrap('Nothing is installed there and nothing runs: crowbar reinstall NODE installs it again, crowbar release NODE takes it out of the site.', WIDTH - 2).map((line) => `  ${line}`)]
 }
 
 /** What --target and --exclude left out, pulled in and deferred. */
@@ -110,7 +119,7 @@ export function violationLines(changes: Changes): readonly string[] {
 
 /** Red for what loses data or nodes, yellow for what interrupts; only headings and summary lines. */
 function painted(text: string): string {
-  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|RENAME|UNKNOWN|POLICIES|NEXT|SELECTED|PACKAGES))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
+  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|RENAME|ERASED|UNKNOWN|POLICIES|NEXT|SELECTED|PACKAGES))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
     const color = ['WIPE', 'REINSTALL', 'RELEASE', 'REMOVE'].includes(word) ? '\u001b[1;31m' : ['REBOOT', 'NETWORK', 'RESTART'].includes(word) ? '\u001b[1;33m' : '\u001b[1m'
     return `${indent ?? ''}${color}${label}\u001b[0m`
   })

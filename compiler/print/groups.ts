@@ -4,6 +4,7 @@ import type { Cause, Change, Changes } from '../../schemas/changes.ts'
 import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import { operationOf } from '../change/operations.ts'
+import { isErase } from '../../schemas/operation.ts'
 import { removedId } from '../../schemas/removal-id.ts'
 import type { Plan } from '../../schemas/plan.ts'
 
@@ -50,6 +51,7 @@ export function groupChanges(changes: Changes): Grouped {
   const brought = new Map<string, string[]>()
   const quiet = new Map<QuietKind, string[]>()
   const worst = worstOfOperations(changes)
+  const strictest = strictestOfOperations(changes)
   const groups = new Map<string, { readonly head: Omit<ChangeGroup, 'variants'>; readonly changes: Change[] }>()
   for (const one of changes.changes) {
     const { step } = one
@@ -66,7 +68,7 @@ export function groupChanges(changes: Changes): Grouped {
       brought.set(key, [...(brought.get(key) ?? []), step.node ?? ''])
       continue
     }
-    const head = headOf(one, worst)
+    const head = headOf(one, { worst, strictest })
     const key = canonical({ ...head })
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { head, changes: [one] })
@@ -87,6 +89,20 @@ function worstOfOperations(changes: Changes): ReadonlyMap<string, Consequence> {
   return worst
 }
 
+const STRICT: readonly Permission[] = ['protected', 'held', 'approve later', 'needs approval', 'goes']
+
+/** What the whole of an operation waits for on a node: operation and node → the change that says so. */
+function strictestOfOperations(changes: Changes): ReadonlyMap<string, Change> {
+  const found = new Map<string, Change>()
+  for (const one of changes.changes) {
+    const name = operationOf(one.step)
+    const key = `${name} ${one.step.node}`
+    const known = found.get(key)
+    if (name !== null && (known === undefined || STRICT.indexOf(permissionOf(one)) < STRICT.indexOf(permissionOf(known)))) found.set(key, one)
+  }
+  return found
+}
+
 /** A node that is discovered again only because of its `protect` is found already. */
 function quietKind(kind: 'stage' | 'discover' | 'barrier' | 'gate', { causes }: Change): QuietKind {
   const [cause] = causes
@@ -104,7 +120,7 @@ export function permissionOf(one: Change): Permission {
   if (one.protectedBy !== null) return 'protected'
   if (one.heldBy !== undefined) return 'held'
   if (!one.needsApproval) return 'goes'
-  const seen = one.step.kind !== 'install' || one.disks.some((disk) => disk.fate === 'wiped')
+  const seen = (one.step.kind !== 'install' && !isErase(one.step)) || one.disks.some((disk) => disk.fate === 'wiped')
   const known = one.disks.every((disk) => disk.fate === 'kept' || disk.signature !== null)
   return approvalKey(one.step) !== null && seen && known ? 'needs approval' : 'approve later'
 }
@@ -115,13 +131,14 @@ export function untouched(changes: Changes, plan: Plan): { readonly steps: numbe
   return { steps: changes.unchanged, nodes: Object.keys(plan.nodes).filter((name) => !touched.has(name)) }
 }
 
-function headOf(one: Change, worst: ReadonlyMap<string, Consequence>): Omit<ChangeGroup, 'variants'> {
+function headOf(one: Change, { worst, strictest }: { readonly worst: ReadonlyMap<string, Consequence>; readonly strictest: ReadonlyMap<string, Change> }): Omit<ChangeGroup, 'variants'> {
   const { step, consequence, certain } = one
   const permission = permissionOf(one)
   const rest = { consequence, certain, permission, unclaimed: step.kind === 'install' && step.attributes === null }
   if (step.kind === 'install' || step.kind === 'release') return { ...rest, kind: step.kind, subject: step.kind }
   const operation = operationOf(step)
-  if (operation !== null) return { ...rest, consequence: worst.get(operation) ?? consequence, kind: 'operation', subject: `operation/${operation}` }
+  const strict = strictest.get(`${operation} ${step.node}`) ?? one
+  if (operation !== null) return { ...rest, certain: strict.certain, permission: permissionOf(strict), consequence: worst.get(operation) ?? consequence, kind: 'operation', subject: `operation/${operation}` }
   if (step.kind !== 'role') return { ...rest, kind: 'other', subject: step.id.replace(/@.*$/, '') }
   const subject = subjectOf(one)
   return { ...rest, kind: removedId(step.id) === null ? 'role' : 'removal', subject }

@@ -1,5 +1,6 @@
 import { isNothing } from '../../schemas/changes.ts'
 import type { Change, Changes } from '../../schemas/changes.ts'
+import { isErase } from '../../schemas/operation.ts'
 import { foldNames } from './fold-names.ts'
 import { permissionOf } from './groups.ts'
 import { WIDTH, wrap } from './layout.ts'
@@ -58,8 +59,21 @@ function approvalArguments(changes: readonly Change[]): readonly string[] {
   const needed = changes.filter((one) => permissionOf(one) === 'needs approval')
   const installs = needed.filter((one) => one.step.kind === 'install')
   const others = changes.some((one) => one.step.kind === 'install' && permissionOf(one) !== 'needs approval')
-  const rest = needed.filter((one) => one.step.kind !== 'install').map((one) => one.step.id)
-  return [...(installs.length > WRITTEN_OUT && !others ? ['install@*'] : installs.map((one) => one.step.id)), ...rest]
+  const rest = needed.filter((one) => one.step.kind !== 'install' && !isErase(one.step)).map((one) => one.step.id)
+  return [...(installs.length > WRITTEN_OUT && !others ? ['install@*'] : installs.map((one) => one.step.id)), ...erasures(changes, needed), ...rest]
+}
+
+/** The same for each operation that erases. */
+function erasures(changes: readonly Change[], needed: readonly Change[]): readonly string[] {
+  const by = new Map<string, string[]>()
+  for (const { step } of needed.filter((one) => isErase(one.step))) {
+    const glob = `${step.id.slice(0, step.id.lastIndexOf('@'))}@*`
+    by.set(glob, [...(by.get(glob) ?? []), step.id])
+  }
+  return [...by].flatMap(([glob, ids]) => {
+    const all = changes.filter(({ step }) => isErase(step) && step.id.startsWith(glob.slice(0, -1))).length
+    return ids.length > WRITTEN_OUT && all === ids.length ? [glob] : ids
+  })
 }
 
 /** What was chosen, so that the command carries out what was read and no more. */

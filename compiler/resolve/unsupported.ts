@@ -10,13 +10,6 @@ import type { Site } from '../validate/site.ts'
  * undone that was asked for is an error; what only changes how it is done is a warning.
  */
 export function reportUnsupported(site: Site, report: Report): void {
-  for (const { value, source } of site.operations.values()) {
-    const erase = value.do.indexOf('erase')
-    if (erase >= 0) report(error('UNSUPPORTED', rangeOf(source, ['do', erase]), '`erase` is not supported yet.', { fix: 'Take it out: disks are written by an installation only.' }))
-  }
-  for (const { value, source } of site.agents.values()) {
-    if (value.mode === 'offline') report(warning('UNSUPPORTED', rangeOf(source, ['mode']), '`mode: offline` is not supported yet: what is not staged is fetched from the mirror.'))
-  }
   for (const { value, source } of site.hardware.values()) {
     if (value.firmware !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['firmware'], 'key'), `No agent of this version changes firmware settings: ${Object.keys(value.firmware).join(', ')} stay as each machine has them.`, { fix: 'Set them by hand, or in a role with the flag `discovery`, which runs before the installation.' }))
     for (const [i, { on }] of (value.layout ?? []).entries()) {

@@ -1,12 +1,14 @@
 import { foldInto } from '../../agent/ledger/fold.ts'
 import { draftOf } from '../../agent/ledger/ledger-draft.ts'
 import type { LedgerEvent } from '../../agent/ledger/ledger-event.ts'
+import type { Changes } from '../../schemas/changes.ts'
 import { incarnation } from '../../schemas/incarnation.ts'
 import type { DiskState, MachineState } from '../../schemas/inventory.ts'
 import { EMPTY_LEDGER } from '../../schemas/ledger.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
-import { stepDocument, stepValues } from '../../schemas/step-values.ts'
+import { heldGeneration, stepTargets } from '../../schemas/step-targets.ts'
+import { stepValues } from '../../schemas/step-values.ts'
 import { TARGET_BYTES } from './plan.ts'
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never
@@ -32,9 +34,8 @@ export function applied(plan: Plan, options: { readonly onto?: Ledger; readonly 
 
 /** A step sent, and nothing heard since. */
 export function wasSent(step: Step, plan: Plan): Without<LedgerEvent, 'seq'> {
-  const install = step.kind === 'install' ? stepDocument(step, plan.values)?.['install'] : undefined
-  const disks = ((install as { readonly targets?: readonly { readonly id: string }[] } | undefined)?.targets ?? []).map((target) => target.id)
-  return { type: 'step.sent', step, index: indexOf(step, plan), machine: machineOf(step, plan), disks }
+  const holds = heldGeneration(step, plan.values)
+  return { type: 'step.sent', step, index: indexOf(step, plan), machine: machineOf(step, plan), disks: stepTargets(step, plan.values).map(({ id }) => id), ...(holds === undefined ? {} : { holds }) }
 }
 
 /** A step sent and succeeded. */
@@ -77,6 +78,19 @@ export function disk(id: string, summary = 'blank', changes: Partial<DiskState> 
 /** A machine with these disks. */
 export function machine(id: string, disks: readonly DiskState[]): MachineState {
   return { id, seen: '2026-03-01T09:00:00.000Z', disks }
+}
+
+/** Changes as they may run: each after what it needs. */
+export function inOrder({ changes }: Changes): readonly Changes['changes'][number][] {
+  const byId = new Map(changes.map((one) => [one.step.id, one]))
+  const done = new Set<Changes['changes'][number]>()
+  const visit = (one: Changes['changes'][number] | undefined): void => {
+    if (one === undefined || done.has(one)) return
+    for (const need of one.step.needs) visit(byId.get(need.step))
+    done.add(one)
+  }
+  for (const one of changes) visit(one)
+  return [...done]
 }
 
 function indexOf(step: Step, plan: Plan): number | null {

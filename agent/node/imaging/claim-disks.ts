@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { digestBytes } from '../../../schemas/canonical.ts'
-import type { InstallTask } from '../../../schemas/protocol.ts'
+import type { EraseTask } from '../../../schemas/protocol.ts'
 import { inspectDisk } from '../disks/inspect.ts'
 import { inspectedDevice } from '../disks/inspect-all.ts'
 import { removeStamp, writeStamp } from '../disks/stamp.ts'
@@ -24,16 +24,17 @@ export interface ClaimedDisk {
  * All targets are checked before the first is written: each must be here, with the same serial and size, held by nothing,
  * and hold exactly what was approved, or carry the stamp of the interrupted attempt that the task names.
  *
+ * @param prepare called when every target was looked at and is as approved, and before it is asked whether anything holds it.
  * @param held takes an open file of each disk, from before it is looked at: for as long as that is open the kernel gives
  *   the disk's name to no other one, whatever is unplugged and plugged in.
  * @throws {NodeError} DISK_MISSING, DISK_CHANGED, DISK_AMBIGUOUS, DISK_BUSY; then nothing was written anywhere.
  */
 export async function claimDisks(
-  { install, expect, stamp }: Pick<InstallTask, 'install' | 'expect' | 'stamp'>,
-  { devices, files, signal, held }: { readonly devices: readonly BlockDevice[]; readonly files: SystemFiles; readonly signal: AbortSignal; readonly held: AsyncDisposableStack },
+  { targets, expect, stamp }: Pick<EraseTask, 'targets' | 'expect' | 'stamp'>,
+  { devices, files, signal, held, prepare }: { readonly devices: readonly BlockDevice[]; readonly files: SystemFiles; readonly signal: AbortSignal; readonly held: AsyncDisposableStack; readonly prepare?: (names: readonly string[]) => Promise<void> },
 ): Promise<ClaimedDisk[]> {
   const claimed: ClaimedDisk[] = []
-  for (const target of install.targets) {
+  for (const target of targets) {
     const device = devices.find(({ id }) => id === target.id)
     if (device === undefined) throw new NodeError('DISK_MISSING', `there is no disk ${target.id} in this machine`)
     if (device.fact.serial !== target.serial || device.fact.bytes !== target.bytes) {
@@ -48,9 +49,10 @@ export async function claimDisks(
     if (!resumed && digestBytes(state.signature) !== expected.signature) {
       throw new NodeError('DISK_CHANGED', `${target.id} does not hold what was approved; it now holds: ${state.summary}`, { data: { signature: state.signature } })
     }
-    await (await openDisk(device.name)).close()
     claimed.push({ id: device.id, name: device.name })
   }
+  await prepare?.(claimed.map(({ name }) => name))
+  for (const { name } of claimed) await (await openDisk(name)).close()
   for (const { name } of claimed) {
     signal.throwIfAborted()
     await using disk = await openDisk(name)
@@ -68,7 +70,7 @@ export async function releaseDisks(disks: readonly ClaimedDisk[], { stamp }: { r
 }
 
 /** O_EXCL on a block device fails when it, or a partition of it, is mounted or part of a RAID (open(2)). */
-async function openDisk(name: string): Promise<FileHandle> {
+export async function openDisk(name: string): Promise<FileHandle> {
   try {
     return await open(`/dev/${name}`, constants.O_RDWR | constants.O_EXCL)
   } catch (error) {

@@ -62,7 +62,7 @@ export async function runInstall(task: InstallTask, options: InstallOptions): Pr
   await checkPrograms(plan)
   say('looking at the disks')
   await using held = new AsyncDisposableStack()
-  const disks = await claimDisks(task, { devices, files, signal, held })
+  const disks = await claimDisks({ targets: install.targets, expect: task.expect, stamp }, { devices, files, signal, held })
   const nameOf = (id: string): string => disks.find((disk) => disk.id === id)?.name ?? ''
   const partitions: (MadePartition & { readonly disk: string })[] = []
   for (const target of install.targets.filter(({ id }) => !plan.disks.some((disk) => disk.target.id === id))) {

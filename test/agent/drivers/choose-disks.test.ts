@@ -23,7 +23,7 @@ test('a disk with something on it is asked for, by serial and by what is on it',
 })
 
 test('a disk whose content is not known to be blank is asked for, also with somebody else’s stamp', () => {
-  expect(chooseDisks(question({ disks: [disk({ ...blank, stamp: 'a stranger’s' })] }))).toMatchObject({ kind: 'ask', reason: 'it overwrites serial:A (serial A: an unfinished install)' })
+  expect(chooseDisks(question({ disks: [disk({ ...blank, stamp: 'a stranger’s' })] }))).toMatchObject({ kind: 'ask', reason: 'it overwrites serial:A (serial A: an unfinished write)' })
 })
 
 test('an approval allows exactly what it saw', () => {

@@ -91,7 +91,7 @@ export async function openLife(folder: string, rack: LifeRack, options: LifeOpti
     installDriver({ sessions, stager, stamp: (value) => inner.key.stamp(value), enrolment: (node) => ({ url: 'wss://192.0.2.1', ca: 'ca', token: 't', node: node.node, incarnation: node.incarnation }) }),
     role,
     gateDriver(role),
-    operationDriver(work),
+    operationDriver({ ...work, stamp: (value) => inner.key.stamp(value) }),
   ]
   const engine = openEngine({
     store,

@@ -137,13 +137,14 @@ export function rolloutOf(steps: readonly Step[], batches: readonly (readonly st
 }
 
 /** An operation that does these things on these nodes, in this order on each; the roles are steps of the plan. */
-export function operationOf(name: string, nodes: readonly string[], actions: readonly { readonly do: OperationPart['do']; readonly roles?: readonly string[] }[], more: Partial<Step> = {}): Plan['operations'][number] {
+export function operationOf(name: string, nodes: readonly string[], actions: readonly { readonly do: OperationPart['do']; readonly roles?: readonly string[]; readonly targets?: OperationPart['targets']; readonly holds?: number }[], more: Partial<Step> = {}): Plan['operations'][number] {
   const steps = nodes.flatMap((node) => actions.map((action, index) => {
     const id = (at: number): string => `operation/${name}/${actions[at]?.do}@${node}`
     const roles = (action.roles ?? []).map((role) => ({ step: `${role}@${node}`, barclamp: 'test', content: 'none', jig: 'script', entry: `${action.do}.sh`, attributes: null, timeout: 60 }))
-    const part: OperationPart = { name, do: action.do, place: index + 1, of: actions.length, roles, targets: [] }
+    const part: OperationPart = { name, do: action.do, place: index + 1, of: actions.length, roles, targets: action.targets ?? [], ...(action.holds === undefined ? {} : { holds: action.holds }) }
+    const erases = action.do === 'erase' ? { runsOn: 'discovery' as const, destructive: true, once: digest({ erase: name, targets: part.targets as unknown as Json }) } : {}
     const needs = index === 0 ? [] : [{ step: id(index - 1), kind: 'fence' as const, at: 'op.yaml:1:1' }]
-    return step({ id: id(index), kind: 'operation', node, runsOn: 'node', document: { operation: part as unknown as Json, members: nodes as unknown as Json }, needs, ...more })
+    return step({ id: id(index), kind: 'operation', node, runsOn: 'node', document: { operation: part as unknown as Json, members: nodes as unknown as Json }, needs, ...erases, ...more })
   }))
   return { name, at: 'op.yaml:1:1', do: actions.map((action) => action.do), steps }
 }

@@ -37,6 +37,8 @@ export class FakeRack {
   duringReboot: (machine: string) => void = () => undefined
   /** Called when an install is in the middle of writing; what it returns ends it there: the power goes, or it fails. */
   duringInstall: (machine: string) => 'power' | 'hang' | 'fail' | undefined = () => undefined
+  /** Whether a machine is sent to the network at its next boot although there is a system on its disk. */
+  toNetwork: (machine: string) => boolean = () => false
   #life: Life | undefined
 
   constructor(ids: readonly string[], options: { readonly joined?: boolean; readonly disk?: Partial<DiskState> } = {}) {
@@ -60,10 +62,11 @@ export class FakeRack {
     const machine = this.machine(id)
     this.#life?.drop(id, 'power')
     machine.boot++
-    if (machine.environment === 'discovery') machine.journal = new Map()
     for (const [attempt, entry] of machine.journal) if (entry.state === 'running') machine.journal.set(attempt, { attempt, state: 'started', result: null })
-    machine.environment = machine.system === null ? 'discovery' : 'installed'
-    if (machine.system !== null) {
+    machine.environment = machine.system === null || this.toNetwork(id) ? 'discovery' : 'installed'
+    if (machine.environment === 'discovery') machine.journal = new Map()
+    if (machine.environment === 'discovery') [machine.node, machine.incarnation] = [null, null]
+    else if (machine.system !== null) {
       machine.node = machine.system.node
       machine.incarnation = machine.system.incarnation === '' ? null : machine.system.incarnation
     }
@@ -127,13 +130,21 @@ export class FakeRack {
           return disk === undefined || (digestBytes(disk.signature) !== signature && (orStamp === null || disk.stamp !== orStamp))
         })
         if (changed) return finish({ outcome: 'failed', code: 'DISK_CHANGED', message: 'it holds something else' })
-        this.effects.push(`install ${machine.id}`)
-        machine.disks = machine.disks.map((disk) => ({ ...disk, blank: false, signature: `half ${task.attempt}`, summary: 'half', stamp: task.stamp }))
+        this.effects.push(`${task.kind} ${machine.id}`)
+        const written = new Set(task.expect.map(({ id }) => id))
+        const write = (disk: Partial<DiskState>): DiskState[] => machine.disks.map((one) => (written.has(one.id) ? { ...one, ...disk } : one))
+        machine.disks = write({ blank: false, signature: `half ${task.attempt}`, summary: 'half', stamp: task.stamp })
+        if (task.kind === 'erase') machine.system = null
         const cut = this.duringInstall(machine.id)
         if (cut === 'power') return this.powerCycle(machine.id)
         if (cut === 'hang') return
+        if (cut === 'fail' && task.kind === 'erase') this.#life?.emit({ type: 'disks', machine: machine.id, disks: machine.disks })
         if (cut === 'fail') return finish({ outcome: 'failed', code: 'PROGRAM_FAILED', message: 'mkfs failed' })
-        machine.disks = machine.disks.map((disk) => ({ ...disk, signature: `system ${task.attempt}`, summary: 'gpt: ext4 /' }))
+        if (task.kind === 'erase') {
+          machine.disks = write({ signature: 'blank', summary: 'blank', blank: true })
+          return finish({})
+        }
+        machine.disks = write({ signature: `system ${task.attempt}`, summary: 'gpt: ext4 /' })
         machine.system = { node: task.enrolment.node, incarnation: task.enrolment.incarnation }
         finish({})
       }
@@ -147,6 +158,8 @@ export class FakeRack {
     // Only a whole system loses the stamp.
     if (entry?.state !== 'finished' || entry.result.outcome !== 'succeeded') return
     machine.disks = machine.disks.map((disk) => ({ ...disk, stamp: null }))
+    // Whoever erased looks at what is left, and says so.
+    if (attempt.includes('/erase@')) this.#life?.emit({ type: 'disks', machine: machine.id, disks: machine.disks })
   }
 }
 

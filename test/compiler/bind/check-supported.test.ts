@@ -21,10 +21,10 @@ test.each<[string, Texts, readonly string[]]>([
   expect(codes(compileTexts(files))).toEqual(expected)
 })
 
-test('modes that are not carried out are warned of; every kind of automation is carried out', () => {
+test('every mode of the agent and every kind of automation is carried out', () => {
   const files = { 'site.yaml': SITE.replace('barclamps:', 'automation: { apply: safe }\nbarclamps:'), 'agent.yaml': 'kind: agent\nnode: adm\nmode: offline\ninterfaces: { eth0: { network: admin, dhcp: off } }\n' }
   const result = compileTexts(files)
-  expect(codes(result)).toEqual(['UNSUPPORTED agent.yaml:3:7'])
+  expect(codes(result)).toEqual([])
   expect(result.plan).not.toBeNull()
 })
 

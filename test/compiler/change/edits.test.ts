@@ -6,6 +6,7 @@ import { readBuiltin } from '../../../compiler/cli/session.ts'
 import { treeOf } from '../../../compiler/tree/tree.ts'
 import type { Changes } from '../../../schemas/changes.ts'
 import { CONSEQUENCES } from '../../../schemas/documents/words.ts'
+import { isErase } from '../../../schemas/operation.ts'
 import type { Ledger } from '../../../schemas/ledger.ts'
 import type { Lock } from '../../../schemas/lock.ts'
 import type { Plan, Step } from '../../../schemas/plan.ts'
@@ -13,7 +14,7 @@ import { stepDocument } from '../../../schemas/step-values.ts'
 import type { InstallDocument } from '../../../schemas/install.ts'
 import { EDITED_SITE, disks } from '../../builders/edited-site.ts'
 import { secretFiles } from '../../builders/secrets.ts'
-import { applied, folded, ran, wasSent } from '../../builders/ledger.ts'
+import { applied, folded, inOrder, ran, wasSent } from '../../builders/ledger.ts'
 import { success } from '../compiling.ts'
 import type { Texts } from '../compiling.ts'
 
@@ -97,6 +98,18 @@ const generation = (node: string, generation: number): Lock => lockOf({ nodes: {
 const KERNEL = 'kind: operation\nname: kernel\ndo: [check, reboot]\nnodes: [n1, j1]\n'
 const withKernel = compiled({ 'kernel.yaml': KERNEL }, lock).plan
 const kernelRan = (ledger: Ledger): Ledger => folded(ledger, withKernel.operations.flatMap((operation) => operation.steps.flatMap((one) => ran(one, withKernel))))
+
+const ERASE = 'kind: operation\nname: gone\ndo: [check, erase]\nnodes: [n1]\n'
+const eraseOf = (text: string, locked: Lock = lock) => {
+  const { plan } = compiled({ 'gone.yaml': text }, locked)
+  return { plan, erase: plan.operations.flatMap(({ steps }) => steps).find(({ destructive }) => destructive) as Step, steps: plan.operations.flatMap(({ steps }) => steps) }
+}
+/** A ledger in which the operation was done on n1, and one in which its erasure was begun. */
+const erased = (ledger: Ledger, node = 'n1'): Ledger => {
+  const { plan, steps } = eraseOf(ERASE.replace('n1', node))
+  return folded(ledger, steps.flatMap((one) => ran(one, plan)))
+}
+const halfErased = (ledger: Ledger): Ledger => folded(ledger, [wasSent(eraseOf(ERASE).erase, eraseOf(ERASE).plan)])
 
 /** A node under another name wherever the site names it. */
 function everywhere(from: string, to: string): Edit {
@@ -232,6 +245,21 @@ const ROWS: readonly Row[] = [
   { edit: 'an operation edited after it has ended', to: { 'kernel.yaml': KERNEL.replace('[check, reboot]', '[reboot, check, reboot]') }, onto: kernelRan, gives: [], said: ['operations warn'] },
   { edit: 'an operation taken out after it has ended', to: {}, onto: kernelRan, gives: [] },
   { edit: 'an operation of another name after one has ended', to: { 'kernel.yaml': KERNEL.replace('name: kernel', 'name: kernel-2') }, onto: kernelRan, gives: ['reboot operation/kernel-2/reboot@j1', 'reboot operation/kernel-2/reboot@n1', 'run operation/kernel-2/check@j1', 'run operation/kernel-2/check@n1'] },
+  // Nodes whose disks are erased: n1 runs a role that failed, of n2 another takes a value of it.
+  { edit: 'disks to erase', to: { 'gone.yaml': ERASE }, gives: ['run operation/gone/check@n1', 'wipe operation/gone/erase@n1'], failed: ['run operation/gone/check@n1', 'wipe install@n2', 'wipe operation/gone/erase@n1'] },
+  { edit: 'disks to erase of a node whose attributes change, too', to: { 'gone.yaml': ERASE, ...replaced('site.yaml', '[a]', '[b]') }, gives: ['restart base/ntp@j1', 'restart base/ntp@n2', 'restart base/ntp@n3', 'run operation/gone/check@n1', 'wipe operation/gone/erase@n1'], failed: ['restart base/ntp@j1', 'restart base/ntp@n3', 'run operation/gone/check@n1', 'wipe install@n2', 'wipe operation/gone/erase@n1'], partial: ['restart base/ntp@j1', 'restart base/ntp@n2', 'run operation/gone/check@n1', 'wipe install@n3', 'wipe operation/gone/erase@n1'] },
+  { edit: 'disks to erase of a protected node', to: { 'gone.yaml': ERASE, ...replaced('nodes/n1.yaml', 'hardware: two', 'hardware: two\nprotect: true') }, gives: ['run operation/gone/check@n1', 'wipe (refused) operation/gone/erase@n1'], failed: ['run operation/gone/check@n1', 'wipe (refused) operation/gone/erase@n1', 'wipe install@n2'] },
+  { edit: 'disks to erase where the lock asks for another installation', to: { 'gone.yaml': ERASE }, lock: generation('n1', 1), gives: ['run operation/gone/check@n1', 'wipe operation/gone/erase@n1'], failed: ['run operation/gone/check@n1', 'wipe install@n2', 'wipe operation/gone/erase@n1'] },
+  { edit: 'disks to erase and to install again', to: { 'gone.yaml': ERASE.replace('erase', 'erase, reinstall') }, lock: generation('n1', 1), gives: ['may restart app/user@n2', 'reinstall operation/gone/reinstall@n1', 'run operation/gone/check@n1', 'wipe app/format@n1', 'wipe install@n1', 'wipe operation/gone/erase@n1'], failed: ['reinstall operation/gone/reinstall@n1', 'run operation/gone/check@n1', 'wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe operation/gone/erase@n1'] },
+  { edit: 'disks that were erased', to: { 'gone.yaml': ERASE }, onto: (ledger) => erased(ledger), gives: [], failed: ['wipe install@n2'], partial: ['wipe install@n3'] },
+  { edit: 'disks that were erased, the operation taken out', to: {}, onto: (ledger) => erased(ledger), gives: [], failed: ['wipe install@n2'] },
+  { edit: 'an erased node with another os and other roles', to: { ...replaced('nodes/n1.yaml', 'debian-12', 'debian-13'), ...role('format: { nodes: [n1] }', 'format: { nodes: [n2] }') }, onto: (ledger) => erased(ledger), gives: ['wipe app/format@n2'], failed: ['wipe app/format@n2', 'wipe install@n2'] },
+  { edit: 'an erased node that is to be installed again', to: { 'gone.yaml': ERASE }, lock: generation('n1', 1), onto: (ledger) => erased(ledger), gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
+  { edit: 'an erased node that left the site', to: { 'nodes/n3.yaml': undefined, ...replaced('base.yaml', 'n3, ', '') }, onto: (ledger) => erased(ledger, 'n3'), gives: ['release release@n3'], partial: ['release release@n3'] },
+  { edit: 'an erased node under another name', to: everywhere('n1', 'n9'), onto: (ledger) => erased(ledger), gives: [], failed: ['wipe install@n2'] },
+  { edit: 'an erasure that was begun, taken back', to: {}, onto: halfErased, gives: [], failed: ['wipe install@n2'] },
+  { edit: 'an erasure that was begun', to: { 'gone.yaml': ERASE }, onto: halfErased, gives: ['run operation/gone/check@n1', 'wipe operation/gone/erase@n1'], failed: ['run operation/gone/check@n1', 'wipe install@n2', 'wipe operation/gone/erase@n1'] },
+  { edit: 'an erasure that was begun, and the lock asks for an installation', to: {}, lock: generation('n1', 1), onto: halfErased, gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
   { edit: 'a reinstalled node whose operation has ended', to: { 'kernel.yaml': KERNEL }, lock: generation('n1', 1), onto: kernelRan, gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2'] },
   { edit: 'a rollout', to: { 'app.yaml': `${EDITED_SITE['app.yaml']}rollout: { db: { batches: [1] } }\n` }, gives: [] },
   { edit: 'a rollout with a gate, and an attribute', to: { 'app.yaml': `${attributes('port: 3307')['app.yaml']}rollout: { db: { batches: [1], gate: { check: db } } }\n` }, gives: ['restart app/db@n1', 'restart app/db@n2'], failed: ['restart app/db@n1', 'wipe install@n2'] },
@@ -321,7 +349,7 @@ describe('whatever is edited', () => {
     for (const { name, changes, plan } of each()) {
       for (const one of changes.changes) {
         const written = one.disks.filter((disk) => disk.fate === 'wiped').map((disk) => disk.id)
-        if (one.step.kind !== 'install') expect(written, `${name}: ${one.step.id}`).toStrictEqual([])
+        if (one.step.kind !== 'install' && !isErase(one.step)) expect(written, `${name}: ${one.step.id}`).toStrictEqual([])
         else if (one.step.attributes !== null) expect(written.toSorted(), `${name}: ${one.step.id}`).toStrictEqual(installOf(plan, one.step.node ?? '').targets.map(({ id }) => id).toSorted())
       }
     }
@@ -339,7 +367,7 @@ describe('whatever is edited', () => {
       // What waits for a machine, or for a disk, is not done.
       if (plan.steps.some((one) => one.kind === 'install' && one.attributes === null)) continue
       const named = folded(ledger, [{ type: 'node.renamed', names: new Map(changes.renamed.map(({ from, to }) => [from, to])) }])
-      const after = changes.changes.reduce((now, one) => applied({ ...plan, steps: [one.step] }, { onto: now }), named)
+      const after = inOrder(changes).reduce((now, one) => applied({ ...plan, steps: [one.step] }, { onto: now }), named)
       expect(change(after, plan).changes.map((one) => one.step.id), name).toStrictEqual([])
     }
   })

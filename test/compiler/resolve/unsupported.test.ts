@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { codes, compileTexts } from '../compiling.ts'
 
 test('what this version does not act on is said, and not passed over', () => {
-  expect(codes(compileTexts({ 'o.yaml': 'kind: operation\nname: o\ndo: [reboot, erase]\nwhere: "true"\n' }))).toEqual(['UNSUPPORTED o.yaml:3:14'])
   expect(codes(compileTexts({ 'a.yaml': 'kind: node\nname: a\nos: o\nmachine: { serial: S }\n---\nkind: os\nname: o\nfamily: debian\nversion: "1"\narchitecture: amd64\ninstall: preseed\n' }))).toEqual(['UNSUPPORTED a.yaml:11:10'])
 })
 
