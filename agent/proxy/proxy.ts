@@ -28,6 +28,8 @@ export interface ProxyOptions {
   readonly limits?: Partial<ProxyLimits>
   /** URL of a proxy through which upstreams are asked. */
   readonly upstreamProxy?: string | null
+  /** PEM file of the authorities of upstreams; default: the machine's own. */
+  readonly authorities?: string
   /** False: no upstream is asked. Default: true. */
   readonly online?: () => boolean
   /** Milliseconds since 1970. */
@@ -54,6 +56,12 @@ const DEFAULTS: ProxyLimits = { sockets: 8, idleMs: 20_000, rounds: 3, backoffMs
 const TRUST_MS = 10 * 60_000
 const MOST_TRUSTED = 200_000
 
+/** A source, and what of it is asked for. */
+interface Asked {
+  readonly source: AptSource | GitMirror | FileSource
+  readonly rest: string
+}
+
 /** Serves what upstreams have, from the store and into the store. */
 export interface Proxy extends AsyncDisposable {
   /**
@@ -79,7 +87,7 @@ export function openProxy(options: ProxyOptions): Proxy {
   const onBytes = (bytes: number): void => {
     counters.bytes.upstream += bytes
   }
-  const connector = openConnector({ sockets: limits.sockets, idleMs: limits.idleMs, proxy: upstreamProxy, userAgent: `crowbar/${packageJson.version}` })
+  const connector = openConnector({ sockets: limits.sockets, idleMs: limits.idleMs, proxy: upstreamProxy, userAgent: `crowbar/${packageJson.version}`, ...(options.authorities === undefined ? {} : { authorities: options.authorities }) })
   const flights = openFlights({ store, connector, rounds: limits.rounds, backoffMs: limits.backoffMs, now, online, onBytes })
   const background = new Set<Promise<void>>()
   const inBackground = (work: Promise<void>): void => {
@@ -187,7 +195,18 @@ export function openProxy(options: ProxyOptions): Proxy {
     }
     const found = whole ? byUrl(target) : byPath(target)
     if (found === 'missing') return 'missing'
-    const { source, rest } = found
+    for (const [i, one] of found.entries()) {
+      try {
+        await serve(exchange, one, target)
+        break
+      } catch (error) {
+        // Several sources may have one upstream, each with suites of its own.
+        if (i + 1 === found.length || exchange.response.headersSent || !(error instanceof ProxyError) || error.code !== 'NOT_FOUND') throw error
+      }
+    }
+    return 'done'
+  }
+  const serve = async (exchange: Exchange, { source, rest }: Asked, target: string): Promise<void> => {
     const { method } = exchange.request
     if (method !== 'GET' && method !== 'HEAD' && !(method === 'POST' && source instanceof GitMirror)) throw new ProxyError('REFUSED', `${method ?? 'this'} is nothing that a cache does`)
     const path = plainPath(rest)
@@ -195,9 +214,8 @@ export function openProxy(options: ProxyOptions): Proxy {
     if (source instanceof AptSource) await serveApt(exchange, source, path)
     else if (source instanceof GitMirror) await serveGit(exchange, source, path)
     else await send(exchange, await source.find(), () => source.doubt())
-    return 'done'
   }
-  const byPath = (target: string): { source: AptSource | GitMirror | FileSource; rest: string } | 'missing' => {
+  const byPath = (target: string): readonly Asked[] | 'missing' => {
     const match = /^\/(?<room>apt|git|files)\/(?<name>[^/]+?)(?<end>\.git)?(?:\/(?<rest>.*))?$/.exec(target)
     if (match?.groups === undefined) return 'missing'
     const { room = '', name = '', end = '', rest = '' } = match.groups
@@ -207,17 +225,14 @@ export function openProxy(options: ProxyOptions): Proxy {
       const names = [...known.keys()].filter(one => one.startsWith(`${type}/`)).map(one => one.slice(type.length + 1))
       throw new ProxyError('NOT_FOUND', `the site has no ${type} source ${name}${names.length === 0 ? '' : `; it has ${names.join(', ')}`}`)
     }
-    return { source: source.source, rest }
+    return [{ source: source.source, rest }]
   }
-  const byUrl = (target: string): { source: AptSource | GitMirror | FileSource; rest: string } => {
-    for (const { source } of known.values()) {
-      if (source instanceof FileSource) {
-        if (source.is(target)) return { source, rest: '' }
-        continue
-      }
-      const rest = source.below(target)
-      if (rest !== undefined) return { source, rest }
-    }
+  const byUrl = (target: string): readonly Asked[] => {
+    const found = [...known.values()].flatMap(({ source }) => {
+      const rest = source instanceof FileSource ? (source.is(target) ? '' : undefined) : source.below(target)
+      return rest === undefined ? [] : [{ source, rest }]
+    })
+    if (found.length > 0) return found
     const host = URL.canParse(target) ? new URL(target).host : target.slice(0, 100)
     throw new ProxyError('REFUSED', `${host} with this path is an upstream of no source of the site; add a source document for it`)
   }

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -17,9 +18,9 @@ export interface TestUpstream extends AsyncDisposable {
   kill(): Promise<void>
 }
 
-export async function testUpstream(files: Map<string, Buffer> = new Map()): Promise<TestUpstream> {
+export async function testUpstream(files: Map<string, Buffer> = new Map(), tls: { readonly key: string; readonly cert: string } | null = null): Promise<TestUpstream> {
   const asked: string[] = []
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const path = decodeURIComponent((request.url ?? '/').slice(1)).replace(/^(\.\/)+/, '')
     const { range } = request.headers
     asked.push(range === undefined ? path : `${path} ${range}`)
@@ -32,12 +33,13 @@ export async function testUpstream(files: Map<string, Buffer> = new Map()): Prom
     const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
     response.writeHead(from === 0 ? 200 : 206, { 'content-length': bytes.length - from, ...(from === 0 ? {} : { 'content-range': `bytes ${String(from)}-${String(bytes.length - 1)}/${String(bytes.length)}` }) })
     response.end(request.method === 'HEAD' ? undefined : bytes.subarray(from))
-  })
+  }
+  const server = tls === null ? createServer(answer) : createSecureServer(tls, answer)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const kill = async (): Promise<void> => {
     server.closeAllConnections()
     if (server.listening) await new Promise(resolve => server.close(resolve))
   }
-  const upstream: TestUpstream = { url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/`, files, asked, misbehave: () => false, kill, [Symbol.asyncDispose]: kill }
+  const upstream: TestUpstream = { url: `http${tls === null ? '' : 's'}://127.0.0.1:${String((server.address() as AddressInfo).port)}/`, files, asked, misbehave: () => false, kill, [Symbol.asyncDispose]: kill }
   return upstream
 }

@@ -1,8 +1,10 @@
-import { constants } from 'node:fs'
+import { constants, existsSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Agent, request as plainRequest } from 'node:http'
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { createSecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { UpstreamError } from './upstream-error.ts'
 
@@ -36,9 +38,13 @@ export interface ConnectorOptions {
   /** URL of a proxy that upstreams are asked through: TLS goes through a tunnel. */
   readonly proxy: string | null
   readonly userAgent: string
+  /** PEM file of the authorities whose upstreams are believed, if it is there; else those that Node comes with. */
+  readonly authorities?: string
 }
 
 const MOST_REDIRECTS = 5
+/** What Debian's programs believe, and what `update-ca-certificates` adds authorities to. */
+const SYSTEM_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 
 /** Opens a connector for http, https and file URLs. Closing it breaks what is under way. */
 export function openConnector(options: ConnectorOptions): Connector {
@@ -46,12 +52,15 @@ export function openConnector(options: ConnectorOptions): Connector {
     keepAlive: true, maxSockets: options.sockets, maxFreeSockets: options.sockets, timeout: options.idleMs,
     ...(options.proxy === null ? {} : { proxyEnv: { http_proxy: options.proxy, https_proxy: options.proxy } }),
   }
-  const agents = { 'http:': new Agent(shared), 'https:': new SecureAgent(shared) }
+  const plain = new Agent(shared)
+  let secure: SecureAgent | undefined
+  // To read all authorities takes a while: once, and not before there is something to ask by TLS.
+  const secureAgent = (): SecureAgent => (secure ??= new SecureAgent({ ...shared, ...trust(options.authorities ?? SYSTEM_AUTHORITIES) }))
 
   const ask = async (url: URL, { headers = {}, signal, method = 'GET' }: GetOptions): Promise<IncomingMessage> => {
     const { protocol } = url
     if (protocol !== 'http:' && protocol !== 'https:') throw new UpstreamError('unreachable', `${protocol.slice(0, -1)} is not something that can be asked`)
-    const settings: RequestOptions = { method, agent: agents[protocol], headers: { 'user-agent': options.userAgent, 'accept-encoding': 'identity', ...headers }, signal }
+    const settings: RequestOptions = { method, agent: protocol === 'http:' ? plain : secureAgent(), headers: { 'user-agent': options.userAgent, 'accept-encoding': 'identity', ...headers }, signal }
     return new Promise((resolve, reject) => {
       const asking = protocol === 'http:' ? plainRequest(url.href, settings, resolve) : secureRequest(url.href, settings, resolve)
       asking.setTimeout(options.idleMs, () => asking.destroy(new UpstreamError('timeout', `nothing came for ${String(options.idleMs / 1000)} s`)))
@@ -82,10 +91,15 @@ export function openConnector(options: ConnectorOptions): Connector {
       }
     },
     [Symbol.asyncDispose]() {
-      for (const agent of Object.values(agents)) agent.destroy()
+      plain.destroy()
+      secure?.destroy()
       return Promise.resolve()
     },
   }
+}
+
+function trust(file: string): { readonly secureContext?: SecureContext } {
+  return existsSync(file) ? { secureContext: createSecureContext({ ca: readFileSync(file) }) } : {}
 }
 
 async function* bodyOf(answer: IncomingMessage, signal: AbortSignal): AsyncIterable<Buffer> {

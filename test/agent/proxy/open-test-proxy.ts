@@ -33,13 +33,13 @@ export function unsigned(upstreams: readonly string[], suites: readonly string[]
   return { type: 'apt', name: 'debian', archives: [{ upstreams, suites, components: [], architectures: [], trust: { kind: 'unsigned' } }] }
 }
 
-export async function openTestProxy(sources: readonly ProxySource[], options: { readonly limits?: Partial<ProxyLimits>; readonly online?: boolean; readonly folder?: string; readonly tunnels?: readonly string[]; readonly unsettled?: boolean } = {}): Promise<TestProxy> {
+export async function openTestProxy(sources: readonly ProxySource[], options: { readonly limits?: Partial<ProxyLimits>; readonly online?: boolean; readonly folder?: string; readonly tunnels?: readonly string[]; readonly unsettled?: boolean; readonly upstreamProxy?: string; readonly authorities?: string } = {}): Promise<TestProxy> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'crowbar-proxy-')))
   const store = await openStore(folder)
   let offset = 0
   const now = (): number => Date.now() + offset
-  const proxy = openProxy({ store, sources, now, online: () => options.online !== false, log: () => undefined, limits: { backoffMs: 10, idleMs: 5_000, ...options.limits } })
-  const server = await serveProxy(proxy, { address: '127.0.0.1', port: 0, ...(options.tunnels === undefined ? {} : { tunnels: options.tunnels }) })
+  const proxy = openProxy({ store, sources, now, online: () => options.online !== false, log: () => undefined, limits: { backoffMs: 10, idleMs: 5_000, ...options.limits }, upstreamProxy: options.upstreamProxy ?? null, ...(options.authorities === undefined ? {} : { authorities: options.authorities }) })
+  const server = await serveProxy(proxy, { address: '127.0.0.1', port: 0, online: () => options.online !== false, ...(options.tunnels === undefined ? {} : { tunnels: options.tunnels }) })
   const url = `http://127.0.0.1:${String(server.port)}`
   return {
     proxy, store, url,

@@ -1,0 +1,137 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openServerIdentity } from '../../../agent/nodes/tls.ts'
+import { archive } from '../../builders/archive.ts'
+import { testUpstream } from '../../builders/upstream.ts'
+import { openTestProxy, unsigned } from './open-test-proxy.ts'
+
+const run = promisify(execFile)
+const CONTENT = randomBytes(300_000)
+const FILES = archive({ packages: { 'pool/p_1_amd64.deb': CONTENT } })
+const PATH = '/apt/debian/pool/p_1_amd64.deb'
+const limits = { rounds: 1 }
+let folder = ''
+let tls: { readonly key: string; readonly cert: string }
+let authorities = ''
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'crowbar-ways-'))
+  const { key, certificates, authority } = await openServerIdentity(join(folder, 'tls'), { names: ['127.0.0.1'], now: Date.now() })
+  tls = { key, cert: certificates }
+  authorities = join(folder, 'authorities.pem')
+  writeFileSync(authorities, authority)
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A proxy that upstreams are asked through; `asked`: request lines. */
+async function outerProxy(): Promise<AsyncDisposable & { readonly url: string; readonly asked: string[] }> {
+  const asked: string[] = []
+  const sockets = new Set<Socket>()
+  const server: Server = createServer((incoming, response) => {
+    asked.push(`${incoming.method ?? ''} ${incoming.url ?? ''}`)
+    incoming.pipe(request(incoming.url ?? '', { method: incoming.method, headers: incoming.headers, agent: false }, answer => answer.pipe(response.writeHead(answer.statusCode ?? 500, answer.headers))))
+  })
+  server.on('connect', (incoming, client) => {
+    asked.push(`CONNECT ${incoming.url ?? ''}`)
+    const [host = '', port = ''] = (incoming.url ?? '').split(':')
+    const upstream = connect(Number(port), host, () => {
+      client.write('HTTP/1.1 200 OK\r\n\r\n')
+      upstream.pipe(client)
+      client.pipe(upstream)
+    })
+    sockets.add(upstream)
+    for (const one of [client, upstream]) one.on('error', () => one.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`, asked,
+    async [Symbol.asyncDispose]() {
+      for (const one of sockets) one.destroy()
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+test('an upstream is asked by TLS, and clients inside plainly, by path and by its URL', async () => {
+  await using upstream = await testUpstream(FILES, tls)
+  await using proxy = await openTestProxy([unsigned([upstream.url])], { authorities, limits })
+  expect((await proxy.get(PATH)).body.equals(CONTENT)).toBe(true)
+  expect((await proxy.get(`${upstream.url.replace('https:', 'http:')}pool/p_1_amd64.deb`)).body.equals(CONTENT)).toBe(true)
+})
+
+test('an upstream whose certificate is by an unknown authority is not believed', async () => {
+  await using upstream = await testUpstream(FILES, tls)
+  await using proxy = await openTestProxy([unsigned([upstream.url])], { limits })
+  const got = await proxy.get(PATH)
+  expect([got.status, got.body.toString()]).toEqual([502, expect.stringMatching(/certificate/)])
+  expect(upstream.asked).toEqual([])
+})
+
+test('upstreams are asked through another proxy, those with TLS through a tunnel', async () => {
+  await using outer = await outerProxy()
+  await using plain = await testUpstream(FILES)
+  await using secure = await testUpstream(FILES, tls)
+  for (const [upstream, line] of [[plain, `GET ${plain.url}pool/p_1_amd64.deb`], [secure, `CONNECT ${new URL(secure.url).host}`]] as const) {
+    await using proxy = await openTestProxy([unsigned([upstream.url])], { authorities, limits, upstreamProxy: outer.url })
+    expect((await proxy.get(PATH)).body.equals(CONTENT)).toBe(true)
+    expect(outer.asked).toContain(line)
+  }
+})
+
+test('a proxy that upstreams are asked through and that is not there is said', async () => {
+  await using upstream = await testUpstream(FILES)
+  await using proxy = await openTestProxy([unsigned([upstream.url])], { limits, upstreamProxy: 'http://127.0.0.1:9' })
+  const got = await proxy.get(PATH)
+  expect([got.status, got.body.toString()]).toEqual([502, expect.stringContaining('ECONNREFUSED')])
+  expect(upstream.asked).toEqual([])
+})
+
+test('a tunnel that is allowed is opened, and none beside it, nor while offline', async () => {
+  await using upstream = await testUpstream(FILES, tls)
+  const { host } = new URL(upstream.url)
+  const curl = (url: string, proxy: string): Promise<string> => run('curl', ['--silent', '--show-error', '--proxytunnel', '--proxy', proxy, '--cacert', authorities, '--output', join(folder, 'tunnelled'), '--write-out', '%{http_connect} %{http_code}', url]).then(({ stdout }) => stdout, (error: unknown) => (error as { stdout: string }).stdout)
+  await using open = await openTestProxy([], { tunnels: [host] })
+  expect(await curl(`${upstream.url}pool/p_1_amd64.deb`, open.url)).toBe('200 200')
+  expect(readFileSync(join(folder, 'tunnelled')).equals(CONTENT)).toBe(true)
+  expect(await curl('https://127.0.0.1:9/', open.url)).toBe('403 000')
+  await using offline = await openTestProxy([], { tunnels: [host], online: false })
+  expect(await curl(upstream.url, offline.url)).toBe('403 000')
+})
+
+test('curl goes on with a part, and has ranges, also of what is still on its way', async () => {
+  await using upstream = await testUpstream(FILES)
+  await using proxy = await openTestProxy([unsigned([upstream.url])], { limits, unsettled: true })
+  const file = join(folder, 'part')
+  const curl = (...args: string[]): Promise<unknown> => run('curl', ['--silent', '--show-error', '--fail', '--output', file, ...args, proxy.url + PATH])
+  await curl('--range', '1000-1999')
+  expect(readFileSync(file).equals(CONTENT.subarray(1000, 2000))).toBe(true)
+  await curl('--range', '-5')
+  expect(readFileSync(file).equals(CONTENT.subarray(-5))).toBe(true)
+  writeFileSync(file, CONTENT.subarray(0, 123_456))
+  await curl('--continue-at', '-')
+  expect(readFileSync(file).equals(CONTENT)).toBe(true)
+  await expect(curl('--range', '300000-')).rejects.toThrow('416')
+  expect(upstream.asked.filter(path => path.startsWith('pool/'))).toHaveLength(1)
+})
+
+test('two sources with one upstream, are told apart by what they have', async () => {
+  await using upstream = await testUpstream(new Map([...FILES, ...archive({ folder: 'dists/other/', suite: 'other', packages: { 'pool/other_1_amd64.deb': Buffer.from('other') } })]))
+  const sources = [unsigned([upstream.url]), { ...unsigned([upstream.url], ['other']), name: 'second' }]
+  await using proxy = await openTestProxy(sources, { limits })
+  expect((await proxy.get(`${upstream.url}dists/other/Release`)).status).toBe(200)
+  expect((await proxy.get(`${upstream.url}pool/other_1_amd64.deb`)).body.toString()).toBe('other')
+  expect((await proxy.get(`${upstream.url}pool/p_1_amd64.deb`)).body.equals(CONTENT)).toBe(true)
+  expect((await proxy.get(`${upstream.url}pool/none_1_amd64.deb`)).status).toBe(404)
+})
