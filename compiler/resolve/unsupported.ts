@@ -10,6 +10,9 @@ import type { Site } from '../validate/site.ts'
  * undone that was asked for is an error; what only changes how it is done is a warning.
  */
 export function reportUnsupported(site: Site, report: Report): void {
+  for (const { value, source } of site.agents.values()) {
+    if (value.limits?.bmc !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['limits', 'bmc'], 'key'), 'No agent of this version talks to a BMC, so there is nothing that `limits.bmc` limits.', { fix: 'The field may stay.' }))
+  }
   for (const { value, source } of site.hardware.values()) {
     if (value.firmware !== undefined) report(warning('UNSUPPORTED', rangeOf(source, ['firmware'], 'key'), `No agent of this version changes firmware settings: ${Object.keys(value.firmware).join(', ')} stay as each machine has them.`, { fix: 'Set them by hand, or in a role with the flag `discovery`, which runs before the installation.' }))
     for (const [i, { on }] of (value.layout ?? []).entries()) {

@@ -40,7 +40,7 @@ const DNS = ['10.1.1.53', '10.1.2.53']
 describe('a site that says everything', () => {
   test('is told once of each thing that this version does not carry out', () => {
     expect(SITE.diagnostics.filter(({ code }) => code !== 'UNSUPPORTED')).toEqual([])
-    expect(codes(SITE)).toEqual(['UNSUPPORTED nodes.yaml:8:1'])
+    expect(codes(SITE)).toEqual(['UNSUPPORTED nodes.yaml:8:1', 'UNSUPPORTED site.yaml:22:24'])
   })
 
   test('has its machines by serial, by tags that a rule gives, and not the retired one', () => {
@@ -172,7 +172,7 @@ test('a role may not be on the node of one that it conflicts with', () => {
 test('an array stands in the plan', () => {
   const text = new TextDecoder().decode(WRITTEN.files.get('rules.yaml')?.bytes())
   const result = compileTree(withFiles(WRITTEN, { ...SEEN, 'rules.yaml': text.replace('bus: nvme }', 'bus: nvme, count: 2 }, raid: 1') }))
-  expect(codes(result)).toEqual(['UNSUPPORTED nodes.yaml:8:1'])
+  expect(codes(result)).toEqual(['UNSUPPORTED nodes.yaml:8:1', 'UNSUPPORTED site.yaml:22:24'])
   const { install } = documentOf(success(result).plan, 'install@db2') as { readonly install: { readonly raid: unknown; readonly targets: readonly { readonly id: string }[] } }
   expect([install.raid, install.targets.map(({ id }) => id)]).toEqual([{ system: 1 }, ['serial:02-N0', 'serial:02-N1']])
 })
