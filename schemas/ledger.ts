@@ -30,7 +30,7 @@ export const ledgerNodeShape = object({
     machine: string(),
     generation: integer({ min: 0 }, 'The node is installed again only under a higher one, or on another machine.'),
   }, 'The node is held: nothing is installed, and nothing is to be.')),
-  /** Destructive step → once-key that was sent and has not succeeded: what it destroys is gone already. */
+  /** Step → what was sent and has not succeeded (attemptOf): what a destructive one destroys is gone already. */
   attempted: map(string()),
   steps: map(entry, undefined, 'By step id.'),
 })

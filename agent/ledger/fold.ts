@@ -1,3 +1,4 @@
+import { attemptOf } from '../../schemas/attempted.ts'
 import { outlivesInstallation } from '../../schemas/incarnation.ts'
 import { isErase } from '../../schemas/operation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
@@ -70,7 +71,8 @@ function sent(draft: LedgerDraft, event: StepSent): void {
   if (WITHOUT_TRACE.has(step.kind)) return
   const before = nodeOf(draft, event)
   const undone = step.action === 'remove' ? removedId(step.id) : null
-  const attempted = { ...before.attempted, [undone ?? step.id]: step.once ?? step.digest }
+  const noted = undone ?? step.id
+  const attempted = { ...before.attempted, [noted]: attemptOf(step, before.attempted[noted] ?? null) }
   if (!step.destructive || undone !== null) {
     put(draft, { ...before, attempted })
   } else if (step.kind === 'install' || step.kind === 'hardware' || isErase(step)) {

@@ -11,6 +11,7 @@ import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { foldNames } from '../print/fold-names.ts'
+import { becameAdmin } from './became-admin.ts'
 import { withoutFounders } from './founder-needs.ts'
 import { actionOf, dueOperations, erasedNodes } from './operations.ts'
 import { overridesOf } from './overrides.ts'
@@ -58,7 +59,7 @@ export interface ChangeOptions {
  * itself runs nothing but what mentions the name. It is told apart (`renamed`), and comes before all changes.
  *
  * An installed node whose addresses the plan has otherwise is a violation (readdressed.ts), and so is a rename that
- * cannot be carried out (renamed.ts). Policies are judged over the result by whoever has them.
+ * cannot be carried out (renamed.ts), or an admin node that the base has on a machine (became-admin.ts). Policies are judged over the result by whoever has them.
  */
 export function change(applied: Ledger, planned: Plan, options: ChangeOptions = {}): Changes {
   const renames = renamesOf(applied, planned)
@@ -97,7 +98,7 @@ export function change(applied: Ledger, planned: Plan, options: ChangeOptions = 
     ...erasedStay(base, erased.held, (node) => erased.by.has(node)),
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
-    violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...operations.violations, ...knots(changes, rollouts)],
+    violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...becameAdmin(base, plan), ...operations.violations, ...knots(changes, rollouts)],
     // Which versions of packages are staged is nothing that a change waits for.
     missing: [...plan.missing.filter(({ what }) => what !== 'packages'), ...leftovers(base, plan), ...tooLate(base, plan, { verdicts, held: erased.held }), ...operations.missing],
   }
@@ -119,11 +120,11 @@ function baseOf(ledger: Ledger): Changes['base'] {
   return { kind: Object.keys(ledger.nodes).length === 0 ? 'empty' : 'ledger', commit: null, run: null, state: null }
 }
 
-function holdersOf(base: Ledger): ReadonlyMap<string, string> {
-  const holders = new Map<string, string>()
+function holdersOf(base: Ledger): ReadonlyMap<string, readonly string[]> {
+  const holders = new Map<string, readonly string[]>()
   for (const node of Object.values(base.nodes)) {
     const holds = node.incarnation !== null || Object.keys(node.attempted).some((id) => id === `install@${node.node}` || nodeErasedBy(id) !== null)
-    if (node.machine !== null && holds) holders.set(node.machine, node.node)
+    if (node.machine !== null && holds) holders.set(node.machine, [...(holders.get(node.machine) ?? []), node.node])
   }
   return holders
 }

@@ -1,3 +1,4 @@
+import { isDestructiveAttempt } from '../../schemas/attempted.ts'
 import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import type { Step } from '../../schemas/plan.ts'
@@ -12,9 +13,9 @@ export interface Classed {
 /** What is known of a role step that is to run again. */
 export interface RoleChange {
   readonly step: Step
-  /** Digest of the step as it last succeeded; null when it has not, here. */
-  readonly succeeded: string | null
-  /** Digest of the step as it was sent and did not succeed; null when it was not. */
+  /** The step as it last succeeded here; null when it has not. What it declared counts as what `step` declares does. */
+  readonly past: Step | null
+  /** What the ledger has of the step as it was sent and did not succeed; null when it was not. */
   readonly attempted: string | null
   /** null: cannot be compared. */
   readonly differences: readonly Difference[] | null
@@ -31,21 +32,29 @@ export function worse(a: Consequence, b: Consequence): Consequence {
   return CONSEQUENCES.indexOf(a) <= CONSEQUENCES.indexOf(b) ? a : b
 }
 
-/** What running a role step does: the worst that any difference may do, and what is not known at its worst. */
+/**
+ * What running a role step does: the worst that any difference may do, and what is not known at its worst.
+ *
+ * The worse of what the role declared when it last ran here and of what it declares now: a commit that takes a warning
+ * away does not by that make less of what it does beside that.
+ */
 export function roleConsequence(change: RoleChange): Classed {
-  const { step } = change
-  if (step.destructive) return { consequence: 'wipe', certain: true }
+  const { step, past } = change
+  if (step.destructive || past?.destructive === true || isDestructiveAttempt(change.attempted)) return { consequence: 'wipe', certain: true }
+  const declared = [step, ...(past === null ? [] : [past])]
+  const doneBy = (path: string): Consequence => declared.map((one) => onChangeOf(one, path)).reduce(worse)
+  const unsaid = declared.map(byDefault).reduce(worse)
   // Nothing that it could restart or reach is there yet.
   if (step.runsOn === 'discovery') return { consequence: 'run', certain: step.attributes !== null }
-  const elsewhere = change.attempted !== null && change.attempted !== step.digest && change.attempted !== change.succeeded
-  if (change.succeeded === null && !elsewhere) return { consequence: 'run', certain: step.attributes !== null }
+  const elsewhere = change.attempted !== null && change.attempted !== step.digest && change.attempted !== past?.digest
+  if (past === null && !elsewhere) return { consequence: 'run', certain: step.attributes !== null }
   let known: Consequence = 'run'
-  if (change.contentDiffers) known = worse(known, byDefault(step))
-  for (const difference of change.differences ?? []) known = worse(known, onChangeOf(step, difference.path))
+  if (change.contentDiffers) known = worse(known, unsaid)
+  for (const difference of change.differences ?? []) known = worse(known, doneBy(difference.path))
   let worst = known
-  for (const path of change.untold) worst = worse(worst, onChangeOf(step, path))
+  for (const path of change.untold) worst = worse(worst, doneBy(path))
   // What a failed attempt at something else has left behind may differ from the plan in any attribute.
-  if (change.differences === null || elsewhere) worst = Object.values(step.onChange).reduce(worse, worse(worst, byDefault(step)))
+  if (change.differences === null || elsewhere) worst = declared.flatMap(({ onChange }) => Object.values(onChange)).reduce(worse, worse(worst, unsaid))
   return { consequence: worst, certain: worst === known && change.differences !== null && !change.onlyIfToldOtherwise }
 }
 
@@ -54,18 +63,23 @@ export function roleConsequence(change: RoleChange): Classed {
  * attributes also without the barclamp's name; and the worst of what is declared below it, since all of that changed too.
  */
 export function onChangeOf(step: Step, path: string): Consequence {
-  const names = step.barclamp !== null && path.startsWith(`${step.barclamp}.`) ? [path, path.slice(step.barclamp.length + 1)] : [path]
-  let holder: string | null = null
+  const prefix = step.barclamp !== null && path.startsWith(`${step.barclamp}.`) ? step.barclamp.length + 1 : 0
+  const names = prefix === 0 ? [path] : [path, path.slice(prefix)]
+  let holder: { readonly depth: number; readonly consequence: Consequence } | null = null
   let below: Consequence = 'none'
   for (const [declared, consequence] of Object.entries(step.onChange)) {
     if (declared === 'default') continue
-    if (names.some((name) => name === declared || name.startsWith(`${declared}.`))) {
-      if (holder === null || declared.length > holder.length) holder = declared
+    const held = names.findIndex((name) => name === declared || name.startsWith(`${declared}.`))
+    if (held >= 0) {
+      // With and without the barclamp's name it is the same attribute: of two that are as near, the worse counts.
+      const depth = declared.length + (held === 0 ? 0 : prefix)
+      if (holder === null || depth > holder.depth) holder = { depth, consequence }
+      else if (depth === holder.depth) holder = { depth, consequence: worse(holder.consequence, consequence) }
     } else if (path === step.barclamp || names.some((name) => declared.startsWith(`${name}.`))) {
       below = worse(below, consequence)
     }
   }
-  const own = holder === null ? byDefault(step) : (step.onChange[holder] ?? byDefault(step))
+  const own = holder?.consequence ?? byDefault(step)
   return worse(worse(own, below), 'run')
 }
 

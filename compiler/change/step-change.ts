@@ -21,8 +21,8 @@ export type BareChange = Omit<Change, 'causes' | 'needsApproval' | 'protectedBy'
 export interface Sides {
   readonly base: Ledger
   readonly plan: Plan
-  /** Machine → the node that the base has installed on it, or began to. */
-  readonly holders: ReadonlyMap<string, string>
+  /** Machine → the nodes that the base has installed on it, or began to: one, unless the base is at odds with itself. */
+  readonly holders: ReadonlyMap<string, readonly string[]>
   /** Nodes whose system is written anew, and not taken over as it is. */
   readonly overwritten: ReadonlySet<string>
 }
@@ -54,10 +54,10 @@ function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Si
   const seen = machine !== null && Object.hasOwn(base.machines, machine) ? (base.machines[machine]?.disks ?? null) : null
   const before = verdict.entry === null ? null : installDocument(verdict.entry.step, base.values)
   const causes = [...entryCauses(verdict.entry, verdict.attempted), ...installCauses(before, install)]
-  const holder = machine === null ? undefined : holders.get(machine)
-  const other = holder !== undefined && holder !== step.node
-  if (other) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
-  return { step, ...(other && Object.hasOwn(plan.nodes, holder) ? { heldBy: holder } : {}), ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: diskFates(step.destructive || install?.method === 'image' ? (install?.targets ?? []) : [], seen ?? []) }
+  const others = machine === null ? [] : (holders.get(machine) ?? []).filter((holder) => holder !== step.node)
+  for (const holder of others) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
+  const staying = others.find((holder) => Object.hasOwn(plan.nodes, holder))
+  return { step, ...(staying === undefined ? {} : { heldBy: staying }), ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: diskFates(step.destructive || install?.method === 'image' ? (install?.targets ?? []) : [], seen ?? []) }
 }
 
 function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
@@ -71,7 +71,7 @@ function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
   for (const { path, value } of untold) causes.push({ kind: 'wants', path, before: null, after: shownValue(value) })
   const classed = roleConsequence({
     step,
-    succeeded: past?.digest ?? null,
+    past: past?.step ?? null,
     attempted,
     differences: past === null ? [] : documentDiff(past.step, sides.base.values, step, sides.plan.values),
     contentDiffers: past !== null && (past.step.content !== step.content || artifactCauses(past.step, step).length > 0),

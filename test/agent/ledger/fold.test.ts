@@ -54,7 +54,7 @@ describe('folding the ledger', () => {
     const format = stepOf(plan, 'base/format@db1')
     const sent = folded(all, [wasSent(format, plan)])
     expect(steps(sent, 'db1')).toStrictEqual(['base/database@db1', 'discover@db1', 'install@db1'])
-    expect(sent.nodes['db1']?.attempted).toStrictEqual({ 'base/format@db1': format.once })
+    expect(sent.nodes['db1']?.attempted).toStrictEqual({ 'base/format@db1': `destructive:${format.once}` })
   })
 
   it('keeps the entry of any other role that is sent, and remembers what was sent', () => {
@@ -63,6 +63,19 @@ describe('folding the ledger', () => {
     expect(sent.nodes['db1']?.steps).toStrictEqual(all.nodes['db1']?.steps)
     expect(sent.nodes['db1']?.attempted).toStrictEqual({ 'base/database@db1': database.digest })
     expect(folded(sent, ran(database, plan)).nodes['db1']).toStrictEqual(all.nodes['db1'])
+  })
+
+  it('never takes what was sent twice, as two things, for either of them', () => {
+    const database = stepOf(plan, 'base/database@db1')
+    const other = { ...database, digest: 'sha256:other' }
+    const attempts = (events: readonly Parameters<typeof folded>[1][number][]) => folded(all, events).nodes['db1']?.attempted['base/database@db1']
+    const both = attempts([wasSent(other, plan), wasSent(database, plan)])
+    expect(both).toMatch(/^sha256:/)
+    expect([database.digest, 'sha256:other']).not.toContain(both)
+    expect(attempts([wasSent(other, plan), wasSent(other, plan)])).toBe('sha256:other')
+    // That one of them destroys is remembered.
+    expect(attempts([wasSent({ ...other, destructive: true, once: 'sha256:key' }, plan), wasSent(database, plan)])).toMatch(/^destructive:sha256:/)
+    expect(attempts([wasSent(other, plan), ...ran(database, plan)])).toBeUndefined()
   })
 
   it('drops an entry when its removal is done, and not before', () => {

@@ -1,103 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
-import { compile as compileSite } from '../../../compiler/compile.ts'
 import { lockText } from '../../../compiler/allocate/lock-text.ts'
-import { readBuiltin } from '../../../compiler/cli/session.ts'
-import { treeOf } from '../../../compiler/tree/tree.ts'
 import type { Changes } from '../../../schemas/changes.ts'
 import { CONSEQUENCES } from '../../../schemas/documents/words.ts'
 import { isErase } from '../../../schemas/operation.ts'
 import type { Ledger } from '../../../schemas/ledger.ts'
 import type { Lock } from '../../../schemas/lock.ts'
 import type { Plan, Step } from '../../../schemas/plan.ts'
-import { stepDocument } from '../../../schemas/step-values.ts'
-import type { InstallDocument } from '../../../schemas/install.ts'
 import { EDITED_SITE, disks } from '../../builders/edited-site.ts'
 import { secretFiles } from '../../builders/secrets.ts'
 import { applied, folded, inOrder, ran, wasSent } from '../../builders/ledger.ts'
-import { success } from '../compiling.ts'
+import { DECLARED_EDITS } from './declared-edits.ts'
+import { attributes, changesOf, compileTexts, compiled, complete, consequences, generation, installOf, inventory, KERNEL, kernelRan, LEDGERS, LEFT, lock, lockOf, replaced, role } from './editing.ts'
+import type { Edit, Row } from './editing.ts'
 import type { Texts } from '../compiling.ts'
-
-const BUILTIN = readBuiltin()
-
-/** What a commit leaves of the site: texts by path; undefined takes a file away. The lock is the one of before. */
-type Edit = Readonly<Record<string, string | undefined>>
-
-function compiled(edit: Edit, lock: Lock | null, crowbar = '0.0.0'): ReturnType<typeof success> {
-  const texts: Texts = Object.fromEntries(Object.entries({ ...EDITED_SITE, ...(lock === null ? {} : { 'site.lock.json': lockText(lock) }), ...edit }).flatMap(([path, text]) => (text === undefined ? [] : [[path, text]])))
-  return success(compileSite({ tree: treeOf(texts), builtin: BUILTIN, crowbar, gitTrees: () => ({ kind: 'unpinned' }) }))
-}
-
-const first = compiled({}, null)
-const { plan: base, lock } = first
-const installOf = (plan: Plan, node: string): InstallDocument => stepDocument(step(plan, `install@${node}`), plan.values)?.['install'] as unknown as InstallDocument
-function step(plan: Plan, id: string): Step {
-  const found = [...plan.steps, ...plan.operations.flatMap((operation) => operation.steps)].find((one) => one.id === id)
-  if (found === undefined) throw new Error(`no step ${id}`)
-  return found
-}
-
-/** The disks of the machines as they were last looked at: all are in use, but for those of `mblank`. */
-const MACHINES = ['m1', 'm2', 'm3', 'mblank', 'mused'].map((id) => ({
-  id,
-  seen: '2026-03-01T09:00:00.000Z',
-  disks: ['a', 'b'].map((letter) => {
-    const [like] = installOf(base, 'n1').targets
-    const blank = id === 'mblank'
-    return { id: (like?.id ?? '').replace('m1-a', `${id}-${letter}`), serial: `${id}-${letter}`, model: 'disk', bytes: like?.bytes ?? 0, blank, signature: blank ? 'blank' : `${id}-${letter} in use`, summary: blank ? 'blank' : 'gpt: ext4 /', stamp: null }
-  }),
-}))
-const complete = applied(base, { machines: MACHINES })
-const LEDGERS: { readonly [state: string]: Ledger } = {
-  complete,
-  // The first run stopped before n3 was touched.
-  partial: applied(base, { machines: MACHINES, only: (one) => one.node !== 'n3' && one.id !== 'barrier/app/db' }),
-  // Of n2 the installation failed half-way, of n1 the last run of a role.
-  failed: folded(complete, [wasSent(step(base, 'install@n2'), base), wasSent(step(base, 'app/db@n1'), base)]),
-}
-
-const line = (one: Changes['changes'][number]): string => `${one.certain ? '' : 'may '}${one.consequence}${one.protectedBy === null ? '' : ' (refused)'} ${one.step.id}`
-/** What a reviewer has to judge: without what has no consequence, and without roles that only follow an installation. */
-const consequences = (changes: Changes): readonly string[] =>
-  changes.changes.filter((one) => one.consequence !== 'none' && !(one.consequence === 'run' && one.causes.some((cause) => cause.kind === 'reinstalled'))).map(line).toSorted()
-
-interface Row {
-  readonly edit: string
-  readonly to: Edit
-  readonly lock?: Lock
-  readonly crowbar?: string
-  readonly onto?: (ledger: Ledger) => Ledger
-  /** From a ledger that is complete; from the others the same and what these leave to do, unless it says so itself. */
-  readonly gives: readonly string[]
-  readonly partial?: readonly string[]
-  readonly failed?: readonly string[]
-  /** Violations, from a ledger that is complete. */
-  readonly said?: readonly string[]
-}
-function changesOf(row: Row, ledger: Ledger): Changes {
-  return change(row.onto?.(ledger) ?? ledger, compiled(row.to, row.lock ?? lock, row.crowbar).plan)
-}
-
-/** What is left to do when nothing was edited. */
-const LEFT: { readonly [state: string]: readonly string[] } = {
-  complete: [],
-  partial: ['wipe install@n3'],
-  failed: ['run app/db@n1', 'wipe install@n2'],
-}
-
-const replaced = (path: string, from: string, to: string): Edit => {
-  const text = EDITED_SITE[path] ?? ''
-  if (!text.includes(from)) throw new Error(`${path} has no ${from}`)
-  return { [path]: text.replaceAll(from, to) }
-}
-const role = (from: string, to: string): Edit => replaced('app.yaml', from, to)
-const attributes = (text: string): Edit => role('  db: { nodes: [n1, n2] }', `  db: { nodes: [n1, n2], attributes: { db: { ${text} } } }`)
-const inventory = (id: string, from: string, to: string): Edit => replaced(`inventory/${id}.json`, from, to)
-const lockOf = (more: Partial<Lock>): Lock => ({ ...lock, ...more })
-const generation = (node: string, generation: number): Lock => lockOf({ nodes: { ...lock.nodes, [node]: { index: lock.nodes[node]?.index ?? 0, ...lock.nodes[node], generation } } })
-const KERNEL = 'kind: operation\nname: kernel\ndo: [check, reboot]\nnodes: [n1, j1]\n'
-const withKernel = compiled({ 'kernel.yaml': KERNEL }, lock).plan
-const kernelRan = (ledger: Ledger): Ledger => folded(ledger, withKernel.operations.flatMap((operation) => operation.steps.flatMap((one) => ran(one, withKernel))))
 
 const ERASE = 'kind: operation\nname: gone\ndo: [check, erase]\nnodes: [n1]\n'
 const eraseOf = (text: string, locked: Lock = lock) => {
@@ -135,6 +51,7 @@ const renamedTo = (ledger: Ledger, from: string, to: string): Ledger => folded(l
 const N5: Edit = { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n5\nmoved: { from: n4 }'), ...replaced('base.yaml', 'n3', 'n5') }
 
 const ROWS: readonly Row[] = [
+  ...DECLARED_EDITS,
   { edit: 'nothing', to: {}, gives: [] },
   { edit: 'documents moved to other files', to: { 'rules.yaml': undefined, 'a/b.yaml': EDITED_SITE['rules.yaml'] }, gives: [] },
   { edit: 'comments and white space', to: replaced('app.yaml', 'roles:\n', 'roles: # of ours\n\n'), gives: [] },
@@ -302,6 +219,8 @@ describe('whatever is edited', () => {
     for (const row of ROWS) {
       // Without a lock nothing says what a node was; the command line refuses that beside a ledger.
       if (Object.values(row.to).some((text) => text?.includes('moved:') === true) || Object.hasOwn(row.to, 'site.lock.json')) continue
+      // A node that leaves has no name to come, and an admin node keeps its own.
+      if ((Object.hasOwn(row.to, `nodes/${name}.yaml`) && row.to[`nodes/${name}.yaml`] === undefined) || row.said?.includes('admin deny') === true) continue
       together++
       const edited = Object.entries({ ...EDITED_SITE, ...row.to }).map(([path, text]) => [path, text?.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), path === `nodes/${name}.yaml` ? `n7\nmoved: { from: ${name} }` : 'n7')])
       const plain = compiled(row.to, row.lock ?? lock, row.crowbar).plan
@@ -366,6 +285,7 @@ describe('whatever is edited', () => {
     for (const { name, changes, plan, ledger } of each()) {
       // What waits for a machine, or for a disk, is not done.
       if (plan.steps.some((one) => one.kind === 'install' && one.attributes === null)) continue
+      if (changes.violations.some(({ policy }) => policy === 'admin')) continue
       const named = folded(ledger, [{ type: 'node.renamed', names: new Map(changes.renamed.map(({ from, to }) => [from, to])) }])
       const after = inOrder(changes).reduce((now, one) => applied({ ...plan, steps: [one.step] }, { onto: now }), named)
       expect(change(after, plan).changes.map((one) => one.step.id), name).toStrictEqual([])
@@ -376,7 +296,7 @@ describe('whatever is edited', () => {
 describe('a commit that cannot be carried out is refused before anything is compared:', () => {
   const codesOf = (edit: Edit, locked: Lock | string = lock): readonly string[] => {
     const texts: Texts = Object.fromEntries(Object.entries({ ...EDITED_SITE, 'site.lock.json': typeof locked === 'string' ? locked : lockText(locked), ...edit }).flatMap(([path, text]) => (text === undefined ? [] : [[path, text]])))
-    return [...new Set(compileSite({ tree: treeOf(texts), builtin: BUILTIN, crowbar: '0.0.0', gitTrees: () => ({ kind: 'unpinned' }) }).diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code))]
+    return [...new Set(compileTexts(texts).diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code))]
   }
   const text = lockText(lock)
 
