@@ -22,6 +22,7 @@ import type { GitTrees } from './resolve/git-source.ts'
 import { resolve } from './resolve/resolve.ts'
 import type { ResolvedSite } from './resolve/resolved-site.ts'
 import { readSecrets } from './resolve/secrets.ts'
+import type { SecretIndex } from './resolve/secrets.ts'
 import type { Tree } from './tree/tree.ts'
 import { validate } from './validate/validate.ts'
 
@@ -37,6 +38,8 @@ export interface CompileInput {
   readonly rebind?: Rebind | undefined
   /** Packages are being locked anew: a plan without those that are locked. */
   readonly anew?: boolean | undefined
+  /** Secrets that count instead of those of the tree. */
+  readonly secrets?: SecretIndex | undefined
 }
 
 /** What became of a site: a plan with everything around it, or what is wrong. */
@@ -61,12 +64,12 @@ export type Compiled =
  * Pure: the same tree gives the same bytes, on any machine, at any time. Every problem that a phase finds is reported;
  * the phase after one with errors does not run. Never throws for a bad site.
  */
-export function compile({ tree, builtin, gitTrees, crowbar, rebind, anew }: CompileInput): Compiled {
+export function compile({ tree, builtin, gitTrees, crowbar, rebind, anew, secrets }: CompileInput): Compiled {
   const diagnostics: Diagnostic[] = []
   const report: Report = (diagnostic) => void diagnostics.push(diagnostic)
   const stop = (): Compiled => ({ plan: null, diagnostics: settle(diagnostics) })
 
-  const found = bindTree({ tree, builtin, gitTrees, rebind, anew }, { report, failed: () => hasErrors(diagnostics) })
+  const found = bindTree({ tree, builtin, gitTrees, rebind, anew, secrets }, { report, failed: () => hasErrors(diagnostics) })
   if (found === undefined || hasErrors(diagnostics)) return stop()
   const { documents, bound } = found
   const { resolved } = bound
@@ -98,12 +101,12 @@ export interface BoundTree {
 }
 
 /** The phases up to `bind`: who has which machine and which role, also when bind itself found errors. */
-export function bindTree({ tree, builtin, gitTrees, rebind, anew }: Omit<CompileInput, 'crowbar'>, { report, failed }: { readonly report: Report; readonly failed: () => boolean }): BoundTree | undefined {
+export function bindTree({ tree, builtin, gitTrees, rebind, anew, secrets }: Omit<CompileInput, 'crowbar'>, { report, failed }: { readonly report: Report; readonly failed: () => boolean }): BoundTree | undefined {
   const documents = parse(tree, report)
   if (failed()) return undefined
   const site = validate(tree, documents, report)
   if (site === undefined || failed()) return undefined
-  const resolved = resolve({ site, tree, builtin, gitTrees, secrets: readSecrets(tree, report), anew }, report)
+  const resolved = resolve({ site, tree, builtin, gitTrees, secrets: secrets ?? readSecrets(tree, report), anew }, report)
   if (failed()) return undefined
   return { documents, bound: bind(resolved, report, rebind), written: site.lock?.value }
 }

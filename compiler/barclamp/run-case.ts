@@ -7,6 +7,7 @@ import { compile } from '../compile.ts'
 import type { Tree } from '../tree/tree.ts'
 import { CASE_BARCLAMPS, caseSite } from './case-site.ts'
 import type { BarclampFolder } from './read-barclamp.ts'
+import { supposedSecrets } from './supposed-secrets.ts'
 import type { TestCase } from './test-case.ts'
 
 /** Something that is not as a case expects it, in one line. */
@@ -26,7 +27,7 @@ export interface RunCase {
 /** Compiles the site of a case, and says everything that is not as it expects. Empty: the case passes. */
 export function runCase(test: TestCase, { barclamps, builtin }: RunCase): readonly CaseFailure[] {
   const tree = caseSite(test, barclamps)
-  const compiled = compile({ tree, builtin, gitTrees: () => ({ kind: 'unpinned' }), crowbar: 'test' })
+  const compiled = compile({ tree, builtin, gitTrees: () => ({ kind: 'unpinned' }), crowbar: 'test', secrets: supposedSecrets() })
   const failures = compareDiagnostics(compiled.diagnostics, test, barclamps)
   if (compiled.plan === null) return failures
   return [...failures, ...compareDocuments(compiled.plan, test), ...compareOrder(compiled.plan, test)]

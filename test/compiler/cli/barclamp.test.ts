@@ -192,6 +192,15 @@ roles:
     ])
   })
 
+  test('a case has every secret that is wanted, and no other', async () => {
+    const roles = 'roles: { server: { nodes: [n1] } }\n'
+    const ran = await run(`${roles}expect: { documents: { server@n1: { wants: { password: { value: { deferred: { inputs: { wants.password.value: { secret: b/root } } } }, previous: null } }, b: { key: { deferred: { sensitive: true } } } } } }\nattributes: { b: { key: { secret: any/key } } }\n---\nname: no path\n${roles}attributes: { b: { key: { secret: ../etc/shadow } } }\nexpect: {}\n`, {
+      'b/barclamp.yaml': 'kind: barclamp\nname: b\nversion: 1.0.0\nattributes: { type: object, properties: { key: { type: string } } }\nroles: { server: { wants: { password: { secret: b/root, generate: { length: 8 }, previous: true } } } }\n',
+    })
+    expect(ran.stdout).toMatch(/^ok {4}\S+: one\nFAIL {2}\S+: no path\n {8}SECRET_UNKNOWN is reported/)
+    expect(ran.status).toBe(1)
+  })
+
   test('what cannot be read is no case, and no cases are no success', async () => {
     const ran = await run('roles: {}\nexpct: {}\n')
     expect([ran.status, ran.stdout]).toEqual([1, ''])
