@@ -9,10 +9,9 @@ export function discoverDriver(): Driver {
     const node = step.node === null ? undefined : plan.nodes[step.node]
     if (node === undefined) return Promise.resolve({ kind: 'failed', code: 'NODE_UNKNOWN', message: `the plan has no node ${step.node}`, retryable: false })
     const waiting = (reason: string): StepOutcome => ({ kind: 'waiting', reason, afterMs: LOOK, on: 'machine' })
-    if (node.machine === null) {
-      const missing = plan.missing.find((one) => one.what === 'machine' && one.for === `node/${step.node}`)
-      return Promise.resolve(waiting(missing?.because ?? `no machine with ${node.selector} has been seen`))
-    }
+    // Also a node that keeps its machine only until the one that it is pinned to now is seen.
+    const missing = plan.missing.find((one) => one.what === 'machine' && one.for === `node/${step.node}`)
+    if (node.machine === null || missing !== undefined) return Promise.resolve(waiting(missing?.because ?? `no machine with ${node.selector} has been seen`))
     const machine = state.machines.get(node.machine)
     if (machine?.quarantined) return Promise.resolve({ kind: 'waiting', reason: `machine ${node.machine} is quarantined: ${machine.quarantined.reason}`, afterMs: LOOK, on: 'person' })
     const known = Object.keys(machine?.keys ?? {}).length > 0 || ledger.machines[node.machine] !== undefined

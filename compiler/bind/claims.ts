@@ -78,12 +78,20 @@ export function claimMachines({ resolved, machines, rebind }: ClaimQuestion, rep
     }
   }
   claimFree({ nodes: nodes.filter((node) => !claims.has(node.name) && !isPinned(node.value.machine) && isBounded(node.value.machine)), machines, taken, matcher, claim, report })
-  return { claims, missing: nodes.flatMap((node) => missingMachine(node, claims.get(node.name), { machines, gone })) }
+  return { claims, missing: nodes.flatMap((node) => missingMachine(node, claims.get(node.name), { machines, gone, matcher })) }
 }
 
-function missingMachine(node: SiteNode, id: string | undefined, { machines, gone }: { readonly machines: ReadonlyMap<string, BoundMachine>; readonly gone: MachineIndex<BoundMachine> }): readonly Missing[] {
-  if (id !== undefined && machines.has(id)) return []
+interface MissingQuestion extends Pick<FreeClaims, 'machines' | 'matcher'> {
+  readonly gone: MachineIndex<BoundMachine>
+}
+
+function missingMachine(node: SiteNode, id: string | undefined, { machines, gone, matcher }: MissingQuestion): readonly Missing[] {
+  const machine = id === undefined ? undefined : machines.get(id)
+  // Whoever pins a node to another machine waits for that one, which has not come yet.
+  const awaited = machine !== undefined && isPinned(node.value.machine) && !matcher(node, machine)
+  if (machine !== undefined && !awaited) return []
   const entry = { what: 'machine', for: `node/${node.name}` }
+  if (awaited) return [{ ...entry, because: `no machine with ${describeSelector(node.value.machine)} has been seen, and until one is it keeps ${id}` }]
   if (id !== undefined) return [{ ...entry, because: `machine ${id}, which it has claimed, is not in the inventory` }]
   const [dead] = gone.find(node.value.machine ?? {})
   if (dead !== undefined) return [{ ...entry, because: `machine ${dead.id}, which it is pinned to, is retired` }]

@@ -51,6 +51,8 @@ test('discovery says what it waits for, and is done when the machine has enrolle
   expect(await look(planOf([discover]))).toMatchObject({ kind: 'waiting', reason: 'machine m-n1 (mac of n1) has not enrolled' })
   const enrolled: NewEvent = { type: 'machine.enrolled', data: { machine: 'm-n1', key: 'k', environment: 'discovery', boot: 'b' } }
   expect(await look(planOf([discover]), log(enrolled))).toEqual({ kind: 'succeeded', provides: {} })
+  const other = [{ what: 'machine', for: 'node/n1', because: 'no machine with serial X has been seen, and until one is it keeps m-n1' }]
+  expect(await look(planOf([discover], { missing: other }), log(enrolled))).toMatchObject({ kind: 'waiting', on: 'machine', reason: other[0]?.because })
   const held: NewEvent = { type: 'machine.quarantined', data: { machine: 'm-n1', code: 'TIE', reason: 'it looks like two' } }
   expect(await look(planOf([discover]), log(enrolled, held))).toMatchObject({ kind: 'waiting', on: 'person', reason: 'machine m-n1 is quarantined: it looks like two' })
 })

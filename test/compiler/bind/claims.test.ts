@@ -60,6 +60,16 @@ describe('claims', () => {
     expect(codes(shrunk)).toEqual(['CLAIM_STALE b.yaml:4:10'])
   })
 
+  test('a node that is pinned to another machine keeps the one that it has until that is seen, and waits for it', () => {
+    const pinned = (serial: string) => ({ 'b.yaml': `kind: node\nname: b\nos: debian-12\nmachine: { serial: ${serial} }\n` })
+    const first = compiled({ ...pinned('serial-m1'), ...machine('m1') })
+    expect(lacks(first.plan)).toEqual([])
+    const waiting = compiled({ ...pinned('serial-m2'), ...lockFile(first.lock), ...machine('m1') })
+    expect([waiting.plan.nodes['b']?.machine, codes(waiting), lacks(waiting.plan)]).toEqual(['m1', ['CLAIM_STALE b.yaml:4:10'], [{ what: 'machine', for: 'node/b', because: 'no machine with serial serial-m2 has been seen, and until one is it keeps m1' }]])
+    const there = compiled({ ...pinned('serial-m2'), ...lockFile(waiting.lock), ...machine('m1'), ...machine('m2') })
+    expect([there.plan.nodes['b']?.machine, codes(there), lacks(there.plan)]).toEqual(['m2', [], []])
+  })
+
   test('a retired machine is never claimed and lets its node go', () => {
     const site = { 'b.yaml': ANY('b') }
     const { lock } = compiled({ ...site, ...machine('m1') })
