@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApplyAnswer, Status } from '../../schemas/control.ts'
 import type { ControlClient } from '../control/control-client.ts'
 import type { LogEvent } from '../log/event-types.ts'
-import { buildMachines } from './build-machines.ts'
+import { buildMachines, replaceContainerNode } from './build-machines.ts'
+import type { BuildMachinesOptions } from './build-machines.ts'
 import { hashDiskFile } from './disk-file.ts'
 import { openDisturber } from './disturbance.ts'
 import type { Disturbance } from './disturbance.ts'
@@ -49,7 +50,8 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
   // The deadline is the run's: machines of a rack that is held are switched on and off long after it.
   const lifetime = AbortSignal.any([options.signal, agent.died])
   const machines: RackMachine[] = []
-  const obey = (request: HeldRequest): Promise<void> => carryOutRequest(request, { agent, machines, image: order.containers === null, signal: options.signal })
+  const building: BuildMachinesOptions = { client, owner: parts, onDeath: error => problems.push(error.message), signal: lifetime }
+  const obey = (request: HeldRequest): Promise<void> => carryOutRequest(request, { order, agent, machines, building, signal: options.signal })
   const disturber = parts.use(openDisturber(order.disturbances, {
     signal,
     elapsedMs: () => performance.now() - started,
@@ -60,7 +62,7 @@ export async function runRack(order: RackOrder, options: InsideOptions): Promise
   let secondApply: string | null = null
   try {
     await agent.ready({ image: order.containers === null, signal })
-    machines.push(...await buildMachines(order, { client, owner: parts, onDeath: error => problems.push(error.message), signal: lifetime }))
+    machines.push(...await buildMachines(order, building))
     for (const machine of machines) await machine.powerOn()
     const answer = await apply(client)
     if (answer.outcome === 'refused') problems.push(answer.message, ...answer.diagnostics.map(one => `${one.code}: ${one.summary}`))
@@ -107,25 +109,32 @@ function apply(client: ControlClient): Promise<ApplyAnswer> {
 }
 
 interface Hands {
+  readonly order: RackOrder
   readonly agent: RackAgent
-  readonly machines: readonly RackMachine[]
-  readonly image: boolean
+  /** Changed where a machine takes the place of another one. */
+  readonly machines: RackMachine[]
+  readonly building: BuildMachinesOptions
   readonly signal: AbortSignal
 }
 
 /** An agent that is started has answered when this settles. */
-async function carryOutRequest(request: HeldRequest, { agent, machines, image, signal }: Hands): Promise<void> {
+async function carryOutRequest(request: HeldRequest, { order, agent, machines, building, signal }: Hands): Promise<void> {
   switch (request.act) {
     case 'kill-agent':
       return agent.kill()
     case 'start-agent':
       agent.start()
-      return agent.ready({ image, signal })
+      return agent.ready({ image: order.containers === null, signal })
     case 'power-off':
-    case 'power-on': {
-      const machine = machines.find(one => one.name === request.machine)
+    case 'power-on':
+    case 'replace': {
+      const index = machines.findIndex(one => one.name === request.machine)
+      const machine = machines[index]
       if (machine === undefined) throw new TypeError(`the rack has no machine ${request.machine}`)
-      return request.act === 'power-off' ? machine.powerOff() : machine.powerOn()
+      if (request.act !== 'replace') return request.act === 'power-off' ? machine.powerOff() : machine.powerOn()
+      const other = await replaceContainerNode(order, { node: machine.name, mac: request.mac, before: machine }, building)
+      machines[index] = other
+      return other.powerOn()
     }
   }
 }

@@ -44,9 +44,13 @@ export interface RackOrder {
 }
 
 /** What the outside asks of a rack that is held. */
-export type HeldRequest =
-  | { readonly id: number; readonly act: 'kill-agent' | 'start-agent' }
-  | { readonly id: number; readonly act: 'power-off' | 'power-on'; readonly machine: string }
+export type HeldWish =
+  | { readonly act: 'kill-agent' | 'start-agent' }
+  | { readonly act: 'power-off' | 'power-on'; readonly machine: string }
+  /** Another machine, switched on and with nothing of the old one's, takes the place of a container node. */
+  | { readonly act: 'replace'; readonly machine: string; readonly mac: string }
+
+export type HeldRequest = HeldWish & { readonly id: number }
 
 /** What the inside says to the outside: it is held; a request was carried out, or why not. */
 export type RackMessage = { readonly held: true } | { readonly done: number; readonly error: string | null }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { startEnclosed } from './enclosure.ts'
 import { RackError } from './rack-error.ts'
-import type { HeldRequest, RackMessage, RackOrder } from './rack-order.ts'
+import type { HeldWish, RackMessage, RackOrder } from './rack-order.ts'
 import { diskPath } from './virtual-machine.ts'
 
 /** A rack that stays up after its run. */
@@ -15,7 +15,7 @@ export interface HeldRack {
   /** The file behind a disk of a virtual machine, counted from 0. */
   readonly diskOf: (machine: string, disk: number) => string
   /** Settles when it was done; an agent that was started has answered. */
-  readonly ask: (request: Omit<Extract<HeldRequest, { machine: string }>, 'id'> | Omit<Exclude<HeldRequest, { machine: string }>, 'id'>) => Promise<void>
+  readonly ask: (wish: HeldWish) => Promise<void>
 }
 
 export interface RunEnclosedOptions {
@@ -45,10 +45,10 @@ export async function runEnclosed(argv: readonly string[], { order, signal, onHe
     repository: order.repository,
     diskOf: (machine, disk) => diskPath(order.work, machine, disk),
     filesOf: node => join(order.work, 'nodes', node, 'upper'),
-    ask: request => new Promise((resolve, reject) => {
+    ask: wish => new Promise((resolve, reject) => {
       const id = asked.size + 1
       asked.set(id, { resolve, reject })
-      child.send({ ...request, id })
+      child.send({ ...wish, id })
     }),
   }
   child.on('message', (message: RackMessage) => {
