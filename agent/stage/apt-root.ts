@@ -68,8 +68,14 @@ export interface AptRoot extends AsyncDisposable {
    * @throws {StageError} APT_PACKAGE_UNKNOWN with the names; APT_UNRESOLVABLE with apt's explanation.
    */
   resolve(names: readonly string[], upon?: readonly AptPackage[]): Promise<AptPackage[]>
-  /** Puts the packages into the store, each verified by the signed index; fetches only those that it lacks. */
+  /**
+   * Puts the packages into the store, each verified by the signed index; fetches only those that it lacks.
+   *
+   * @throws {StageError} APT_DOWNLOAD, with `data.lost` (AptPackage[]) when the mirrors list packages that they do not have.
+   */
   fetch(packages: readonly AptPackage[]): Promise<void>
+  /** Resolves as if no source had these versions, from here on. */
+  avoid(packages: readonly AptPackage[]): Promise<void>
 }
 
 /**
@@ -136,6 +142,7 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
     return text.split('\n').flatMap(line => parsePrintedUri(line, all)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  const avoided: string[] = []
   return {
     resolve,
     releaseTime: await releaseTime(lists, options.sources[0]?.suites[0]),
@@ -146,12 +153,18 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
       const bytes = missing.reduce((sum, one) => sum + one.bytes, 0)
       onProgress(`fetching ${String(missing.length)} packages, ${String(Math.ceil(bytes / 1e6))} MB`)
       const exact = missing.map(one => `${one.name}:${one.architecture === 'all' ? options.architecture : one.architecture}=${one.version}`)
-      await run(['apt-get', 'download', '-q', ...exact]).catch(noDownload)
-      for (const one of missing) {
+      const failed = await run(['apt-get', 'download', '-q', ...exact]).then(() => undefined, failedProgram)
+      const there = new Set(await readdir(archives))
+      for (const one of missing.filter(({ fileName }) => there.has(fileName))) {
         const file = join(archives, one.fileName)
         await store.put({ file }, { expected: one.hash, signal })
         await rm(file)
       }
+      if (failed !== undefined) throw noDownload(failed, missing.filter(({ fileName }) => !there.has(fileName)))
+    },
+    async avoid(packages) {
+      avoided.push(...packages.map(({ name, version }) => `Package: ${name}\nPin: version ${version}\nPin-Priority: -1\n`))
+      await writeFile(join(root, 'parts', 'avoided.pref'), avoided.join('\n'))
     },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   }
@@ -276,9 +289,17 @@ function explainResolution(error: unknown): never {
   throw new StageError('APT_UNRESOLVABLE', `the packages cannot be installed together: ${error.message}`, { cause: error })
 }
 
-function noDownload(error: unknown): never {
+function failedProgram(error: unknown): StageError {
   if (!(error instanceof StageError) || error.code !== 'PROGRAM_FAILED') throw error
-  throw new StageError('APT_DOWNLOAD', `packages could not be fetched: ${error.message}`, { cause: error })
+  return error
+}
+
+/** A mirror that answers, and says that it has no such file, has lost it: that is another matter than one that is not reached. */
+function noDownload(error: StageError, missing: readonly AptPackage[]): StageError {
+  const { stderr } = error.data
+  const said = typeof stderr === 'string' ? stderr : ''
+  const lost = missing.filter(({ fileName, name }) => said.split('\n').some(line => /\b404\b/.test(line) && (line.includes(fileName) || line.includes(`/${name}_`))))
+  return new StageError('APT_DOWNLOAD', `packages could not be fetched: ${error.message}`, { cause: error, ...(lost.length === missing.length ? { data: { lost } } : {}) })
 }
 
 async function missingFrom(store: Store, packages: readonly AptPackage[]): Promise<AptPackage[]> {

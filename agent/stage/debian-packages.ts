@@ -9,6 +9,9 @@ import { poolPath, packageIndex, releaseOf } from './package-index.ts'
 import type { StoredPackage } from './package-index.ts'
 import type { Store } from './store.ts'
 
+/** How often a mirror may turn out to lack what it lists: a release that goes to the archive loses its files one after another. */
+const MOST_LOST = 5
+
 /** The Debian release that packages are staged for. */
 export interface DebianRelease {
   readonly family: 'debian'
@@ -71,7 +74,8 @@ export interface StagedDebianPackages {
  * and describes them as a flat apt repository in the store.
  *
  * The same packages of the same versions give the same manifest hash. Each file is verified by the archive's signature
- * (Release → Packages → SHA-256).
+ * (Release → Packages → SHA-256). What a mirror lists and does not have (any more) is taken in another version that it
+ * has, and said so: a release that has gone to the archive leaves such indexes behind.
  *
  * @throws {StageError} APT_NO_SOURCE, APT_PACKAGE_UNKNOWN, APT_UNRESOLVABLE, APT_DOWNLOAD.
  */
@@ -124,9 +128,24 @@ async function fetchClosure(requested: readonly string[], options: StageDebianPa
     architecture: os.architecture,
     status: (await store.read(options.status)).toString('utf8'),
   })
-  const closure = await apt.resolve(requested)
-  await apt.fetch(closure)
-  return closure
+  let gone: StageError | undefined
+  for (let tries = 0; ; tries++) {
+    const closure = await apt.resolve(requested).catch((error: unknown) => {
+      // Without what is gone it cannot be had: that it is gone is what to say.
+      throw gone ?? error
+    })
+    try {
+      await apt.fetch(closure)
+      return closure
+    } catch (error) {
+      const lost = error instanceof StageError ? (error.data['lost'] as readonly AptPackage[] | undefined) : undefined
+      if (lost === undefined || tries === MOST_LOST) throw error
+      gone = error as StageError
+      onProgress(`a mirror lists ${lost.map(({ name, version }) => `${name} ${version}`).join(', ')} and does not have ${lost.length === 1 ? 'it' : 'them'}: taking what it has, which may be older`)
+      // Packages of one source belong together: what has the version of one that is gone may need exactly that.
+      await apt.avoid(closure.filter(({ version }) => lost.some(one => one.version === version)))
+    }
+  }
 }
 
 function checkNames(names: readonly string[]): void {
