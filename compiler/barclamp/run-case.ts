@@ -4,6 +4,7 @@ import type { Json } from '../../schemas/shape.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import { compile } from '../compile.ts'
+import type { GitTrees } from '../resolve/git-source.ts'
 import type { Tree } from '../tree/tree.ts'
 import { CASE_BARCLAMPS, caseSite } from './case-site.ts'
 import type { BarclampFolder } from './read-barclamp.ts'
@@ -22,12 +23,14 @@ export interface RunCase {
   readonly barclamps: readonly BarclampFolder[]
   /** What ships with Crowbar, by paths that begin with `builtin:`. */
   readonly builtin: Tree
+  /** What barclamps take from elsewhere. */
+  readonly gitTrees: GitTrees
 }
 
 /** Compiles the site of a case, and says everything that is not as it expects. Empty: the case passes. */
-export function runCase(test: TestCase, { barclamps, builtin }: RunCase): readonly CaseFailure[] {
+export function runCase(test: TestCase, { barclamps, builtin, gitTrees }: RunCase): readonly CaseFailure[] {
   const tree = caseSite(test, barclamps)
-  const compiled = compile({ tree, builtin, gitTrees: () => ({ kind: 'unpinned' }), crowbar: 'test', secrets: supposedSecrets() })
+  const compiled = compile({ tree, builtin, gitTrees, crowbar: 'test', secrets: supposedSecrets() })
   const failures = compareDiagnostics(compiled.diagnostics, test, barclamps)
   if (compiled.plan === null) return failures
   return [...failures, ...compareDocuments(compiled.plan, test), ...compareOrder(compiled.plan, test)]

@@ -7,6 +7,7 @@ import { readCases } from '../barclamp/test-case.ts'
 import { error, hasErrors } from '../diagnostics/diagnostic.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
 import { barclampsBelow, readBarclampFolder } from './barclamp-folders.ts'
+import { gitTrees } from './git-trees.ts'
 import { collector, EXIT, formatOf, readBuiltin, tell } from './session.ts'
 
 interface CaseResult {
@@ -29,6 +30,8 @@ export function barclampTestCommand(dir: string, options: { readonly format: str
     return EXIT.fault
   }
   const builtin = readBuiltin()
+  // No lock says which commit a tag is: a case takes the one that it is today.
+  const trees = gitTrees({ ask: 'new' })
   const others = new Map<string, readonly BarclampFolder[]>()
   const results = cases.map(({ name, value, source }): CaseResult => {
     const beside = (value.barclamps ?? []).flatMap((path, i) => {
@@ -38,7 +41,7 @@ export function barclampTestCommand(dir: string, options: { readonly format: str
       for (const problem of problems.found) report(error(problem.code as 'FOLDER_UNREADABLE', rangeOf(source, ['barclamps', i]), problem.summary))
       return known
     })
-    const failures = runCase(value, { barclamps: [own, ...beside], builtin })
+    const failures = runCase(value, { barclamps: [own, ...beside], builtin, gitTrees: trees })
     return { file: source.path, name, ok: failures.length === 0, failures }
   })
   if (hasErrors(found)) {

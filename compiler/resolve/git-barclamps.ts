@@ -1,7 +1,6 @@
 import type { Diagnostic, Range, Report } from '../../schemas/diagnostic.ts'
 import type { BarclampDocument } from '../../schemas/documents/barclamp.ts'
 import type { BarclampSource } from '../../schemas/documents/site.ts'
-import { own } from '../../schemas/own.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { MAX_FILE_BYTES } from '../parse/choose.ts'
 import { rangeOf } from '../parse/document.ts'
@@ -9,10 +8,11 @@ import { parseFile } from '../parse/parse.ts'
 import type { Tree } from '../tree/tree.ts'
 import { checkDocument } from '../validate/check-document.ts'
 import type { Located, Site } from '../validate/site.ts'
-import { gitPath, isCommitId, pinKey, problemOfRef, problemOfUrl } from './git-source.ts'
+import { gitPath } from './git-source.ts'
 import type { GitTrees } from './git-source.ts'
 import { emptyBarclamp } from './load-barclamps.ts'
 import type { BarclampTree } from './load-barclamps.ts'
+import { pinnedTree } from './pinned-tree.ts'
 
 /** Of all barclamps of one repository together: each of their files is in memory while a site is compiled. */
 const MAX_BYTES = 256 * 1024 * 1024
@@ -39,28 +39,9 @@ export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion,
   const { source } = site.site
   const at = (field: string): Range => rangeOf(source, ['barclamps', index, field])
   const { git: url, ref } = entry
-  const wrongUrl = problemOfUrl(url)
-  const wrongRef = problemOfRef(ref)
-  if (wrongUrl !== undefined) report(error('VALUE_INVALID', at('git'), `${wrongUrl.summary}.`, { fix: wrongUrl.fix }))
-  if (wrongRef !== undefined) report(error('VALUE_INVALID', at('ref'), `The ref ${wrongRef}.`, { fix: 'Name a branch, a tag or a whole commit id.' }))
-  if (wrongUrl !== undefined || wrongRef !== undefined) return undefined
-
-  const key = pinKey(url, ref)
-  const pinned = isCommitId(ref) ? ref : (own(site.lock?.value.barclamps, key) ?? null)
-  if (pinned !== null && !isCommitId(pinned)) {
-    report(error('LOCK_INVALID', rangeOf(site.lock?.source ?? source, ['barclamps', key]), 'This is no commit id.', { fix: 'Crowbar writes this file: restore it from the last commit.' }))
-    return undefined
-  }
-  const within = (entry.path ?? '').replace(/^(?:\.\/)+/, '').replace(/^\.$/, '').replace(/\/+$/, '')
-  const answer = gitTrees({ url, ref, commit: pinned, within })
-  if (answer.kind === 'unpinned') {
-    report(error('BARCLAMP_UNPINNED', at('ref'), `The lock does not say which commit ${ref} of this repository is.`, { fix: 'Run `crowbar lock`, which asks the repository, and commit the result.' }))
-    return undefined
-  }
-  if (answer.kind === 'unreachable') {
-    report(error('BARCLAMP_UNREACHABLE', at('git'), `${answer.message}.`, { fix: answer.fix }))
-    return undefined
-  }
+  const pinned = pinnedTree({ url, ref, path: entry.path, at, site, gitTrees }, report)
+  if (pinned === undefined) return undefined
+  const { answer, within, pin } = pinned
   const prefix = gitPath({ url, ref }, '')
   const found = barclampsIn(answer.tree, within)
   if (found.folders.length === 0) {
@@ -113,7 +94,7 @@ export function gitBarclamps({ site, index, entry, gitTrees }: GitEntryQuestion,
   for (const [i, name] of (entry.replaces ?? []).entries()) {
     if (!names.has(name)) report(error('REFERENCE_UNKNOWN', rangeOf(source, ['barclamps', index, 'replaces', i]), `This repository has no barclamp ${name}.`))
   }
-  return { trees: [{ origin: 'git', tree, barclamps, replaces: new Set(entry.replaces) }], pin: [key, answer.commit] }
+  return { trees: [{ origin: 'git', tree, barclamps, replaces: new Set(entry.replaces) }], pin }
 }
 
 /** The outermost folders with a barclamp.yaml, each with a slash at the end ('' is the root), and all that is in them. */

@@ -61,7 +61,7 @@ export function collectRoles(barclamps: ReadonlyMap<string, ResolvedBarclamp>, r
         continue
       }
       roles.set(name, { name, barclamp, declaration })
-      for (const field of ['run', 'remove', 'check', 'drain', 'resume', 'upgrade'] as const) {
+      for (const field of ['run', 'remove', 'check', 'drain', 'resume', 'upgrade', 'preview'] as const) {
         const value = declaration[field]
         if (value === undefined) continue
         const nested = typeof value !== 'string'
@@ -71,6 +71,9 @@ export function collectRoles(barclamps: ReadonlyMap<string, ResolvedBarclamp>, r
         if (!barclamp.files.has(entry)) report(error('ENTRY_MISSING', range, `The barclamp ${barclamp.name} has no file ${entry}.`, { fix: /^\/|(?:^|\/)\.\.?(?:\/|$)/.test(entry) ? 'Name a file of its own folder, by the path in it.' : `Add ${folder}${entry}, or name a file that is there.` }))
       }
       const jig = declaration.jig ?? 'noop'
+      if (declaration.preview !== undefined && jig !== 'script' && jig !== 'exec') {
+        report(error('VALUE_INVALID', rangeOf(source, ['roles', name, 'preview'], 'key'), `The role ${name} has the jig ${jig}, which says by itself what it would do.`, { fix: 'Take `preview` away; it is for the jigs script and exec.' }))
+      }
       if (jig !== 'noop' && jig !== 'test' && declaration.run === undefined) {
         report(error('ENTRY_MISSING', rangeOf(source, ['roles', name], 'key'), `The role ${name} has the jig ${jig}, but does not say what to run.`, { fix: 'Add `run` with a file of the barclamp, or take `jig: noop`.' }))
       }

@@ -1,7 +1,6 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Report } from '../../schemas/diagnostic.ts'
 import type { BarclampDocument } from '../../schemas/documents/barclamp.ts'
-import type { Lock } from '../../schemas/lock.ts'
 import { compileCondition } from '../bind/condition.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { POLICY_ENVIRONMENT } from '../judge/policy-environment.ts'
@@ -23,6 +22,7 @@ import { reportUnsupported } from './unsupported.ts'
 import type { ResolvedSite } from './resolved-site.ts'
 import { readArtifacts } from './artifacts.ts'
 import type { SecretIndex } from './secrets.ts'
+import { withUpstream } from './upstream.ts'
 
 export interface ResolveInput {
   readonly site: Site
@@ -44,7 +44,10 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
     barclampsMissed ||= diagnostic.severity === 'error'
     report(diagnostic)
   })
-  const barclamps = loadBarclamps(trees, report)
+  const barclamps = loadBarclamps(withUpstream(trees, { site, gitTrees: input.gitTrees, pins }, (diagnostic) => {
+    barclampsMissed ||= diagnostic.severity === 'error'
+    report(diagnostic)
+  }), report)
   const { systems, sources, keyrings } = loadDocuments(trees, report)
   const roles = collectRoles(barclamps, report)
   const resolved: ResolvedSite = {
@@ -68,7 +71,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
   return resolved
 }
 
-function barclampTrees({ site, tree, builtin, gitTrees }: ResolveInput, report: Report): { readonly trees: readonly BarclampTree[]; readonly pins: Lock['barclamps'] } {
+function barclampTrees({ site, tree, builtin, gitTrees }: ResolveInput, report: Report): { readonly trees: readonly BarclampTree[]; readonly pins: Record<string, string> } {
   const { value, source } = site.site
   const shipped: BarclampTree[] = []
   const fetched: BarclampTree[] = []

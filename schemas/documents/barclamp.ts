@@ -45,6 +45,7 @@ const role = object({
   run: optional(entry),
   remove: optional(removal),
   check: optional(entry),
+  preview: optional(string({ min: 1 }, 'For the jigs script and exec: a file that says what `run` would do, and does nothing.')),
   drain: optional(entry),
   resume: optional(entry),
   upgrade: optional(entry),
@@ -66,6 +67,13 @@ const role = object({
 export type RoleDeclaration = TypeOf<typeof role>
 export type WantDeclaration = TypeOf<typeof want>
 
+/** Files of somebody else's, at a commit that the lock pins. */
+const upstream = object({
+  git: string({ min: 1 }),
+  ref: string({ min: 1 }, 'A tag, a branch, or a whole commit id, which needs no pin.'),
+  path: optional(string({ min: 1 }, 'A folder of that repository; default all of it.')),
+})
+
 /** `kind: barclamp`, the file barclamp.yaml. */
 export const barclampShape = object({
   kind: literal('barclamp'),
@@ -75,6 +83,7 @@ export const barclampShape = object({
   requires: optional(list(string({ min: 1 }), {}, 'Other barclamps, each with versions if they matter: "ntp", "ntp >=1.2 <2", "ntp ^1.2".')),
   attributes: optional(anyObject('JSON Schema 2020-12 with defaults; an object.')),
   osAttributes: optional(map(anyObject(), undefined, 'Defaults by os name or family.')),
+  upstream: optional(map(upstream, '^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$', 'Folder of the barclamp → the repository whose files are put there, unchanged.')),
   roles: optional(map(role, '^[a-z][a-z0-9-]{0,62}$')),
 }, 'A reusable module that offers roles.')
 export type BarclampDocument = TypeOf<typeof barclampShape>
