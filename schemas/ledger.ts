@@ -12,6 +12,7 @@ const entry = object({
   commit: string({}, 'The commit whose plan the step was part of.'),
   time: string({}, 'RFC 3339, UTC.'),
   provides: map(anything(), undefined, 'Values that are not sensitive.'),
+  facts: optional(map(anything(), undefined, 'What the step reported about its node; nothing hangs on it.')),
   sealed: map(string(), undefined, 'Sensitive provides: name → digest of the value under the agent’s key, never the value.'),
   step: stepShape,
 })

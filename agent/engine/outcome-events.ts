@@ -35,6 +35,7 @@ export function outcomeEvents(outcome: StepOutcome, subject: OutcomeSubject): { 
         told: outcome.told ?? version.told ?? null,
         action: step.action,
         provides: outcome.provides,
+        ...(outcome.facts === undefined ? {} : { facts: outcome.facts }),
         sealed: outcome.sealed ?? {},
         incarnation: outcome.incarnation ?? null,
         seconds,

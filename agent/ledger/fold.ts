@@ -150,6 +150,7 @@ function succeeded(draft: LedgerDraft, event: StepSucceeded): void {
     commit: event.commit,
     time: event.time,
     provides: event.provides,
+    ...(event.facts === undefined ? {} : { facts: event.facts }),
     sealed: event.sealed,
     step,
   }

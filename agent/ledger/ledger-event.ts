@@ -47,6 +47,8 @@ export interface StepSucceeded {
   /** `toldOf` the document as it was dispatched. */
   readonly told: string | null
   readonly provides: { readonly [name: string]: Json }
+  /** What the step reported about its node; nothing hangs on it. Left out: nothing. */
+  readonly facts?: { readonly [name: string]: Json }
   readonly sealed: { readonly [name: string]: string }
   /** What schemas/step-values.ts says that the step needs, by digest. */
   readonly values: { readonly [digest: string]: Json }

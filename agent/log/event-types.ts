@@ -72,6 +72,8 @@ export type StepDone = StepVersion & {
   readonly action: string
   /** Values that are not sensitive. */
   readonly provides: { readonly [name: string]: Json }
+  /** What the step reported about its node; nothing hangs on it. Left out: nothing. */
+  readonly facts?: { readonly [name: string]: Json }
   /** Sensitive values: name → reference into the store's sealed values, which is also their keyed digest. */
   readonly sealed: { readonly [name: string]: string }
   /** Installs only: the installation that began with it. */

@@ -51,7 +51,7 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
   const index = node?.index ?? null
   const holds = heldGeneration(step, work.plan.values)
   if (event.type === 'step.sent') return { seq, type: 'step.sent', step, index, machine: event.data.machine, disks: (event.data.disks ?? []).map((disk) => disk.id), ...(holds === undefined ? {} : { holds }) }
-  const { machine, commit, incarnation, inputs, told = null, provides, sealed } = event.data
+  const { machine, commit, incarnation, inputs, told = null, provides, sealed, facts } = event.data
   const role = step.deployment === null || step.role === null ? undefined : work.plan.roles[`${step.deployment}/${step.role}`]
   return {
     seq,
@@ -68,6 +68,7 @@ export function ledgerEventOfStep(event: WorkEvent, work: EventWork): LedgerEven
     inputs: inputs ?? step.digest,
     told,
     provides,
+    ...(facts === undefined ? {} : { facts }),
     sealed,
     values: valuesOf(step, work),
   }
