@@ -106,5 +106,6 @@ function placeIn(role: ExportedRole | undefined, path: readonly (string | number
 function playText({ key, barclamp, entry, document }: ExportedRole): string {
   const names = [...new Set([barclamp, 'wants', 'crowbar', ...Object.keys(document ?? {})].map(wordOf))].toSorted(byCodePoint)
   const vars = names.map((name) => `    ${name}: "{{ ${ROLES}['${key}'].${name} | default({}) }}"\n`).join('')
-  return `- name: "${key}"\n  import_playbook: "barclamps/${barclamp}/${entry}"\n  vars:\n${vars}`
+  // A playbook names the same hosts in each deployment of its role: here it runs on the nodes of this one.
+  return `- name: "${key}"\n  import_playbook: "barclamps/${barclamp}/${entry}"\n  when: "'${key}' in (${ROLES} | default({}))"\n  vars:\n${vars}`
 }
