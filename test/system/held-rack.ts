@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { controlClient } from '../../agent/control/control-client.ts'
@@ -24,6 +24,10 @@ export interface TestRack extends AsyncDisposable {
   readonly report: RehearsalReport
   /** A file of a node's own, as text; undefined when the node does not have it. */
   read(node: string, path: string): string | undefined
+  /** Runs a program on a container node, in its own namespaces, as root. @throws when it fails, with what it wrote. */
+  run(node: string, argv: readonly [string, ...string[]]): string
+  /** Where the files of a container node are while it runs. */
+  rootOf(node: string): string
   /** Commits and pushes changed files, as an author does. @returns the commit. */
   commit(edits: Readonly<Record<string, (text: string) => string>>): string
   /** A fresh clone of the followed repository, at the head of its branch; with `bare` and the ledger's ref. */
@@ -38,6 +42,25 @@ export interface TestRack extends AsyncDisposable {
   eventsAfter(seq: number): Promise<LogEvent[]>
   /** Waits for an event after `seq`. */
   event(seq: number, test: (event: LogEvent) => boolean): Promise<LogEvent>
+}
+
+/** The first process of a container: the child of the systemd-nspawn that has this root. */
+function initOf(root: string): string {
+  for (const pid of readdirSync('/proc').filter(name => /^[0-9]+$/.test(name))) {
+    const argv = readOr(`/proc/${pid}/cmdline`).split('\0')
+    if (!argv[0]?.endsWith('systemd-nspawn') || argv[argv.indexOf('--directory') + 1] !== root) continue
+    const [child] = readOr(`/proc/${pid}/task/${pid}/children`).split(' ').filter(one => one !== '')
+    if (child !== undefined) return child
+  }
+  throw new Error(`no container has the root ${root}`)
+}
+
+function readOr(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** Runs `bin/crowbar`. */
@@ -59,7 +82,7 @@ export async function openHeldRack(site: string, { nodes = 'container', identity
   const held = Promise.withResolvers<HeldRack>()
   const said: string[] = []
   const ended = rehearse({
-    site: resolve(ROOT, site), nodes, identity, out, store: null, disturbances: [], deadlineMs: nodes === 'qemu' ? 900_000 : 300_000, signal: stop.signal,
+    site: resolve(ROOT, site), nodes, identity, out, store: null, disturbances: [], deadlineMs: nodes === 'qemu' ? 900_000 : 600_000, signal: stop.signal,
     onProgress: message => said.push(message),
     onHeld: rack => {
       held.resolve(rack)
@@ -114,6 +137,13 @@ function around(rack: HeldRack, { folder, out }: { readonly folder: string; read
       git(folder, 'clone', '--quiet', ...(bare ? ['--bare'] : []), rack.repository, target)
       git(target, 'fetch', '--quiet', 'origin', '+refs/crowbar/*:refs/crowbar/*')
       return target
+    },
+    rootOf: node => `/proc/${initOf(join(dirname(rack.filesOf(node)), 'root'))}/root`,
+    run(node, [program, ...argv]) {
+      const init = initOf(join(dirname(rack.filesOf(node)), 'root'))
+      const { status: code, stdout, stderr } = spawnSync('nsenter', ['--target', init, '--all', '--root', '--wd', 'env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C.UTF-8', 'HOME=/root', program, ...argv], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+      if (code !== 0) throw new Error(`${program} on ${node} ended with ${String(code)}: ${stdout}${stderr}`)
+      return stdout
     },
     commit(edits) {
       const clone = this.clone()

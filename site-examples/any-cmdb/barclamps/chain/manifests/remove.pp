@@ -1,0 +1,3 @@
+file { '/var/lib/chain/sealed':
+  ensure => absent,
+}
