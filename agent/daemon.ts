@@ -12,6 +12,7 @@ import { keepBoot } from './boot/keep-boot.ts'
 import { machineOf } from './boot/machine-of.ts'
 import type { Settings } from './config/read-config.ts'
 import { operations } from './control/operations.ts'
+import { dryRunWork } from './control/dry-run.ts'
 import { serveControl } from './control/serve-control.ts'
 import { allDrivers } from './drivers/all-drivers.ts'
 import type { EngineOptions } from './engine/engine.ts'
@@ -249,6 +250,10 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     agent: { node: settings.node, version: packageJson.version }, site: { repository: settings.repository, branch: settings.branch },
     store, ledger, engine, keeper, now, signal, proxy: () => proxy.state,
     refusalOf: (work, only) => refusalOfWork(work, { only, drivers, examine }),
+    dryRun: work => dryRunWork(work, {
+      sessions: nodes.sessions, stager, secrets, reference: value => store.key.reference(value), epoch, timers: systemTimers(), signal,
+      view: () => ({ ledger: ledger.current, state: state.current, unseal: reference => store.unseal(reference) }),
+    }),
     notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : image === null ? imageProblem : boot.serving ? null : 'no interface is served'),
     async admit(machine, by) {
       await append([{ type: 'machine.admitted', data: { machine, by } }])

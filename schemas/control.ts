@@ -1,7 +1,8 @@
 import { selectionShape } from './changes.ts'
 import { diagnosticShape } from './diagnostic.ts'
+import { foreseenShape } from './foreseen.ts'
 import { CONSEQUENCES } from './documents/words.ts'
-import { boolean, integer, list, nullable, object, oneOf, optional, string } from './shape.ts'
+import { boolean, either, integer, list, literal, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
 
 /** What a step is doing. `unknown`: sent, no answer, and it must not simply be sent again. */
@@ -66,13 +67,21 @@ export const statusShape = object({
 })
 export type Status = TypeOf<typeof statusShape>
 
+/** What the dry run of a step on its node found. */
+export const triedShape = object({
+  foreseen: list(foreseenShape, {}, 'Empty: nothing would change.'),
+  assumes: list(string({}, 'Steps that run before it: what they provided last is what it was given now.')),
+  because: nullable(string({}, 'Why it was not tried: then nobody knows what it would do.')),
+})
+export type Tried = TypeOf<typeof triedShape>
+
 /** `POST /apply`. */
 export const applyRequestShape = object({
   ref: nullable(string({}, 'Branch, tag or commit; null: the head of the followed branch.')),
   approve: list(string({}, 'Ids of steps or rollouts, or globs.')),
   target: optional(list(string({ min: 1 }), {}, 'Only these steps or nodes (globs), and what they need.')),
   exclude: optional(list(string({ min: 1 }), {}, 'Not these steps or nodes (globs), nor what needs them.')),
-  dryRun: optional(boolean()),
+  dryRun: optional(either([boolean(), literal('nodes')], '`nodes`: the tools on the nodes also say what each step would do there.')),
 })
 export type ApplyRequest = TypeOf<typeof applyRequestShape>
 
@@ -86,7 +95,7 @@ export const applyAnswerShape = object({
   diagnostics: list(diagnosticShape),
   preview: optional(
     object({
-      steps: list(object({ id: string(), node: nullable(string()), consequence: oneOf(CONSEQUENCES), waits: nullable(string({}, 'What keeps it from running as things are: an approval, a refusal.')) })),
+      steps: list(object({ id: string(), node: nullable(string()), consequence: oneOf(CONSEQUENCES), waits: nullable(string({}, 'What keeps it from running as things are: an approval, a refusal.')), tried: optional(triedShape) })),
       rollouts: list(object({ id: string(), batches: list(list(string())), pause: string() })),
     }, 'Of a dry run: what would run.'),
   ),

@@ -43,7 +43,7 @@ export const stepShape = object({
   retries: object({ max: integer({ min: 0 }), backoff: integer({ min: 0 }, 'Seconds.') }),
   onChange: map(oneOf(CONSEQUENCES)),
   removal: nullable(object({ entry: string(), deletesData: boolean() })),
-  entries: map(string(), undefined, 'Other actions of the role: check, drain, resume, upgrade → file.'),
+  entries: map(string(), undefined, 'Other actions of the role: check, drain, resume, upgrade, preview → file.'),
   cohort: integer({ min: 0 }, '1 + the highest cohort of what it needs; 0 when it needs nothing.'),
   digest: string({}, 'Covers kind, action, node, content, attributes and wants, artifacts; nothing else.'),
 })

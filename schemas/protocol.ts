@@ -1,4 +1,5 @@
 import { digest } from './canonical.ts'
+import { foreseenShape } from './foreseen.ts'
 import { installShape, installTargetShape } from './install.ts'
 import { diskStateShape, factsShape } from './inventory.ts'
 import { anyObject, anything, boolean, either, integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
@@ -13,9 +14,7 @@ const fetchable = object({ url: string(), sha256: string({ pattern: '^[0-9a-f]{6
 const packageRepository = object({ url: string(), index: string({ pattern: '^[0-9a-f]{64}$' }, 'SHA-256 of its file Packages.') })
 export type PackageRepository = TypeOf<typeof packageRepository>
 
-/** Runs an entry of a barclamp on the node with a document. */
-const roleTask = object({
-  kind: literal('role'),
+const roleFields = {
   attempt: string({}, '<epoch>/<step>/<n>'),
   step: string(),
   jig: string(),
@@ -28,7 +27,16 @@ const roleTask = object({
   repository: nullable(packageRepository),
   provides: map(object({ type: string(), sensitive: boolean() })),
   timeout: integer({ min: 1 }, 'Seconds.'),
-})
+} as const
+
+/** Runs an entry of a barclamp on the node with a document. */
+const roleTask = object({ kind: literal('role'), ...roleFields })
+
+/**
+ * Says what that entry would do, and does nothing: its result has `foreseen`. A kind of its own, so that a node agent
+ * that does not know it cannot take it for the real thing.
+ */
+const dryRunTask = object({ kind: literal('dry-run'), ...roleFields, preview: nullable(string({}, 'The file of the role that says what its run would do, for tools without a dry run.')) })
 
 /** For every target: what must be on it (digest of the content signature), or the stamp that an interrupted attempt left. */
 const expectation = object({ id: string(), signature: string(), orStamp: nullable(string()) })
@@ -81,9 +89,10 @@ const rebootTask = object({ kind: literal('reboot'), attempt: string(), step: st
 /** Looks at the disks again and reports their content. */
 const inspectTask = object({ kind: literal('inspect'), attempt: string(), step: string(), timeout: integer({ min: 1 }) })
 
-export const taskShape = either([roleTask, installTask, eraseTask, entriesTask, upgradeTask, rebootTask, inspectTask])
+export const taskShape = either([roleTask, dryRunTask, installTask, eraseTask, entriesTask, upgradeTask, rebootTask, inspectTask])
 export type Task = TypeOf<typeof taskShape>
 export type RoleTask = TypeOf<typeof roleTask>
+export type DryRunTask = TypeOf<typeof dryRunTask>
 export type EntriesTask = TypeOf<typeof entriesTask>
 export type UpgradeTask = TypeOf<typeof upgradeTask>
 export type InstallTask = TypeOf<typeof installTask>
@@ -97,6 +106,7 @@ const result = object({
   message: nullable(string()),
   provides: map(anything()),
   facts: optional(anyObject()),
+  foreseen: optional(list(foreseenShape, {}, 'Of a dry run: what would change; empty: nothing.')),
   seconds: integer({ min: 0 }),
 })
 export type TaskResult = TypeOf<typeof result>

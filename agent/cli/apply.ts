@@ -1,4 +1,4 @@
-import type { ApplyAnswer, Status } from '../../schemas/control.ts'
+import type { ApplyAnswer, Status, Tried } from '../../schemas/control.ts'
 import { controlClient } from '../control/control-client.ts'
 import type { ControlClient } from '../control/control-client.ts'
 import type { LogEvent } from '../log/event-types.ts'
@@ -13,11 +13,12 @@ export interface ApplyOptions extends SocketOptions {
   readonly approve?: string[]
   readonly target?: string[]
   readonly exclude?: string[]
-  readonly dryRun?: boolean
+  readonly dryRun?: true | string
   readonly follow: boolean
 }
 
 const REFUSED = 3
+const MISUSED = 64
 
 /**
  * `crowbar apply`: hands over a commit and follows the run to its end.
@@ -26,11 +27,16 @@ const REFUSED = 3
  * an approval or must not run as things are, or a policy denies it.
  */
 export async function applyCommand(options: ApplyOptions): Promise<number> {
+  const { dryRun = false } = options
+  if (dryRun !== false && dryRun !== true && dryRun !== 'nodes') {
+    process.stderr.write(`crowbar: --dry-run is given alone or as --dry-run=nodes, not ${dryRun}\n`)
+    return MISUSED
+  }
   const client = controlClient(options.socket)
   const json = options.format === 'json'
   try {
     const before = await lastSequence(client)
-    const answer = await client.post<ApplyAnswer>('/apply', { ref: options.ref ?? null, approve: options.approve ?? [], target: options.target ?? [], exclude: options.exclude ?? [], dryRun: options.dryRun ?? false })
+    const answer = await client.post<ApplyAnswer>('/apply', { ref: options.ref ?? null, approve: options.approve ?? [], target: options.target ?? [], exclude: options.exclude ?? [], dryRun })
     if (json) process.stdout.write(`${JSON.stringify(answer)}\n`)
     else process.stdout.write(printAnswer(answer))
     for (const one of answer.diagnostics) process.stderr.write(`${one.range === undefined ? '' : `${one.range.path}:${one.range.start.line}:${one.range.start.column}: `}${one.severity}[${one.code}]: ${one.summary}\n`)
@@ -58,6 +64,7 @@ export function printAnswer({ message, preview, selection }: ApplyAnswer): strin
   const lines = [message]
   if (preview !== undefined) {
     lines.push(...some(table(['step', 'does', 'waits for'], preview.steps.map(({ id, consequence, waits }) => [id, consequence, waits ?? ''])), SHOWN + 1))
+    for (const { id, tried } of preview.steps) if (tried !== undefined) lines.push('', ...printTried(id, tried))
     for (const { id, batches, pause } of preview.rollouts) {
       lines.push(`${id}: ${batches.length} batches${pause === 'never' ? '' : `, pause ${pause}`}`, ...some(batches.map((nodes, index) => `  ${index + 1}  ${nodes.join(' ')}`), SHOWN))
     }
@@ -66,6 +73,18 @@ export function printAnswer({ message, preview, selection }: ApplyAnswer): strin
     if (selection !== undefined) lines.push(`left out: ${selection.excluded}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+/** What the dry run of a step on its node found. */
+function printTried(id: string, { foreseen, assumes, because }: Tried): readonly string[] {
+  if (because !== null) return [`${id}: unknown effect: ${because}`]
+  const sure = foreseen.filter(({ effect }) => effect === 'change').length
+  const count = [...(sure === 0 ? [] : [`${sure} would change`]), ...(foreseen.length === sure ? [] : [`${foreseen.length - sure} of unknown effect`])]
+  const given = assumes.length === 0 ? '' : ` (given what ${assumes.join(', ')} provided last)`
+  return [
+    `${id}: ${count.length === 0 ? 'nothing would change' : count.join(', ')}${given}`,
+    ...some(foreseen.flatMap(({ what, at, effect, detail }) => [`  ${effect === 'unknown' ? 'UNKNOWN ' : ''}${what}${at === null ? '' : `  ${at}`}`, ...detail.split('\n').filter((line) => line !== '').map((line) => `      ${line}`)]), SHOWN),
+  ]
 }
 
 function some(lines: readonly string[], most: number): readonly string[] {

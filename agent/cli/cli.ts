@@ -32,7 +32,7 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .option('--approve <id...>', 'approve a destructive step for the disks as they were seen, or the next pause of a rollout; globs are expanded once')
     .option('--target <glob...>', 'only these steps or nodes, and what they need')
     .option('--exclude <glob...>', 'not these steps or nodes, nor what needs them')
-    .option('--dry-run', 'say what would run and what would wait, and start nothing')
+    .option('--dry-run [nodes]', 'say what would run and what would wait, and start nothing; with "nodes" the tools on the nodes say what each step would do there')
     .option('--no-follow', 'return when the run has started')
     .option(...socketOption)
     .option('--format <format>', 'text or json', 'text')

@@ -1,6 +1,6 @@
 import { isNothing } from '../../schemas/changes.ts'
 import type { Changes, Selection } from '../../schemas/changes.ts'
-import type { ApplyAnswer, ApplyRequest } from '../../schemas/control.ts'
+import type { ApplyAnswer, ApplyRequest, Tried } from '../../schemas/control.ts'
 import type { Diagnostic } from '../../schemas/diagnostic.ts'
 import { refusalOf } from '../../schemas/refusal.ts'
 import { CompileError } from '../compile/compile.ts'
@@ -19,6 +19,8 @@ export interface ApplyTools {
   readonly store: Pick<EventStore, 'read'>
   /** Why a run of this work, or of these steps of it, would be refused; undefined when it would begin. */
   readonly refusalOf: (work: CompiledWork, only: readonly string[] | null) => Promise<EngineError | undefined>
+  /** Asks the nodes what the steps would do there. */
+  readonly dryRun: (work: CompiledWork) => Promise<ReadonlyMap<string, Tried>>
   readonly signal: AbortSignal
 }
 
@@ -41,9 +43,14 @@ export async function apply(request: ApplyRequest, tools: ApplyTools, tries = TR
   const steps = changes.changes.length
   const answer = (outcome: ApplyAnswer['outcome'], run: number | null, message: string): ApplyAnswer => ({ outcome, denied: false, run, commit, steps, message, diagnostics: [], ...(selection === undefined ? {} : { selection }) })
   const only = selection === undefined ? null : changes.changes.map(({ step }) => step.id)
-  const foreseen = request.dryRun === true ? await tools.refusalOf({ commit, plan, changes }, only) : undefined
+  const isDry = request.dryRun !== undefined && request.dryRun !== false
+  const foreseen = isDry ? await tools.refusalOf({ commit, plan, changes }, only) : undefined
   if (foreseen !== undefined) return refused(`the run would be refused: ${foreseen.message}`, commit, [])
-  if (request.dryRun === true) return { ...answer('planned', null, `${describe(changes)}${isNothing(changes) ? '' : '; nothing was started'}`), preview: preview(changes, engine.state) }
+  if (isDry) {
+    if (request.dryRun === 'nodes' && engine.state.run?.ended === null) return refused(`run ${engine.state.run.run} goes on, and would change what the nodes say meanwhile: wait, or ask without nodes`, commit, [])
+    const tried = request.dryRun === 'nodes' ? await tools.dryRun({ commit, plan, changes }) : undefined
+    return { ...answer('planned', null, `${describe(changes)}${isNothing(changes) ? '' : '; nothing was started'}`), preview: preview(changes, engine.state, tried) }
+  }
   const approved = async (): Promise<string> => (request.approve.length === 0 ? '' : ` ${(await approve({ steps: request.approve }, { work: { plan, changes }, engine, store: tools.store, by: BY })).message}`)
   const running = engine.state.run?.ended === null ? engine.state.run : null
   if (running !== null && running.work.commit === commit) {
@@ -74,7 +81,7 @@ type Found = { readonly compiled: Compiled } | { readonly refused: string; reado
 
 /** The head of the branch with all that discovery found, or any other commit as it stands; with what was chosen of its changes. */
 async function compiledFor({ ref, dryRun, target = [], exclude = [] }: ApplyRequest, { keeper, signal }: ApplyTools): Promise<Found> {
-  const head = await keeper.lookNow(signal, { rewritten: ref === null && dryRun !== true })
+  const head = await keeper.lookNow(signal, { rewritten: ref === null && (dryRun === undefined || dryRun === false) })
   const isHead = ref === null || (head.kind === 'compiled' && (head.compiled.commit.startsWith(ref) || head.head.startsWith(ref)))
   if (isHead && head.kind !== 'compiled') return { refused: head.message, commit: head.commit, diagnostics: head.kind === 'refused' ? head.diagnostics : [] }
   const filter: Filter | undefined = target.length + exclude.length === 0 ? undefined : { target, exclude }
@@ -92,12 +99,13 @@ async function compiledFor({ ref, dryRun, target = [], exclude = [] }: ApplyRequ
 }
 
 /** What would run, and what of it a person or a protection keeps from running as things are. */
-function preview(changes: Changes, state: State): NonNullable<ApplyAnswer['preview']> {
+function preview(changes: Changes, state: State, tried: ReadonlyMap<string, Tried> | undefined): NonNullable<ApplyAnswer['preview']> {
   return {
     steps: changes.changes.map((change) => {
       const { step, consequence, needsApproval } = change
       const approval = needsApproval && !state.approvals.has(step.id) ? `an approval: crowbar approve ${step.id}` : null
-      return { id: step.id, node: step.node, consequence, waits: refusalOf(change) ?? approval }
+      const found = tried?.get(step.id)
+      return { id: step.id, node: step.node, consequence, waits: refusalOf(change) ?? approval, ...(found === undefined ? {} : { tried: found }) }
     }),
     rollouts: changes.rollouts.map(({ id, batches, pause }) => ({ id, batches: batches.map(batch => [...batch]), pause })),
   }

@@ -21,6 +21,7 @@ export interface OperationsOptions {
   readonly engine: Engine
   readonly keeper: SiteKeeper
   readonly refusalOf: ApplyTools['refusalOf']
+  readonly dryRun: ApplyTools['dryRun']
   /** Null when machines can boot; else what is still missing. */
   readonly notReady: () => string | null
   /** Lets a machine out of quarantine, and looks at it again. */
@@ -59,7 +60,7 @@ export function operations(options: OperationsOptions): ControlOperations {
         now: options.now(),
       })))
     },
-    apply: request => apply(request, options),
+    apply: async request => printable(await apply(request, options)),
     runs: () => listRuns(store),
     whyNot(step) {
       const found = whyNot(step, { state: engine.state, ledger: options.ledger.current, work: engine.work, schedule: engine.schedule, plan: keeper.current?.plan ?? null })

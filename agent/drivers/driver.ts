@@ -23,6 +23,8 @@ export interface StepSuccess {
   /** `unchanged`: nothing was changed, the node was already as the step asks. */
   readonly kind: 'succeeded' | 'unchanged'
   readonly provides: Readonly<Record<string, Json>>
+  /** What the step reported about its node. */
+  readonly facts?: Readonly<Record<string, Json>>
   /** Sensitive provides: name → reference (`StepContext.seal`). */
   readonly sealed?: Readonly<Record<string, string>>
   /** Digest of the document as dispatched; where nothing was sent. */
@@ -96,6 +98,9 @@ export interface StepContext {
   /** The value behind a reference. @throws {LogError} SEALED_MISSING */
   unseal(reference: string): Promise<Json>
 }
+
+/** What it takes to know what a step is given, and where it would run. */
+export type StepView = Pick<StepContext, 'plan' | 'changes' | 'commit' | 'ledger' | 'state' | 'signal' | 'unseal'>
 
 /** Carries out one kind of step. A throw out of any of these is a bug of ours, never how a step fails. */
 export interface Driver {

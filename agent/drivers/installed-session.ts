@@ -2,12 +2,12 @@ import { isAdminMachine } from '../../schemas/incarnation.ts'
 import type { Step } from '../../schemas/plan.ts'
 import { machineOfNode } from '../state/machine-of-node.ts'
 import { standingInstallation } from '../state/standing-installation.ts'
-import type { StepContext, StepWaiting } from './driver.ts'
+import type { StepView, StepWaiting } from './driver.ts'
 import { waitForMachine } from './role-document.ts'
 import type { NodeSession, NodeSessions } from './sessions.ts'
 
 /** The installed system of a step's node, or why it cannot be used now. */
-export function installedSession(step: Step, { plan, state, ledger }: StepContext, sessions: NodeSessions): NodeSession | StepWaiting {
+export function installedSession(step: Step, { plan, state, ledger }: StepView, sessions: NodeSessions): NodeSession | StepWaiting {
   const node = step.node as string
   // A removal of a node that the plan has no longer runs where the ledger has it.
   const machine = machineOfNode(node, { plan, ledger })

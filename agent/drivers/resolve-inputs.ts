@@ -8,7 +8,7 @@ import { findStep } from '../state/ledger-event-of.ts'
 import { commitsOf } from '../secrets/check-secrets.ts'
 import type { Reported } from '../../schemas/told.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import type { StepContext } from './driver.ts'
+import type { StepView } from './driver.ts'
 
 /** The values that the deferred values of a document wait for, by inputKey(); those that are sensitive once more by themselves. */
 export type ResolvedInputs = { readonly kind: 'found'; readonly values: ReadonlyMap<string, ResolvedInput>; readonly sensitive: readonly Json[] } | { readonly kind: 'missing'; readonly code: string; readonly message: string }
@@ -22,7 +22,7 @@ export function inputKey(input: DeferredInput): string {
  * Finds everything that the deferred values of a document read: what steps provided, in this run or, when they stand, as
  * the ledger has it, and secrets. Sensitive values are unsealed and decrypted here, and nowhere before.
  */
-export async function resolveInputs(document: Json, { step, context, secrets }: { readonly step: Step; readonly context: StepContext; readonly secrets: Secrets }): Promise<ResolvedInputs> {
+export async function resolveInputs(document: Json, { step, context, secrets }: { readonly step: Step; readonly context: StepView; readonly secrets: Secrets }): Promise<ResolvedInputs> {
   const values = new Map<string, ResolvedInput>()
   for (const input of inputsOfDocument(document)) {
     if ('secret' in input) {
@@ -47,7 +47,7 @@ export async function resolveInputs(document: Json, { step, context, secrets }: 
 }
 
 /** What a step has reported: in this run or, when it stands, as the ledger has it. */
-export function provided(id: string, { state, ledger, plan, changes }: StepContext): Reported | undefined {
+export function provided(id: string, { state, ledger, plan, changes }: StepView): Reported | undefined {
   const now = state.run?.steps.get(id)
   if (now?.status === 'succeeded' || now?.status === 'unchanged') return now
   const node = findStep(id, { plan, changes })?.node ?? null
@@ -55,7 +55,7 @@ export function provided(id: string, { state, ledger, plan, changes }: StepConte
   return entries.map((one) => one?.steps[id]).find((entry) => entry !== undefined)
 }
 
-async function unseal(reference: string, context: StepContext): Promise<{ readonly value: Json } | undefined> {
+async function unseal(reference: string, context: StepView): Promise<{ readonly value: Json } | undefined> {
   try {
     return { value: await context.unseal(reference) }
   } catch (error) {

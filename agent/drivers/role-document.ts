@@ -8,7 +8,7 @@ import { stepDocument } from '../../schemas/step-values.ts'
 import type { StepDocument } from '../../schemas/step-values.ts'
 import { toldOf, toldToPart } from '../../schemas/told.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import type { StepContext, StepOutcome, StepWaiting } from './driver.ts'
+import type { StepOutcome, StepView, StepWaiting } from './driver.ts'
 import { replaceAt } from './json-pointer.ts'
 import { inputKey, provided, resolveInputs } from './resolve-inputs.ts'
 import type { Stager } from './stage.ts'
@@ -35,7 +35,7 @@ export interface RoleDocument {
  *
  * @param options.reference a keyed digest that stands for a sensitive value.
  */
-export async function roleDocument(step: Step, context: StepContext, { reference, secrets }: { readonly reference: (value: Json) => string; readonly secrets: Secrets }): Promise<RoleDocument | StepOutcome> {
+export async function roleDocument(step: Step, context: StepView, { reference, secrets }: { readonly reference: (value: Json) => string; readonly secrets: Secrets }): Promise<RoleDocument | StepOutcome> {
   const { plan, changes } = context
   // The document of a removal is among the changes, but for what the plan has of it already.
   const planned = stepDocument(step, plan.values) ?? (step.attributes === null ? null : stepDocument(step, { ...plan.values, ...changes.values }))
@@ -48,7 +48,7 @@ export async function roleDocument(step: Step, context: StepContext, { reference
 }
 
 /** Where the node fetches the files of the step's barclamp. */
-export function contentOf({ content }: Pick<Step, 'content'>, { plan, changes }: StepContext, stager: Stager): RoleTask['content'] {
+export function contentOf({ content }: Pick<Step, 'content'>, { plan, changes }: Pick<StepView, 'plan' | 'changes'>, stager: Stager): RoleTask['content'] {
   if (content === null) return []
   const files = plan.contents[content] ?? (changes.values[content] as Readonly<Record<string, ContentFile>> | undefined) ?? {}
   return Object.entries(files).map(([path, file]) => ({ path, mode: file.mode, file: stager.content(file) }))

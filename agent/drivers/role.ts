@@ -65,7 +65,7 @@ async function run(step: Step, context: StepContext, options: RoleDriverOptions 
   if (given.kind !== 'ready') return given
   const before = step.node === null ? undefined : context.ledger.nodes[step.node]?.steps[step.id]
   if (context.mayBeUnchanged && before?.digest === step.digest && before.inputs === given.inputs) {
-    return { kind: 'unchanged', provides: before.provides, sealed: before.sealed, inputs: given.inputs, told: given.told }
+    return { kind: 'unchanged', provides: before.provides, sealed: before.sealed, ...(before.facts === undefined ? {} : { facts: before.facts }), inputs: given.inputs, told: given.told }
   }
 
   const session = step.runsOn === 'discovery' ? discoverySession(step, context, options) : installedSession(step, context, options.sessions)
@@ -120,7 +120,7 @@ async function fromResult(step: Step, result: TaskResult, context: StepContext):
       if (collected.kind === 'refused') return { kind: 'failed', code: collected.code, message: collected.message, retryable: false }
       const sealed: Record<string, string> = {}
       for (const [name, value] of Object.entries(collected.sensitive)) sealed[name] = await context.seal(value)
-      return { kind: result.outcome, provides: collected.provides, sealed }
+      return { kind: result.outcome, provides: collected.provides, sealed, ...(result.facts === undefined ? {} : { facts: result.facts as Readonly<Record<string, Json>> }) }
     }
   }
 }

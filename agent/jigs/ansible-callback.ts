@@ -1,6 +1,7 @@
 /**
  * A callback plugin for ansible 2.10 to 2.19: it writes `ansible.json` into the results: how many tasks changed something,
- * what `set_stats` said, and the tasks that failed with file and line.
+ * what `set_stats` said, and the tasks that failed with file and line. In a dry run also each task that would change
+ * something, with its diff, and each that cannot say.
  */
 export const ANSIBLE_CALLBACK = `from __future__ import annotations
 
@@ -27,10 +28,44 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self.failures = []
+        self.foreseen = []
+        self.dry = os.environ.get("CROWBAR_DRY_RUN") == "1"
 
-    def failed(self, result):
+    def parts(self, result):
         task = getattr(result, "task", None) or result._task
         told = getattr(result, "result", None) or result._result
+        return task, told
+
+    def foresee(self, result, effect, text):
+        task, told = self.parts(result)
+        if getattr(task, "no_log", False) is True:
+            text = "what it would change is not shown (no_log)"
+        self.foreseen.append({"what": str(task.get_name()), "at": str(task.get_path() or ""), "effect": effect, "detail": str(text).strip()[:100000]})
+
+    def diff(self, told):
+        found = told.get("diff") or [one.get("diff") for one in told.get("results", []) if isinstance(one, dict) and one.get("diff")]
+        flat = []
+        for one in found if isinstance(found, list) else [found]:
+            flat.extend(one if isinstance(one, list) else [one])
+        try:
+            return self._get_diff([one for one in flat if one])
+        except Exception:
+            return ""
+
+    def v2_runner_on_ok(self, result):
+        task, told = self.parts(result)
+        if self.dry and told.get("changed"):
+            self.foresee(result, "change", self.diff(told) or told.get("msg", ""))
+
+    def v2_runner_on_skipped(self, result):
+        task, told = self.parts(result)
+        said = str(told.get("msg", ""))
+        unsure = [str(one.get("msg")) for one in told.get("results", []) if isinstance(one, dict) and "check mode" in str(one.get("msg", ""))]
+        if self.dry and ("check mode" in said or unsure):
+            self.foresee(result, "unknown", "it does not run in a dry run: " + (said if "check mode" in said else unsure[0]))
+
+    def failed(self, result):
+        task, told = self.parts(result)
         text = "its result is not shown (no_log)" if getattr(task, "no_log", False) is True else str(told.get("msg", ""))
         if told.get("stderr") and getattr(task, "no_log", False) is not True:
             text = text + ": " + str(told["stderr"])[-2000:]
@@ -47,7 +82,7 @@ class CallbackModule(CallbackBase):
         provides = {}
         for told in stats.custom.values():
             provides.update(told)
-        result = {"changed": sum(stats.changed.values()), "provides": provides, "failures": self.failures}
+        result = {"changed": sum(stats.changed.values()), "provides": provides, "failures": self.failures, "foreseen": self.foreseen}
         with open(os.path.join(os.environ["CROWBAR_RESULTS"], "ansible.json"), "w", encoding="utf-8") as file:
             json.dump(result, file)
 `

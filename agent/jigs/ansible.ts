@@ -2,7 +2,8 @@ import type { Json } from '../../schemas/shape.ts'
 import { ANSIBLE_CALLBACK } from './ansible-callback.ts'
 import { flowYaml } from '../../schemas/flow-yaml.ts'
 import { crowbarPart } from './crowbar-part.ts'
-import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
+import type { Foreseen } from '../../schemas/foreseen.ts'
+import type { Jig, JigEnd, JigExport, JigForeseen, JigInput, JigOutcome } from './jig.ts'
 import { readJson, readOutcome, readText, readValues, ResultError } from './read-values.ts'
 import { topNames } from './top-names.ts'
 
@@ -17,39 +18,48 @@ import { topNames } from './top-names.ts'
  */
 export const ansibleJig: Jig = {
   name: 'ansible',
-  export({ document, entry, content, work, results }) {
-    const { node } = crowbarPart(document)
-    return {
-      files: [
-        { path: 'inventory/hosts.yml', mode: 0o600, text: inventory(document) },
-        { path: 'inventory/group_vars/all.yml', mode: 0o600, text: Object.entries(topNames(document)).map(([key, value]) => `${key}: ${flowYaml(value)}\n`).join('') },
-        { path: 'ansible.cfg', mode: 0o600, text: '' },
-        { path: 'callback/crowbar_result.py', mode: 0o600, text: ANSIBLE_CALLBACK },
-      ],
-      command: ['ansible-playbook', '--inventory', `${work}/inventory/hosts.yml`, '--limit', `${node},localhost`, `${content}/${entry}`],
-      environment: {
-        ANSIBLE_CONFIG: `${work}/ansible.cfg`,
-        ANSIBLE_HOME: `${work}/ansible`,
-        ANSIBLE_LOCAL_TEMP: `${work}/ansible/tmp`,
-        ANSIBLE_REMOTE_TEMP: `${work}/ansible/remote`,
-        ANSIBLE_NOCOLOR: '1',
-        ANSIBLE_DEPRECATION_WARNINGS: '0',
-        ANSIBLE_RETRY_FILES_ENABLED: '0',
-        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
-        ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
-        ANSIBLE_CALLBACK_PLUGINS: `${work}/callback`,
-        ANSIBLE_CALLBACKS_ENABLED: 'crowbar_result',
-        ANSIBLE_CALLBACK_WHITELIST: 'crowbar_result',
-        ...Object.fromEntries(Object.entries(PLACES).map(([name, folder]) => [name, `${content}/${folder}`])),
-        CROWBAR_RESULTS: results,
-        CROWBAR_PROVIDES: `${results}/provides`,
-        CROWBAR_FACTS: `${results}/facts`,
-        CROWBAR_CONTENT: content,
-      },
-      path: [],
-    }
-  },
+  export: (input) => exported(input, []),
   import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
+  dryRun: {
+    export(input, { diff }) {
+      const { environment, ...rest } = exported(input, ['--check', ...(diff ? ['--diff'] : [])])
+      return { ...rest, environment: { ...environment, CROWBAR_DRY_RUN: '1' } }
+    },
+    import: (end, input) => readOutcome<JigForeseen>(input.entry, () => foreseenOf(end, input)),
+  },
+}
+
+function exported({ document, entry, content, work, results }: JigInput, mode: readonly string[]): JigExport {
+  const { node } = crowbarPart(document)
+  return {
+    files: [
+      { path: 'inventory/hosts.yml', mode: 0o600, text: inventory(document) },
+      { path: 'inventory/group_vars/all.yml', mode: 0o600, text: Object.entries(topNames(document)).map(([key, value]) => `${key}: ${flowYaml(value)}\n`).join('') },
+      { path: 'ansible.cfg', mode: 0o600, text: '' },
+      { path: 'callback/crowbar_result.py', mode: 0o600, text: ANSIBLE_CALLBACK },
+    ],
+    command: ['ansible-playbook', '--inventory', `${work}/inventory/hosts.yml`, '--limit', `${node},localhost`, ...mode, `${content}/${entry}`],
+    environment: {
+      ANSIBLE_CONFIG: `${work}/ansible.cfg`,
+      ANSIBLE_HOME: `${work}/ansible`,
+      ANSIBLE_LOCAL_TEMP: `${work}/ansible/tmp`,
+      ANSIBLE_REMOTE_TEMP: `${work}/ansible/remote`,
+      ANSIBLE_NOCOLOR: '1',
+      ANSIBLE_DEPRECATION_WARNINGS: '0',
+      ANSIBLE_RETRY_FILES_ENABLED: '0',
+      ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
+      ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
+      ANSIBLE_CALLBACK_PLUGINS: `${work}/callback`,
+      ANSIBLE_CALLBACKS_ENABLED: 'crowbar_result',
+      ANSIBLE_CALLBACK_WHITELIST: 'crowbar_result',
+      ...Object.fromEntries(Object.entries(PLACES).map(([name, folder]) => [name, `${content}/${folder}`])),
+      CROWBAR_RESULTS: results,
+      CROWBAR_PROVIDES: `${results}/provides`,
+      CROWBAR_FACTS: `${results}/facts`,
+      CROWBAR_CONTENT: content,
+    },
+    path: [],
+  }
 }
 
 const PLACES: Readonly<Record<string, string>> = {
@@ -71,11 +81,16 @@ interface Told {
   readonly changed: number
   readonly provides: Readonly<Record<string, Json>>
   readonly failures: readonly { readonly task: string; readonly path: string; readonly message: string }[]
+  readonly foreseen?: readonly (Foreseen & { readonly at: string })[]
+}
+
+function toldBy(files: JigEnd['files']): Told | undefined {
+  const bytes = files.get('ansible.json')
+  return bytes === undefined ? undefined : readJson(readText(bytes, 'ansible.json'), 'ansible.json') as unknown as Told
 }
 
 function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigOutcome {
-  const bytes = files.get('ansible.json')
-  const told = bytes === undefined ? undefined : readJson(readText(bytes, 'ansible.json'), 'ansible.json') as unknown as Told
+  const told = toldBy(files)
   if (exitCode !== 0) {
     const [failure] = told?.failures ?? []
     const what = failure === undefined ? errorText(said) : `task '${failure.task}' (${failure.path}): ${failure.message}`
@@ -86,6 +101,15 @@ function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry }: JigInp
   const twice = Object.keys(told.provides).find((name) => Object.hasOwn(written, name))
   if (twice !== undefined) throw new ResultError(`${twice} is provided both by set_stats and by a file`)
   return { kind: told.changed === 0 ? 'unchanged' : 'succeeded', provides: { ...told.provides, ...written }, facts: readValues(files, 'facts') }
+}
+
+/** A task that fails in check mode may only miss what tasks before it would have done. */
+function foreseenOf({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigForeseen {
+  const told = toldBy(files)
+  if (told === undefined) return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${errorText(said)}`.replaceAll(`${content}/`, '') }
+  const here = (path: string): string | null => (path === '' ? null : path.replace(`${content}/`, ''))
+  const failures = told.failures.map(({ task, path, message }): Foreseen => ({ what: task, at: here(path), effect: 'unknown', detail: `it fails in a dry run, so what comes after it is not known: ${message}` }))
+  return { kind: 'foreseen', foreseen: [...(told.foreseen ?? []).map(({ what, at, effect, detail }): Foreseen => ({ what, at: here(at), effect, detail })), ...failures] }
 }
 
 /** What Ansible says of a playbook that it cannot read, with its own file, line and column. */

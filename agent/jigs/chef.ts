@@ -1,7 +1,8 @@
 import { canonical } from '../../schemas/canonical.ts'
 import { crowbarPart } from './crowbar-part.ts'
+import type { Foreseen } from '../../schemas/foreseen.ts'
 import { JigValueError } from './jig.ts'
-import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
+import type { Jig, JigEnd, JigExport, JigForeseen, JigInput, JigOutcome } from './jig.ts'
 import { readOutcome, readValues } from './read-values.ts'
 
 /**
@@ -13,36 +14,55 @@ import { readOutcome, readValues } from './read-values.ts'
  */
 export const chefJig: Jig = {
   name: 'chef',
-  export({ document, entry, content, work, results }) {
-    const match = /^(?:.*\/)?cookbooks\/([^/]+)\/recipes\/([^/]+)\.rb$/.exec(entry)
-    if (match === null) throw new JigValueError('the entry of a chef role is cookbooks/<cookbook>/recipes/<recipe>.rb')
-    const { fqdn } = crowbarPart(document)
-    const folder = entry.slice(0, entry.indexOf('cookbooks/'))
-    const solo = [
-      `cookbook_path [${JSON.stringify(`${content}/${folder}cookbooks`)}]`, `file_cache_path ${JSON.stringify(`${work}/cache`)}`,
-      `node_name ${JSON.stringify(fqdn === '' ? 'node' : fqdn)}`, "chef_license 'accept-no-persist'",
-    ]
-    return {
-      files: [
-        { path: 'solo.rb', mode: 0o600, text: `${solo.join('\n')}\n` },
-        { path: 'node.json', mode: 0o600, text: `${canonical({ ...document, run_list: [`recipe[${match[1]}::${match[2]}]`] })}\n` },
-      ],
-      command: ['chef-solo', '--config', `${work}/solo.rb`, '--json-attributes', `${work}/node.json`, '--no-color'],
-      environment: { CROWBAR_CONTENT: content, CROWBAR_PROVIDES: `${results}/provides`, CROWBAR_FACTS: `${results}/facts` },
-      path: ['/opt/chef/bin', '/opt/cinc/bin'],
-    }
-  },
+  export: (input) => exported(input, []),
   import: outcomeOf,
+  dryRun: { export: (input) => exported(input, ['--why-run']), import: foreseenOf },
+}
+
+function exported({ document, entry, content, work, results }: JigInput, mode: readonly string[]): JigExport {
+  const match = /^(?:.*\/)?cookbooks\/([^/]+)\/recipes\/([^/]+)\.rb$/.exec(entry)
+  if (match === null) throw new JigValueError('the entry of a chef role is cookbooks/<cookbook>/recipes/<recipe>.rb')
+  const { fqdn } = crowbarPart(document)
+  const folder = entry.slice(0, entry.indexOf('cookbooks/'))
+  const solo = [
+    `cookbook_path [${JSON.stringify(`${content}/${folder}cookbooks`)}]`, `file_cache_path ${JSON.stringify(`${work}/cache`)}`,
+    `node_name ${JSON.stringify(fqdn === '' ? 'node' : fqdn)}`, "chef_license 'accept-no-persist'",
+  ]
+  return {
+    files: [
+      { path: 'solo.rb', mode: 0o600, text: `${solo.join('\n')}\n` },
+      { path: 'node.json', mode: 0o600, text: `${canonical({ ...document, run_list: [`recipe[${match[1]}::${match[2]}]`] })}\n` },
+    ],
+    command: ['chef-solo', '--config', `${work}/solo.rb`, '--json-attributes', `${work}/node.json`, '--no-color', ...mode],
+    environment: { CROWBAR_CONTENT: content, CROWBAR_PROVIDES: `${results}/provides`, CROWBAR_FACTS: `${results}/facts` },
+    path: ['/opt/chef/bin', '/opt/cinc/bin'],
+  }
 }
 
 function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry }: JigInput): JigOutcome {
   if (exitCode !== 0) {
-    const at = said.lastIndexOf('FATAL:')
-    const what = at < 0 ? said.trim().split('\n').slice(-2).join(' ') : (said.slice(at).split('\n')[0] ?? '')
-    return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${what}`.replaceAll(`${content}/`, '') }
+    return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${fatalText(said)}`.replaceAll(`${content}/`, '') }
   }
   return readOutcome(entry, () => {
     const unchanged = / 0\/[0-9]+ resources updated/.test(said)
     return { kind: unchanged ? 'unchanged' : 'succeeded', provides: readValues(files, 'provides'), facts: readValues(files, 'facts') }
   })
+}
+
+/** In why-run mode a line `* resource action` is followed by `- Would …` for each thing that it would do. */
+function foreseenOf({ exitCode, said }: JigEnd, { content, entry }: JigInput): JigForeseen {
+  const foreseen: Foreseen[] = []
+  let what = entry
+  for (const line of said.split('\n')) {
+    what = /^\s*\* (.+?) action /.exec(line)?.[1] ?? what
+    const would = /^\s*- (Would .*)/.exec(line)?.[1]
+    if (would !== undefined) foreseen.push({ what, at: null, effect: 'change', detail: would })
+  }
+  if (exitCode === 0) return { kind: 'foreseen', foreseen }
+  return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${fatalText(said)}`.replaceAll(`${content}/`, '') }
+}
+
+function fatalText(said: string): string {
+  const at = said.lastIndexOf('FATAL:')
+  return at < 0 ? said.trim().split('\n').slice(-2).join(' ') : (said.slice(at).split('\n')[0] ?? '')
 }

@@ -3,6 +3,8 @@ import type { Json } from '../../schemas/shape.ts'
 /** What jigs read of the `crowbar` part of a document. */
 export interface CrowbarPart {
   readonly step: string
+  /** Why it runs: run, remove, check, drain, resume, upgrade, preview. */
+  readonly action: string
   readonly node: string
   readonly fqdn: string
   readonly deployment: string
@@ -19,6 +21,7 @@ export function crowbarPart(document: { readonly [key: string]: Json }): Crowbar
   const tags = node['tags']
   return {
     step: textOf(crowbar['step']),
+    action: textOf(crowbar['action']) === '' ? 'run' : textOf(crowbar['action']),
     node: name,
     fqdn: domain === '' ? name : `${name}.${domain}`,
     deployment: textOf(crowbar['deployment']),

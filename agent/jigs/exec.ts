@@ -1,5 +1,6 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { crowbarPart } from './crowbar-part.ts'
 import { shellQuote } from './shell-attributes.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
 import { readJson, readOutcome, readText, ResultError } from './read-values.ts'
@@ -8,8 +9,8 @@ import { readJson, readOutcome, readText, ResultError } from './read-values.ts'
  * Runs a program of the barclamp that speaks a small protocol, so that a tool that Crowbar does not know can be wrapped in
  * any language.
  *
- * Standard input is one JSON object: `{ "version": 1, "action": "run", "document": {…}, "content": "<folder>" }`. Standard
- * output is one JSON object a line:
+ * Standard input is one JSON object: `{ "version": 1, "action": "run", "document": {…}, "content": "<folder>" }`; the
+ * action is why it runs: run, remove, check, drain, resume, upgrade, preview. Standard output is one JSON object a line:
  *
  *     {"type": "log", "text": "…"}                        shown among the step's output
  *     {"type": "provide", "name": "…", "value": any}
@@ -21,7 +22,7 @@ import { readJson, readOutcome, readText, ResultError } from './read-values.ts'
 export const execJig: Jig = {
   name: 'exec',
   export({ document, entry, content, work, results }) {
-    const request = { version: 1, action: 'run', document, content }
+    const request = { version: 1, action: crowbarPart(document).action, document, content }
     const out = `${results}/exec.jsonl`
     return {
       files: [{ path: 'request.json', mode: 0o600, text: `${canonical(request)}\n` }],
@@ -31,6 +32,7 @@ export const execJig: Jig = {
     }
   },
   import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
+  dryRun: null,
 }
 
 function outcomeOf({ exitCode, files }: JigEnd, { entry }: JigInput): JigOutcome {

@@ -1,4 +1,5 @@
 import type { JigName } from '../../schemas/documents/barclamp.ts'
+import type { Foreseen } from '../../schemas/foreseen.ts'
 import type { Json } from '../../schemas/shape.ts'
 
 /** What a jig is given to work with. Folders are absolute and exist; the jig itself touches none of them. */
@@ -31,6 +32,8 @@ export interface JigExport {
   /** Added to the environment; folders in `path` go before PATH. */
   readonly environment: Readonly<Record<string, string>>
   readonly path: readonly string[]
+  /** Lines that are for `import` alone: they are not shown among the step's output. */
+  readonly hides?: (line: string) => boolean
 }
 
 /** How the command ended. */
@@ -51,6 +54,20 @@ export type JigOutcome =
     }
   | { readonly kind: 'failed'; readonly code: 'JIG_EXIT' | 'JIG_RESULT'; readonly message: string }
 
+/** What a dry run found: nothing foreseen means that nothing would change. */
+export type JigForeseen = { readonly kind: 'foreseen'; readonly foreseen: readonly Foreseen[] } | { readonly kind: 'failed'; readonly code: 'JIG_EXIT' | 'JIG_RESULT'; readonly message: string }
+
+/** How a tool says what it would do, and does nothing. */
+export interface JigDryRun {
+  /**
+   * @param options.diff whether texts of files may be shown: not those of a role that is given secrets, for what a file holds
+   *   now may be the secret of yesterday, which nobody can tell from other text.
+   * @throws {JigValueError}
+   */
+  export(input: JigInput, options: { readonly diff: boolean }): JigExport
+  import(end: JigEnd, input: JigInput): JigForeseen
+}
+
 /**
  * An adapter to one configuration tool. Pure: it says what to write and run, and reads what came of it. The packages that
  * a tool comes in are in schemas/jig-packages.ts, since a plan names them.
@@ -60,6 +77,8 @@ export interface Jig {
   /** @throws {JigValueError} */
   export(input: JigInput): JigExport
   import(end: JigEnd, input: JigInput): JigOutcome
+  /** null: the tool has none; then a role may name a file of its own (`preview`). */
+  readonly dryRun: JigDryRun | null
 }
 
 /** A value of the document that the tool cannot be given as it is. */

@@ -5,4 +5,5 @@ export const noopJig: Jig = {
   name: 'noop',
   export: () => ({ files: [], command: null, environment: {}, path: [] }),
   import: () => ({ kind: 'unchanged', provides: {}, facts: {} }),
+  dryRun: { export: () => ({ files: [], command: null, environment: {}, path: [] }), import: () => ({ kind: 'foreseen', foreseen: [] }) },
 }

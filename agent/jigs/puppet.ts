@@ -1,8 +1,10 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { crowbarPart } from './crowbar-part.ts'
-import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readOutcome, readValues } from './read-values.ts'
+import type { Foreseen } from '../../schemas/foreseen.ts'
+import type { Jig, JigEnd, JigExport, JigForeseen, JigInput, JigOutcome } from './jig.ts'
+import { PUPPET_REPORT } from './puppet-report.ts'
+import { readJson, readOutcome, readText, readValues, ResultError } from './read-values.ts'
 import { topNames } from './top-names.ts'
 
 /**
@@ -15,27 +17,35 @@ import { topNames } from './top-names.ts'
  */
 export const puppetJig: Jig = {
   name: 'puppet',
-  export({ document, entry, content, work, results }) {
-    const { fqdn } = crowbarPart(document)
-    return {
-      files: [
-        { path: 'hiera.yaml', mode: 0o600, text: `${canonical(HIERA)}\n` },
-        { path: 'data/crowbar.json', mode: 0o600, text: `${canonical(hieraData(document))}\n` },
-      ],
-      command: [
-        'puppet', 'apply', '--detailed-exitcodes', '--color=false', '--confdir', `${work}/puppet`, '--vardir', `${work}/var`,
-        '--hiera_config', `${work}/hiera.yaml`, '--modulepath', `${content}/modules:/usr/share/puppet/modules`,
-        ...(fqdn === '' ? [] : ['--certname', fqdn.toLowerCase()]), `${content}/${entry}`,
-      ],
-      environment: {
-        FACTER_crowbar_provides: `${results}/provides`,
-        FACTER_crowbar_facts: `${results}/facts`,
-        FACTER_crowbar_content: content,
-      },
-      path: [],
-    }
+  export: (input) => exported(input, []),
+  import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
+  dryRun: {
+    export: (input, { diff }) => exported(input, ['--noop', diff ? '--show_diff' : '--no-show_diff']),
+    import: (end, input) => readOutcome<JigForeseen>(input.entry, () => foreseenOf(end, input)),
   },
-  import: outcomeOf,
+}
+
+function exported({ document, entry, content, work, results }: JigInput, mode: readonly string[]): JigExport {
+  const { fqdn } = crowbarPart(document)
+  return {
+    files: [
+      { path: 'hiera.yaml', mode: 0o600, text: `${canonical(HIERA)}\n` },
+      { path: 'data/crowbar.json', mode: 0o600, text: `${canonical(hieraData(document))}\n` },
+      { path: 'modules/crowbar_report/lib/puppet/reports/crowbar.rb', mode: 0o600, text: PUPPET_REPORT },
+    ],
+    command: [
+      'puppet', 'apply', '--detailed-exitcodes', '--color=false', '--confdir', `${work}/puppet`, '--vardir', `${work}/var`, '--reports', 'crowbar',
+      '--hiera_config', `${work}/hiera.yaml`, '--modulepath', `${content}/modules:/usr/share/puppet/modules:${work}/modules`,
+      ...(fqdn === '' ? [] : ['--certname', fqdn.toLowerCase()]), ...mode, `${content}/${entry}`,
+    ],
+    environment: {
+      FACTER_crowbar_provides: `${results}/provides`,
+      FACTER_crowbar_facts: `${results}/facts`,
+      FACTER_crowbar_content: content,
+      CROWBAR_RESULTS: results,
+    },
+    path: [],
+  }
 }
 
 const HIERA: Json = { version: 5, defaults: { datadir: 'data', data_hash: 'json_data' }, hierarchy: [{ name: 'crowbar', path: 'crowbar.json' }] }
@@ -58,17 +68,52 @@ function literal(value: Json): Json {
   return Object.fromEntries(Object.entries(value).map(([key, child]) => [key.replaceAll('%{', "%{literal('%')}{"), literal(child)]))
 }
 
+interface Told {
+  readonly resource: string
+  readonly file: string
+  readonly line: number | null
+  readonly changed: boolean
+  readonly failed: boolean
+  readonly noop: boolean
+  readonly message: string
+}
+
+/** What the report says; undefined when the catalogue did not compile: then there is none. A provided value is a file of this run, and no change of the node. */
+function toldBy(files: JigEnd['files'], { results }: JigInput): readonly Told[] | undefined {
+  const bytes = files.get('puppet.json')
+  const told = bytes === undefined ? undefined : readJson(readText(bytes, 'puppet.json'), 'puppet.json') as unknown as { readonly resources: readonly Told[] }
+  return told?.resources.filter(({ resource, failed }) => failed || !resource.startsWith(`File[${results}/`))
+}
+
 /** With `--detailed-exitcodes`: 0 nothing to do, 2 changed, 4 and 6 some resource failed, 1 it did not compile. */
-function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry, results }: JigInput): JigOutcome {
+function outcomeOf({ exitCode, files, said }: JigEnd, input: JigInput): JigOutcome {
+  const { content, entry } = input
+  const told = toldBy(files, input)
   if (exitCode !== 0 && exitCode !== 2) {
-    // Facter calls it an error when it may not look into a corner of the machine.
-    const errors = said.split('\n').filter((line) => /^(Error: (?!Facter:)|Could not\b)/.test(line)).slice(0, 2)
-    const what = errors.length === 0 ? said.trim().split('\n').slice(-2).join(' ') : errors.join(' ')
+    const failed = (told ?? []).filter((one) => one.failed).slice(0, 2).map((one) => `${one.resource} (${placeOf(one)}): ${one.message}`)
+    const what = failed.length === 0 ? errorText(said) : failed.join(' ')
     return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${what}`.replaceAll(`${content}/`, '') }
   }
-  return readOutcome(entry, () => {
-    // A value that is provided is a file of this run, and no change of the node.
-    const changed = exitCode === 2 && said.split('\n').some((line) => line.startsWith('Notice: /Stage') && !line.includes(`[${results}/`))
-    return { kind: changed ? 'succeeded' : 'unchanged', provides: readValues(files, 'provides'), facts: readValues(files, 'facts') }
-  })
+  if (told === undefined) throw new ResultError('the manifest ended without a report')
+  return { kind: told.some(({ changed }) => changed) ? 'succeeded' : 'unchanged', provides: readValues(files, 'provides'), facts: readValues(files, 'facts') }
+}
+
+function foreseenOf({ exitCode, files, said }: JigEnd, input: JigInput): JigForeseen {
+  const { content, entry } = input
+  const told = toldBy(files, input)
+  if (told === undefined) return { kind: 'failed', code: 'JIG_EXIT', message: `${entry} ended with exit code ${exitCode}: ${errorText(said)}`.replaceAll(`${content}/`, '') }
+  return {
+    kind: 'foreseen',
+    foreseen: told.filter(({ noop, failed }) => noop || failed).map((one): Foreseen => ({ what: one.resource, at: placeOf(one).replace(`${content}/`, ''), effect: one.failed ? 'unknown' : 'change', detail: one.message })),
+  }
+}
+
+function placeOf({ file, line }: Told): string {
+  return line === null ? file : `${file}:${line}`
+}
+
+/** The first errors. Facter calls it an error when it may not look into a corner of the machine. */
+function errorText(said: string): string {
+  const errors = said.split('\n').filter((line) => /^(Error: (?!Facter:)|Could not\b)/.test(line)).slice(0, 2)
+  return errors.length === 0 ? said.trim().split('\n').slice(-2).join(' ') : errors.join(' ')
 }

@@ -5,7 +5,7 @@ import type { JigOutcome } from './jig.ts'
 export class ResultError extends Error {}
 
 /** What a run means, as `read` says it; what cannot be read fails with JIG_RESULT. */
-export function readOutcome(entry: string, read: () => JigOutcome): JigOutcome {
+export function readOutcome<T = JigOutcome>(entry: string, read: () => T): T | Extract<JigOutcome, { kind: 'failed' }> {
   try {
     return read()
   } catch (error) {

@@ -50,6 +50,7 @@ export const scriptJig: Jig = {
     }
   },
   import: (end, input) => outcomeOf(end, input.entry),
+  dryRun: null,
 }
 
 function commandFor(program: string, text: string): readonly [string, ...string[]] {

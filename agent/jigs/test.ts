@@ -11,6 +11,14 @@ export const testJig: Jig = {
   name: 'test',
   export: () => ({ files: [], command: null, environment: {}, path: [] }),
   import: (_end, input) => read(input.entry, input.entryText),
+  dryRun: {
+    export: () => ({ files: [], command: null, environment: {}, path: [] }),
+    import(_end, { entry, entryText }) {
+      const outcome = read(entry, entryText)
+      if (outcome.kind === 'failed') return outcome
+      return { kind: 'foreseen', foreseen: outcome.kind === 'unchanged' ? [] : [{ what: entry, at: null, effect: 'change', detail: 'as it says' }] }
+    },
+  },
 }
 
 function read(entry: string, text: string): JigOutcome {

@@ -1,3 +1,4 @@
+import type { Foreseen } from '../../schemas/foreseen.ts'
 import type { DiskState, Facts } from '../../schemas/inventory.ts'
 import type { Task, TaskResult } from '../../schemas/protocol.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -24,6 +25,8 @@ export interface TaskEnd {
   readonly outcome: 'succeeded' | 'unchanged'
   readonly provides: Readonly<Record<string, Json>>
   readonly facts?: Readonly<Record<string, Json>>
+  /** Of a dry run. */
+  readonly foreseen?: readonly Foreseen[]
 }
 
 export type RunTask = (task: Task, context: TaskContext) => Promise<TaskEnd>
@@ -146,8 +149,8 @@ export class Executor {
     const seconds = (): number => Math.max(0, Math.round((this.#now() - begun) / 1000))
     try {
       const end = await this.#run(task, this.#contextFor(attempt, abort.signal))
-      const { outcome, provides, facts } = end
-      return this.#finish({ attempt, outcome, code: null, message: null, provides, ...(facts === undefined ? {} : { facts }), seconds: seconds() })
+      const { outcome, provides, facts, foreseen } = end
+      return this.#finish({ attempt, outcome, code: null, message: null, provides, ...(facts === undefined ? {} : { facts }), ...(foreseen === undefined ? {} : { foreseen }), seconds: seconds() })
     } catch (error) {
       const cause: unknown = abort.signal.aborted ? abort.signal.reason : error
       if (cause instanceof Closed) return undefined

@@ -13,6 +13,7 @@ import { notedArrays, stopNotedArrays } from './imaging/arrays.ts'
 import { NodeError } from './node-error.ts'
 import { removeTree } from './remove-tree.ts'
 import { mustRun, runProgram } from './run-program.ts'
+import { runDry } from './tasks/dry-run.ts'
 import { runErase } from './tasks/erase.ts'
 import { runEntries } from './tasks/entries.ts'
 import { runInstall } from './tasks/install.ts'
@@ -100,10 +101,13 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
       return { facts: collect().facts, disks: await (disks ?? inspect(options.signal)) }
     },
     async run(task, context) {
-      if (options.rolesOnly === true && task.kind !== 'role') throw new NodeError('INSTALL_UNSUPPORTED', 'an admin node runs roles, and nothing else')
+      if (options.rolesOnly === true && task.kind !== 'role' && task.kind !== 'dry-run') throw new NodeError('INSTALL_UNSUPPORTED', 'an admin node runs roles, and nothing else')
       switch (task.kind) {
         case 'role':
           return role(task, context)
+        case 'dry-run':
+          if (options.environment === 'discovery') throw new NodeError('INSTALL_UNSUPPORTED', 'a dry run is for an installed system')
+          return runDry(task, { folders: { work: options.work, cache: options.cache }, context })
         case 'install':
           return install(task, context)
         case 'erase':

@@ -17,7 +17,7 @@ import { lintExpressions } from './lint-expressions.ts'
 import { readBarclamp } from './read-barclamp.ts'
 import type { BarclampFolder } from './read-barclamp.ts'
 
-const ENTRIES = ['run', 'remove', 'check', 'drain', 'resume', 'upgrade'] as const
+const ENTRIES = ['run', 'remove', 'check', 'drain', 'resume', 'upgrade', 'preview'] as const
 
 /** Says of a barclamp, without a site around it, what is wrong and what will puzzle who uses it. */
 export function lintBarclamp(folder: BarclampFolder, builtinSystems: readonly OsDocument[], report: Report): void {

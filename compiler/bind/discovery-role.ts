@@ -26,7 +26,7 @@ export function discoveryProblems(name: string, role: RoleDeclaration, barclamp:
   const { jig = 'noop' } = role
   if (!JIGS.has(jig)) problems.push({ pointer: ['jig'], summary: `${name} runs in the discovery image, which has no ${jig}.`, fix: 'Write it as a shell script (`jig: script`) or a program of its own (`jig: exec`).' })
   if (Object.keys(role.packages ?? {}).length > 0) problems.push({ pointer: ['packages'], summary: `${name} runs in the discovery image, into which no packages are installed.`, fix: 'Put the program that it needs into the barclamp, as a file.' })
-  for (const field of ['remove', 'check', 'drain', 'resume', 'upgrade'] as const) {
+  for (const field of ['remove', 'check', 'drain', 'resume', 'upgrade', 'preview'] as const) {
     if (role[field] !== undefined) problems.push({ pointer: [field], summary: `${name} runs in the discovery image, before an installation, and \`${field}\` could never run.`, fix: `Take \`${field}\` away; what comes after the installation is for another role.` })
   }
   const other = role.flags?.findIndex((flag) => flag === 'bootstrap' || flag === 'service') ?? -1

@@ -103,7 +103,7 @@ function declaredFields(role: ResolvedRole): Fields {
   const { declaration, barclamp } = role
   const destructive = hasFlag(role, 'destructive')
   const { remove } = declaration
-  const entries = (['check', 'drain', 'resume', 'upgrade'] as const).flatMap((action) => (declaration[action] === undefined ? [] : [[action, declaration[action]] as const]))
+  const entries = (['check', 'drain', 'preview', 'resume', 'upgrade'] as const).flatMap((action) => (declaration[action] === undefined ? [] : [[action, declaration[action]] as const]))
   const reported = Object.entries(declaration.provides ?? {}).filter(([, provide]) => provide.value === undefined)
   fields = {
     runsOn: hasFlag(role, 'discovery') ? 'discovery' : 'node',

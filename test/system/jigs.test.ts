@@ -75,7 +75,10 @@ function changedFiles(): string {
 }
 
 test('a dry run says what each tool would change on its node, and changes nothing', async () => {
-  rack.commit({ 'deployment.yaml': (text) => text.replaceAll('as written', 'as rewritten') })
+  rack.commit({
+    'deployment.yaml': (text) => text.replaceAll('as written', 'as rewritten'),
+    'barclamps/chain/policies/copy.cf': (text) => text.replace('mode => "600"', 'mode => "640"'),
+  })
   const before = { files: changedFiles(), seq: await rack.now(), status: await rack.status() }
   const answer = await dryRun()
   expect(answer.outcome).toBe('planned')
@@ -85,9 +88,9 @@ test('a dry run says what each tool would change on its node, and changes nothin
     // Ansible shows the change with its text: this role is given no secret.
     expect(ansible).toMatchObject({ because: null, foreseen: [{ what: 'the settings are as they should be', at: expect.stringMatching(/^playbooks\/token\.yml:\d+$/) as unknown, effect: 'change', detail: expect.stringMatching(/^-.*as written[^]*^\+.*as rewritten/m) as unknown }] })
     expect(puppet).toMatchObject({ because: null, assumes: [`${name}/token@${token}`], foreseen: [{ what: 'File[/var/lib/chain/sealed]', at: expect.stringMatching(/^manifests\/seal\.pp:\d+$/) as unknown, effect: 'change' }] })
-    // A file that is emptied before it is edited counts as edited for cf-agent, whatever comes of it; the text is a secret.
+    // Newer cf-agents also count a file that is emptied before it is edited, whatever comes of it; its text is a secret.
     expect(cfengine).toMatchObject({ because: null, assumes: [`${name}/seal@${seal}`] })
-    expect(cfengine?.foreseen).toContainEqual({ what: expect.stringMatching(/ promise$/) as unknown, at: 'policies/copy.cf:6', effect: 'change', detail: expect.stringContaining("/var/lib/chain/copied'") as unknown })
+    expect(cfengine?.foreseen).toContainEqual({ what: 'files promise', at: 'policies/copy.cf:6', effect: 'change', detail: expect.stringMatching(/\/var\/lib\/chain\/copied' .*0600.*0640/) as unknown })
     expect(exec).toMatchObject({ foreseen: [{ what: 'programs/report.py', effect: 'change', detail: 'what came around last is not what would be sent now' }] })
   }
   expect(JSON.stringify(answer)).not.toContain(tokens()[0])
@@ -139,7 +142,7 @@ test('the mended commit goes on; a chain that it takes away is undone, by each t
   const { state, sent } = await rack.applyToTheEnd()
   expect(state).toBe('complete')
   expect(sent.filter((id) => id.startsWith('from-next/'))).toEqual(['from-next/copy@present#remove', 'from-next/report@next#remove', 'from-next/seal@old#remove', 'from-next/token@next#remove'])
-  for (const chain of CHAINS.slice(0, 2)) expect(sent).toEqual(expect.arrayContaining([`${chain.name}/token@${chain.token}`, `${chain.name}/report@${chain.token}`]))
+  for (const chain of CHAINS.slice(0, 2)) expect(sent).toContain(`${chain.name}/token@${chain.token}`)
   expect([file('next', 'token'), file('old', 'sealed'), file('present', 'copied')]).toEqual([undefined, undefined, undefined])
   expect([file('next', 'sealed'), file('next', 'copied')]).not.toContain(undefined)
 })
@@ -161,7 +164,7 @@ function upstreamRole(folder: string): void {
     'handlers/main.yml': '- name: note that the logs of applications changed\n  ansible.builtin.copy: { content: "{{ logrotate_applications | map(attribute=\'name\') | sort | join(\',\') }}\\n", dest: /var/lib/logrotate.applications, mode: "0600" }\n',
     'templates/application.j2': '# {{ ansible_managed }}\n{{ item.paths | join(" ") }} {\n    rotate {{ item.rotate | default(7) }}\n    su root {{ __logrotate_group }}\n{% for option in logrotate_defaults + item.options | default([]) %}\n    {{ option }}\n{% endfor %}\n}\n',
   }
-  const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=somebody', '-c', 'user.email=somebody@example.com', ...args], { cwd: folder, encoding: 'utf8' })
+  const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=somebody', '-c', 'user.email=somebody@example.com', ...args], { cwd: folder, encoding: 'utf8', env: { ...process.env, GIT_AUTHOR_DATE: '2026-01-01T00:00:00Z', GIT_COMMITTER_DATE: '2026-01-01T00:00:00Z' } })
   writeFiles(folder, files)
   git('init', '--quiet', '--initial-branch', 'main')
   git('add', '.')
@@ -202,7 +205,7 @@ test('a role of somebody else, taken as it is, does the same by Crowbar and by a
     expect(crowbar('export', '--to', 'ansible', '--site', clone, '--out', exported)).toMatchObject({ code: 0 })
     // By Crowbar on two nodes; on the third by hand, on what its own release calls ansible-playbook.
     const answer = await rack.client.post<ApplyAnswer>('/apply', { ref: null, approve: [], dryRun: false, exclude: ['logs/logrotate@next'] })
-    expect(answer).toMatchObject({ outcome: 'started', steps: 2 })
+    expect(answer).toMatchObject({ outcome: 'started', selection: { excluded: 1 } })
     expect((await rack.runEnded()).run?.state).toBe('complete')
     const seen = (node: string): unknown => ['etc/logrotate.d/shop', 'etc/logrotate.d/mail {{ x }}', 'var/lib/logrotate.applications'].map((path) => rack.read(node, path))
     expect(seen('next')).toEqual([undefined, undefined, undefined])

@@ -4,7 +4,7 @@ import type { RoleTask } from '../../../schemas/protocol.ts'
 import type { Json } from '../../../schemas/shape.ts'
 import { chooseJig } from '../../jigs/choose-jig.ts'
 import { JigValueError } from '../../jigs/jig.ts'
-import type { Jig, JigExport, JigInput, JigOutcome } from '../../jigs/jig.ts'
+import type { JigEnd, JigExport, JigInput, JigOutcome } from '../../jigs/jig.ts'
 import type { TaskContext, TaskEnd } from '../executor.ts'
 import { NodeError } from '../node-error.ts'
 import { removeTree } from '../remove-tree.ts'
@@ -47,20 +47,9 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
   try {
     const input = await prepare(task, { work, folders, context: quiet })
     const installed = await installPackages(task.packages, { repository: task.repository, work, context: quiet })
-    const { files, command, environment, path } = exported(jig, input)
-    for (const file of files) {
-      const target = join(work, file.path)
-      await mkdir(dirname(target), { recursive: true, mode: 0o700 })
-      await writeFile(target, file.text, { mode: file.mode })
-    }
-    const base = programEnvironment()
-    const { exitCode, stdout, stderr } = command === null ? NOTHING_RUN : await runProgram(command, {
-      signal: context.signal, cwd: input.content, clean: (text) => redact(text), onLine: (stream, line) => quiet.output(stream, line), onStart: (mark) => quiet.started(mark),
-      environment: { ...base, ...environment, CROWBAR_INSTALLED: installed.join(' '), PATH: [...path, base['PATH'] ?? ''].join(':') },
-    }).catch((error: unknown) => {
-      throw withoutTool(error, task)
-    })
-    const outcome = jig.import({ exitCode, files: await readResults(input.results), said: `${stdout}\n${stderr}` }, input)
+    const { environment, ...rest } = exported(input, () => jig.export(input))
+    const command = { ...rest, environment: { ...environment, CROWBAR_INSTALLED: installed.join(' ') } }
+    const outcome = jig.import(await runJig(command, { task, input, context: quiet, clean: (text) => redact(text) }), input)
     if (outcome.kind !== 'failed') redact = withProvided(redact, outcome, task)
     return checked(outcome, task, { redact, secrets })
   } catch (error) {
@@ -73,8 +62,27 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
   }
 }
 
-async function prepare(
-  task: RoleTask, { work, folders, context }: { readonly work: string; readonly folders: RoleFolders; readonly context: TaskContext },
+/** Puts the files of an export in place and runs its command. @throws {NodeError} JIG_MISSING, RESULT_TOO_LARGE. */
+export async function runJig({ files, command, environment, path, hides }: JigExport, { task, input, context, clean }: { readonly task: Pick<RoleTask, 'jig' | 'entry'>; readonly input: JigInput; readonly context: TaskContext; readonly clean: (text: string) => string }): Promise<JigEnd> {
+  for (const file of files) {
+    const target = join(input.work, file.path)
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 })
+    await writeFile(target, file.text, { mode: file.mode })
+  }
+  const base = programEnvironment()
+  const { exitCode, stdout, stderr } = command === null ? NOTHING_RUN : await runProgram(command, {
+    signal: context.signal, cwd: input.content, clean, onStart: (mark) => context.started(mark),
+    onLine: (stream, line) => (hides?.(line) === true ? undefined : context.output(stream, line)),
+    environment: { ...base, ...environment, PATH: [...path, base['PATH'] ?? ''].join(':') },
+  }).catch((error: unknown) => {
+    throw withoutTool(error, task)
+  })
+  return { exitCode, files: await readResults(input.results), said: `${stdout}\n${stderr}` }
+}
+
+/** Fetches the files of the barclamp into a working folder, and makes the one for results. @throws {NodeError} CONTENT_*, FETCH_FAILED. */
+export async function prepare(
+  task: Pick<RoleTask, 'jig' | 'entry' | 'content' | 'document'>, { work, folders, context }: { readonly work: string; readonly folders: RoleFolders; readonly context: TaskContext },
 ): Promise<JigInput> {
   const content = join(work, 'content')
   const results = join(work, 'results')
@@ -90,16 +98,17 @@ async function prepare(
   return { document: task.document, entry: task.entry, entryText, content, work, results }
 }
 
-function exported(jig: Jig, input: JigInput): JigExport {
+/** @throws {NodeError} JIG_VALUE. */
+export function exported(input: JigInput, give: () => JigExport): JigExport {
   try {
-    return jig.export(input)
+    return give()
   } catch (error) {
     throw error instanceof JigValueError ? new NodeError('JIG_VALUE', `${input.entry}: ${error.message}`) : error
   }
 }
 
 /** A tool that is not on the node is named as what it is. */
-function withoutTool(error: unknown, task: RoleTask): unknown {
+function withoutTool(error: unknown, task: Pick<RoleTask, 'jig' | 'entry'>): unknown {
   if (!(error instanceof NodeError) || error.code !== 'PROGRAM_MISSING') return error
   return new NodeError('JIG_MISSING', `${error.message}. ${task.entry} runs by the jig ${task.jig}; bring its tool with \`packages\` of the role, or with an earlier role`, { cause: error })
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { approvalCode } from '../../../schemas/approval.ts'
 import { digestBytes } from '../../../schemas/canonical.ts'
 import type { Approval, Changes } from '../../../schemas/changes.ts'
+import type { Tried } from '../../../schemas/control.ts'
 import type { DiskState } from '../../../schemas/inventory.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import { printAnswer } from '../../../agent/cli/apply.ts'
@@ -72,6 +73,26 @@ rollout/d/a: 2 batches, pause after-first
   1  n1
   2  n2
 `)
+})
+
+test('a dry run on the nodes says what each step would change there, and what nobody can say; not while a run goes on', async () => {
+  const changes = { changes: [change('d/a@n1'), change('d/b@n1'), change('d/c@n1'), change('d/d@n2')], rollouts: [], unchanged: 0, renamed: [], violations: [] }
+  const tried = new Map<string, Tried>([
+    ['d/a@n1', { foreseen: [{ what: 'write it', at: 'p.yml:3', effect: 'change', detail: '-a\n+b\u001b[2J' }, { what: 'run it', at: null, effect: 'unknown', detail: 'not in a dry run' }], assumes: ['d/x@n3'], because: null }],
+    ['d/b@n1', { foreseen: [], assumes: [], because: null }],
+    ['d/c@n1', { foreseen: [], assumes: [], because: 'd/x@n3 has not provided key' }],
+  ])
+  const asking = (state: Engine['state']): ReturnType<typeof operations> => operations({
+    engine: { state }, keeper: { current: null, lookNow: () => Promise.resolve({ kind: 'compiled', compiled: { ...compiled(1), changes }, head: '', own: [], machines: [] }) },
+    refusalOf: () => Promise.resolve(undefined), dryRun: () => Promise.resolve(tried), signal: AbortSignal.timeout(5000),
+  } as unknown as OperationsOptions)
+  const answer = await asking(emptyState()).apply({ ref: null, approve: [], dryRun: 'nodes' })
+  expect(printAnswer(answer).split('\n').slice(6)).toEqual([
+    '', 'd/a@n1: 1 would change, 1 of unknown effect (given what d/x@n3 provided last)', '  write it  p.yml:3', '      -a', '      +b?[2J', '  UNKNOWN run it', '      not in a dry run',
+    '', 'd/b@n1: nothing would change', '', 'd/c@n1: unknown effect: d/x@n3 has not provided key', '',
+  ])
+  const going = { ...emptyState(), run: { run: 2, ended: null, work: { commit: 'c'.repeat(40) } } } as unknown as Engine['state']
+  expect(await asking(going).apply({ ref: null, approve: [], dryRun: 'nodes' })).toMatchObject({ outcome: 'refused', message: expect.stringContaining('run 2 goes on') as string })
 })
 
 test('a dry run says that the run would be refused, and why', async () => {

@@ -118,6 +118,8 @@ export class FakeRack {
         this.effects.push(...(task.kind === 'upgrade' ? [`upgrade ${task.step}`] : task.entries.map(({ step, entry }) => `${entry} ${step}`)))
         const played = this.playOperation(task, this.tasks.filter(({ step }) => step === task.step).length)
         if (played !== undefined) finish(played)
+      } else if (task.kind === 'dry-run') {
+        finish({ foreseen: [] })
       } else if (task.kind === 'reboot') {
         this.effects.push(`reboot ${machine.id}`)
         this.duringReboot(machine.id)

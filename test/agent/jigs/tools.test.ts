@@ -72,11 +72,18 @@ test('puppet: Hiera has each attribute as a parameter of a class, and takes no v
   expect(named('puppet').export({ ...INPUT, entry: 'x.pp' }).command).toEqual(expect.arrayContaining(['--certname', 'n1.s.example.com', '/c/x.pp']))
 })
 
-test('puppet: what it provides is no change; a failure is its first errors, without what Facter may not see', () => {
+/** What the report processor writes of one resource. */
+const resource = (over: Json): Json => ({ resource: 'File[/etc/x]', file: '/c/x.pp', line: 3, changed: false, failed: false, noop: false, message: '', ...(over as object) })
+const report = (...resources: Json[]): Readonly<Record<string, string>> => ({ 'puppet.json': JSON.stringify({ resources }) })
+
+test('puppet: what it provides is no change; a failure is its resource with file and line, or the first errors, without what Facter may not see', () => {
   const jig = named('puppet')
-  expect(jig.import(end({ exitCode: 2, said: 'Notice: /Stage[main]/File[/r/provides/a]/ensure: defined', files: { 'provides/a': 'x' } }), INPUT)).toEqual({ kind: 'unchanged', provides: { a: 'x' }, facts: {} })
-  expect(jig.import(end({ exitCode: 2, said: 'Notice: /Stage[main]/File[/etc/x]/ensure: defined' }), INPUT)).toMatchObject({ kind: 'succeeded' })
-  expect(jig.import(end({ exitCode: 0 }), INPUT)).toMatchObject({ kind: 'unchanged' })
+  expect(jig.import(end({ exitCode: 2, files: { ...report(resource({ resource: 'File[/r/provides/a]', changed: true })), 'provides/a': 'x' } }), INPUT)).toEqual({ kind: 'unchanged', provides: { a: 'x' }, facts: {} })
+  expect(jig.import(end({ exitCode: 2, files: report(resource({ changed: true })) }), INPUT)).toMatchObject({ kind: 'succeeded' })
+  expect(jig.import(end({ files: report() }), INPUT)).toMatchObject({ kind: 'unchanged' })
+  expect(jig.import(end(), INPUT)).toMatchObject({ kind: 'failed', code: 'JIG_RESULT' })
+  expect(jig.import(end({ exitCode: 6, files: report(resource({ changed: true }), resource({ resource: 'Exec[no]', line: 9, failed: true, message: 'returns: no' })) }), { ...INPUT, entry: 'x.pp' }))
+    .toEqual({ kind: 'failed', code: 'JIG_EXIT', message: 'x.pp ended with exit code 6: Exec[no] (x.pp:9): returns: no' })
   expect(jig.import(end({ exitCode: 1, said: 'Error: Facter: Permission denied\nError: Could not parse (file: /c/x.pp, line: 3)' }), { ...INPUT, entry: 'x.pp' }))
     .toEqual({ kind: 'failed', code: 'JIG_EXIT', message: 'x.pp ended with exit code 1: Error: Could not parse (file: x.pp, line: 3)' })
 })
@@ -86,6 +93,8 @@ test('cfengine: an error that it reports is a failure whatever its exit code, an
   const input = { ...INPUT, entry: 'x.cf' }
   expect(JSON.parse(file(jig, 'inputs/def.json', input))).toMatchObject({ vars: { my_db: { port: 3306 }, crowbar_provides: '/r/provides' } })
   expect(jig.import(end({ said: '   error: no such thing' }), input)).toEqual({ kind: 'failed', code: 'JIG_EXIT', message: 'x.cf: error: no such thing' })
+  expect(jig.import(end({ said: ` verbose: P: BEGIN promise 'promise_policy_cf_6' of type "files" (pass 1)\n   error: no folder\n verbose: P: END files promise` }), input)).toMatchObject({ message: 'x.cf: files promise (x.cf:6): error: no folder' })
+  expect(jig.import(end({ said: ` verbose: P: BEGIN promise 'mine' of type "files" (pass 1)\n verbose: Additional promise info: source path '/w/inputs/policy.cf' at line 8\n   error: no folder` }), input)).toMatchObject({ message: 'x.cf: files promise (x.cf:8): error: no folder' })
   expect(jig.import(end({ said: '   info: done', files: { 'provides/a.json': '"x"', 'provides/a.json.cf-before-edit': '' } }), input)).toEqual({ kind: 'succeeded', provides: { a: 'x' }, facts: {} })
   for (const text of ['$(sys.host)', '${x}', '@(list)']) expect(() => jig.export({ ...input, document: { a: { b: [text] } } })).toThrow(JigValueError)
   expect(() => jig.export({ ...input, document: { a: { b: ['$5', '$', '(x)'] } } })).not.toThrow()
@@ -103,6 +112,37 @@ test('chef and salt: the entry says recipe or state, the document is node JSON o
   const local = { 'file_|-conf_|-/etc/x_|-managed': { result: false, comment: 'no folder', changes: {} } }
   expect(named('salt').import(end({ exitCode: 2, files: { 'salt.json': JSON.stringify({ local }) } }), salt)).toMatchObject({ kind: 'failed', message: 'states/db.sls ended with exit code 2: file conf: no folder' })
   expect(named('salt').import(end({ files: { 'salt.json': JSON.stringify({ local: ['Rendering SLS failed'] }) } }), salt)).toMatchObject({ kind: 'failed', message: expect.stringContaining('Rendering SLS failed') as unknown })
+})
+
+test('a dry run is the tool\'s own, and the texts of files are shown only where no secret can be among them', () => {
+  const chef = { ...INPUT, entry: 'cookbooks/db/recipes/server.rb' }
+  const command = (name: JigName, input: JigInput, diff: boolean): readonly string[] => named(name).dryRun?.export(input, { diff }).command ?? []
+  expect(command('ansible', INPUT, true)).toEqual(expect.arrayContaining(['--check', '--diff']))
+  expect(command('ansible', INPUT, false)).not.toContain('--diff')
+  expect(command('puppet', INPUT, true)).toEqual(expect.arrayContaining(['--noop', '--show_diff']))
+  expect(command('puppet', INPUT, false)).toEqual(expect.arrayContaining(['--noop', '--no-show_diff']))
+  expect(command('cfengine', INPUT, true)).toContain('--dry-run')
+  expect(command('chef', chef, true)).toContain('--why-run')
+  expect(command('salt', { ...INPUT, entry: 'states/db.sls' }, true).slice(-2)).toEqual(['db', 'test=True'])
+  expect([named('script').dryRun, named('exec').dryRun]).toEqual([null, null])
+})
+
+test('what a dry run foresees has task, place and effect; what a tool cannot tell is unknown, and what stands already is nothing', () => {
+  const foreseen = (name: JigName, one: JigEnd, input = INPUT): unknown => {
+    const found = named(name).dryRun?.import(one, input)
+    return found?.kind === 'foreseen' ? found.foreseen.map(({ what, at, effect, detail }) => [what, at, effect, detail]) : found
+  }
+  const ansible = { changed: 1, provides: {}, failures: [{ task: 'read it', path: '/c/p.yml:9', message: 'not there' }], foreseen: [{ what: 'write it', at: '/c/p.yml:3', effect: 'change', detail: '-a\n+b' }, { what: 'run it', at: '', effect: 'unknown', detail: 'it does not run' }] }
+  expect(foreseen('ansible', end({ exitCode: 2, files: { 'ansible.json': JSON.stringify(ansible) } }))).toEqual([
+    ['write it', 'p.yml:3', 'change', '-a\n+b'], ['run it', null, 'unknown', 'it does not run'], ['read it', 'p.yml:9', 'unknown', 'it fails in a dry run, so what comes after it is not known: not there'],
+  ])
+  expect(foreseen('ansible', end({ exitCode: 4, said: 'ERROR! no' }))).toMatchObject({ kind: 'failed' })
+  expect(foreseen('puppet', end({ files: report(resource({ noop: true, message: 'mode: would be' }), resource({ resource: 'File[/r/provides/a]', noop: true }), resource({ resource: 'Exec[x]' })) }))).toEqual([['File[/etc/x]', 'x.pp:3', 'change', 'mode: would be']])
+  const cfengine = [` verbose: P: BEGIN promise 'promise_policy_cf_6' of type "files" (pass 1)`, " warning: Should create file '/etc/x', mode '0600'", " warning: Should create file '/r/provides/a'", ' warning: Warnings encountered when actuating', " warning: '/etc/x' has permission 0644 - [should be 0600]", " warning: '/etc/x' has permission 0644 - [should be 0600]", " warning: Using the default value 'false'", '   error: no'].join('\n')
+  expect(foreseen('cfengine', end({ said: cfengine }), { ...INPUT, entry: 'x.cf' })).toEqual([['files promise', 'x.cf:6', 'change', "Should create file '/etc/x', mode '0600'"], ['files promise', 'x.cf:6', 'change', "'/etc/x' has permission 0644 - [should be 0600]"], ['files promise', 'x.cf:6', 'unknown', 'error: no']])
+  expect(foreseen('chef', end({ said: '  * file[/etc/x] action create\n    - Would create new file /etc/x\n' }))).toEqual([['file[/etc/x]', null, 'change', 'Would create new file /etc/x']])
+  const local = { 'file_|-x_|-/etc/x_|-managed': { result: null, comment: 'would be written', changes: {} }, 'file_|-y_|-/etc/y_|-managed': { result: true, comment: '', changes: {} }, 'cmd_|-z_|-z_|-run': { result: false, comment: 'no', changes: {} } }
+  expect(foreseen('salt', end({ files: { 'salt.json': JSON.stringify({ local }) } }), { ...INPUT, entry: 's/db.sls' })).toEqual([['file x', null, 'change', 'would be written'], ['cmd z', null, 'unknown', 'no']])
 })
 
 let work = ''

@@ -57,7 +57,7 @@ async function staged(listed: readonly Listed[], lost: readonly string[]): Promi
   const { hash } = await store.put(Buffer.from(''))
   const said: string[] = []
   const done = await stageDebianPackages({
-    os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, packages: ['app'], status: hash, store, sources: [await mirror(listed, lost)],
+    os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, packages: ['app'], status: hash, store, sources: { sources: [await mirror(listed, lost)] },
     signal: AbortSignal.timeout(60_000), onProgress: message => void said.push(message),
   })
   return { ...done, said }
