@@ -16,7 +16,9 @@ variable() { echo "SHOW GLOBAL VARIABLES LIKE '$1'" | sql 2>/dev/null | cut -f2;
 # A text as it stands between quotes in SQL.
 quoted() { sed "s/\\\\/\\\\\\\\/g; s/'/\\\\'/g"; }
 
-is_synced() { [ "$(status wsrep_local_state_comment)" = Synced ] && [ "$(status wsrep_ready)" = ON ] && [ "$(status wsrep_cluster_status)" = Primary ]; }
+# It belongs to a working cluster, perhaps just giving another member its data, or getting what it lacks.
+is_member() { [ "$(status wsrep_cluster_status)" = Primary ]; }
+is_synced() { [ "$(status wsrep_local_state_comment)" = Synced ] && [ "$(status wsrep_ready)" = ON ] && is_member; }
 
 # What the server keeps of a password, which is on standard input. Members hand each other statements as they are said, and keep
 # them on disk for a while: so no statement that all of them carry out has the password itself in it.

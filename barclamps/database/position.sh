@@ -5,7 +5,7 @@ set -eu
 primary=false
 seqno=-1
 uuid=$(own_uuid)
-if is_synced; then
+if is_member; then
   primary=true
 else
   systemctl stop mariadb

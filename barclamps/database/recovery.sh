@@ -25,7 +25,7 @@ while crowbar-get --has "wants.positions.$at.node"; do
   fi
   at=$((at + 1))
 done
-if is_synced; then
+if is_member; then
   crowbar-unchanged
   exit 0
 fi
@@ -37,6 +37,8 @@ primary=$(primary_among_peers "$port" $peers)
 if [ -z "$primary" ] && [ "$running" = false ] && [ "$best" = "$me" ]; then
   echo "this member goes furthest: it starts the cluster"
   systemctl stop mariadb
+  # It has been decided who begins: what members of before this one remembers counts no more.
+  rm -f "$DATA/gvwstate.dat"
   sed -i 's/^safe_to_bootstrap:.*/safe_to_bootstrap: 1/' "$DATA/grastate.dat"
   galera_new_cluster || {
     journalctl --unit mariadb --no-pager --lines 30 >&2 || true
@@ -52,6 +54,7 @@ else
   done
   guard_data "$primary"
   systemctl stop mariadb
+  rm -f "$DATA/gvwstate.dat"
   start_server
 fi
 wait_synced "$join"

@@ -64,7 +64,9 @@ write_server_cnf | put "$SERVER_CNF"
 write_live_cnf | put "$LIVE_CNF"
 wanted=$(sha256sum <"$SERVER_CNF")
 
-if is_synced; then
+if is_member; then
+  # A member that gives another one its data is left alone until that is done.
+  wait_synced "$join"
   if [ "$(cat "$STATE/started" 2>/dev/null)" = "$wanted" ]; then
     sed -n 's/^\(max_connections\|slow_query_log\|long_query_time\) = \(.*\)/SET GLOBAL \1 = \2;/p' "$LIVE_CNF" | sql
   elif [ -z "$peers" ]; then
