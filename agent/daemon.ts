@@ -108,8 +108,17 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const plan = (): Plan | null => keeper?.current?.plan ?? lastPlan()
   const admin = (): string => plan()?.site.admin.address ?? '127.0.0.1'
   const base = (): string => `http://${admin()}:${settings.ports.http}`
-  const online = (): boolean => plan()?.agents[settings.node]?.mode !== 'offline'
-  const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online })
+  // Whether upstreams may be asked is the site's to say: nobody asks before the branch was looked at, or while no plan is known.
+  const looked = Promise.withResolvers<void>()
+  let hasLooked = false
+  const isOffline = (one: Plan | null): boolean => settings.offline || one === null || one.agents[settings.node]?.mode === 'offline'
+  const online = (): boolean => hasLooked && !isOffline(plan())
+  const onlineSoon = (): Promise<boolean> => Promise.race([looked.promise, aborted(signal)]).then(online)
+  const endLook = (): void => {
+    hasLooked = true
+    looked.resolve()
+  }
+  const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online: onlineSoon })
   const stager = openStager({ store: objects, base, carryOut })
 
   const host = await readHostApt()
@@ -145,7 +154,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   // The engine: changes being carried out.
   const drivers = allDrivers({ sessions: nodes.sessions, stager, key: store.key, secrets, enrolment: ({ node, incarnation }) => ({ ...enrolInstalled(node, incarnation), incarnation }) })
   const examine: EngineOptions['examine'] = async (steps, work) => {
-    const unstaged = work.plan.agents[settings.node]?.mode === 'offline' ? await checkStaged(steps, work.plan, objects) : undefined
+    const unstaged = isOffline(work.plan) ? await checkStaged(steps, work.plan, objects) : undefined
     return unstaged ?? await checkSecrets(steps, work, { secrets, ledger: ledger.current, signal })
   }
   const engine = parts.use(openEngine({
@@ -158,7 +167,25 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
 
   // Booting: what machines are told when they ask the network.
   let image: StagedDiscovery | null = null
-  let imageProblem = 'the discovery image is being made'
+  let imageProblem = 'the site was not read yet, which says whether the discovery image may be fetched'
+  let discovery = Promise.resolve()
+  let isMaking = false
+  const haveDiscovery = (): void => {
+    if (isMaking) return
+    isMaking = true
+    imageProblem = 'the discovery image is being made'
+    discovery = stager.discovery({ signal, onProgress: message => log('discovery image', { message }) }).then(
+      made => {
+        image = made
+      },
+      (error: unknown) => {
+        imageProblem = `the discovery image cannot be made: ${String(error)}`
+        if (!signal.aborted) log('the discovery image cannot be made', { error: String(error) })
+        // Another commit may allow what this one does not.
+        isMaking = false
+      },
+    )
+  }
   const takeBootEvent = openBucket({ ...BOOT_EVENTS, now })
   const boot = parts.use(keepBoot({
     node: settings.node,
@@ -199,17 +226,26 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     }
   })
 
-  // The site: followed, compiled, committed to.
+  // The site: followed, compiled, committed to. What cannot be read now leaves in force what was read last.
+  using _looked = store.subscribe(events => {
+    if (!events.some(({ type }) => type === 'site.refused' || type === 'site.unreachable')) return
+    endLook()
+    if (plan() !== null) haveDiscovery()
+  })
   keeper = parts.use(await keepSite({
     site, ledger, append, store: objects, state: () => state.current, compiler: settings.compiler, megabytes: settings.compilerMegabytes, deadlineMs: settings.compilerMs,
     folder: join(settings.data, 'compiled'), cache: join(settings.data, 'cache'), followMs: settings.followMs,
     onError(error) {
       const { code } = error as { code?: unknown }
       log('the site could not be looked at', { error: String(error), code })
+      endLook()
+      if (plan() !== null) haveDiscovery()
       // Another agent has gone on from where this one stands.
       if (code === 'LEDGER_BEHIND' && state.current.frozen === null) engine.freeze({ by: 'the agent', reason: String(error) }).catch((failed: unknown) => log('cannot freeze', { error: String(failed) }))
     },
     async onCompiled({ compiled, head, own }) {
+      endLook()
+      haveDiscovery()
       await readInventory(site, compiled.commit, committed, signal)
       await boot.follow(compiled.plan, signal)
       const { sources, problems } = planSources(compiled.plan, host)
@@ -235,16 +271,6 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     const last = plan()
     if (last !== null && !boot.complete) boot.follow(last, signal).catch((error: unknown) => log('boot services', { error: String(error) }))
   })
-  const discovery = stager.discovery({ signal, onProgress: message => log('discovery image', { message }) }).then(
-    made => {
-      image = made
-    },
-    (error: unknown) => {
-      imageProblem = `the discovery image cannot be made: ${String(error)}`
-      if (!signal.aborted) log('the discovery image cannot be made', { error: String(error) })
-    },
-  )
-
   // The operator's socket, last: what answers there is ready to be asked.
   parts.use(await serveControl(settings.socket, operations({
     agent: { node: settings.node, version: packageJson.version }, site: { repository: settings.repository, branch: settings.branch },

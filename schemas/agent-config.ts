@@ -13,6 +13,7 @@ export const agentConfigShape = object({
   compiler: optional(list(string({ min: 1 }), { min: 1 }, 'argv of the compiler; default: this installation’s own.')),
   ports: optional(object({ http: optional(integer({ min: 1, max: 65535 }, 'Default 8080.')), nodes: optional(integer({ min: 1, max: 65535 }, 'Default 8443.')) })),
   stager: optional(string({ min: 1 }, 'Unix socket of another process that fetches and builds what is to be staged.')),
+  offline: optional(boolean('No upstream is ever asked, whatever the site says: what is not in the store is an error.')),
   upstreamProxy: optional(string({ pattern: '^https?://' }, 'Upstreams of the caching proxy are asked through this one.')),
   tunnels: optional(list(string({ pattern: '^.+:[0-9]+$' }), {}, 'host:port to which clients of the caching proxy may open tunnels. Default: none.')),
   followSeconds: optional(integer({ min: 1, max: 86400 }, 'How often the branch is looked at. Default 10.')),

@@ -4,6 +4,7 @@ import type { ApproveOptions } from './approve.ts'
 import type { LogsOptions } from './logs.ts'
 import type { SocketOptions } from './order.ts'
 import type { RehearseOptions } from './rehearse.ts'
+import { bundleCommands } from './bundle/bundle.ts'
 import { stageCommands } from './stage/stage.ts'
 
 /** Where an agent's socket is unless said otherwise. */
@@ -131,11 +132,14 @@ export function agentCommands(program: Command, finish: (code: number) => void):
     .option('--keep-going <minutes>', 'give up after this many minutes', '30')
     .option('--disturb <what>', 'kill-agent@STEP+DELAY or power-cut:MACHINE@STEP+DELAY: goes wrong so long after the step began; may be repeated', (one: string, all: readonly string[]) => [...all, one], [] as readonly string[])
     .option('--identity <file>', 'an age identity that decrypts the secrets of the site; without it made-up values take their place')
+    .option('--store <folder>', "what is staged; default: crowbar/store in the user's cache folder")
+    .option('--offline', 'fetch nothing: what is not in the store is an error')
     .option('--hold', 'leave the rack up after the run, until Ctrl-C')
     .addHelpText('after', '\nExample:\n  crowbar rehearse site-examples/first-light --disturb kill-agent@install@web+20s')
     .action(async (site: string, options: RehearseOptions) => finish(await (await import('./rehearse.ts')).rehearseCommand(site, options)))
 
   stageCommands(program.command('stage'), { finish, socketOption })
+  bundleCommands(program.command('bundle'), finish)
 
   program
     .command('rack', { hidden: true })

@@ -14,6 +14,8 @@ export interface RehearseOptions {
   readonly disturb?: readonly string[]
   readonly hold?: boolean
   readonly identity?: string
+  readonly store?: string
+  readonly offline?: boolean
 }
 
 const MISUSED = 64
@@ -33,7 +35,7 @@ export async function rehearseCommand(site: string, options: RehearseOptions): P
   for (const name of signals) process.on(name, interrupt)
   try {
     const outcome = await rehearse({
-      site, nodes, out, store: null, identity: options.identity ?? null, deadlineMs: minutes * 60_000, signal: stop.signal,
+      site, nodes, out, store: options.store === undefined ? null : resolve(options.store), offline: options.offline === true, identity: options.identity ?? null, deadlineMs: minutes * 60_000, signal: stop.signal,
       disturbances: (options.disturb ?? []).map(text => parseDisturbance(text)),
       onProgress: message => live.say(`${clock(performance.now() - started)} ${message}`),
       ...(options.hold === true ? { onHeld: (rack: HeldRack) => hold(rack, { signals, interrupt }) } : {}),

@@ -19,6 +19,8 @@ export interface Settings {
   readonly compiler: readonly [string, ...string[]]
   readonly ports: { readonly http: number; readonly nodes: number }
   readonly stager: string | null
+  /** Whatever the site says; without it, what the site says. */
+  readonly offline: boolean
   readonly upstreamProxy: string | null
   readonly tunnels: readonly string[]
   readonly followMs: number
@@ -74,6 +76,7 @@ function settle(config: AgentConfig, folder: string): Settings {
     compiler: [program ?? LAUNCHER, ...args],
     ports: { http: config.ports?.http ?? 8080, nodes: config.ports?.nodes ?? 8443 },
     stager: config.stager === undefined ? null : resolve(folder, config.stager),
+    offline: config.offline ?? false,
     upstreamProxy: config.upstreamProxy ?? null,
     tunnels: config.tunnels ?? [],
     followMs: (config.followSeconds ?? 10) * 1000,

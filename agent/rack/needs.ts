@@ -26,13 +26,14 @@ const CONTAINER_PROGRAMS: readonly HostNeed[] = [{ program: 'systemd-nspawn', pa
  *
  * @throws {RackError} RACK_NEEDS_ROOT, whose message is the one line to run.
  */
-export async function provideRackNeeds(nodes: 'qemu' | 'container', options: { readonly signal: AbortSignal; readonly onProgress: Progress }): Promise<void> {
+export async function provideRackNeeds(nodes: 'qemu' | 'container', options: { readonly signal: AbortSignal; readonly onProgress: Progress; readonly offline: boolean }): Promise<void> {
   const missing = new Set(await missingHostPackages([...PROGRAMS, ...(nodes === 'qemu' ? MACHINE_PROGRAMS : CONTAINER_PROGRAMS)]))
   if (nodes === 'qemu') {
     for (const need of MACHINE_FILES) {
       if (!(await access(need.file).then(() => true, () => false))) missing.add(need.package)
     }
   }
+  if (options.offline && missing.size > 0) throw new RackError('RACK_NEEDS_ROOT', `this machine lacks ${[...missing].toSorted().join(', ')}, and nothing is fetched with --offline: install them first`)
   const outcome = await installDebianPackages([...missing].toSorted(), options)
   if (outcome.kind === 'needs-root') throw new RackError('RACK_NEEDS_ROOT', `this machine lacks ${outcome.names.join(', ')}; run: ${outcome.command}`)
 }

@@ -34,6 +34,7 @@ export async function openRackAgent(order: RackOrder): Promise<RackAgent> {
     store: order.store,
     stager: order.stager,
     followSeconds: 1,
+    offline: order.offline,
     ...(order.identity === null ? { standIns: true } : { identity: order.identity }),
   }))
   const log = await open(join(order.out, 'agent.log'), 'a')

@@ -30,6 +30,8 @@ export interface RackOrder {
   readonly identity: string | null
   /** Secrets that have made-up values, each as `path (version)`. */
   readonly standIns: readonly string[]
+  /** The agent asks no upstream either. */
+  readonly offline: boolean
   /** Stay up after the run, until told to end. */
   readonly hold: boolean
   /** Bare repository of the site. */

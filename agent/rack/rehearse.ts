@@ -14,6 +14,7 @@ import { openStore } from '../stage/store.ts'
 import type { Store } from '../stage/store.ts'
 import type { CarryOut, StageOptions } from '../stager/carry-out.ts'
 import { carryOutHere } from '../stager/carry-out.ts'
+import { onlyOnline } from '../stager/offline.ts'
 import { discoveryOrder, joinedSystemOrder, StagerError, stageOrder } from '../stager/order.ts'
 import { serveCarryOut } from '../stager/remote.ts'
 import { chooseAccelerator } from './accelerator.ts'
@@ -39,6 +40,8 @@ export interface RehearseOptions {
   readonly out: string
   /** Store of staged content, kept between rehearsals; null: the user's cache folder. */
   readonly store: string | null
+  /** Nothing is fetched or installed on this machine: what is not in the store, or lacks here, is named. Default: false. */
+  readonly offline?: boolean
   readonly disturbances: readonly Disturbance[]
   /** An age identity file that decrypts the site's secrets; null: made-up values take their place. */
   readonly identity: string | null
@@ -85,7 +88,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   if (options.identity !== null) await readIdentity(options.identity)
 
   onProgress('looking at what this machine has')
-  await provideRackNeeds(nodes, stage)
+  await provideRackNeeds(nodes, { ...stage, offline: options.offline === true })
   const { repository: snapshot, racks } = await snapshotSite(options.site, { folder: work, leaveOut: out, signal })
 
   onProgress('compiling the site')
@@ -104,7 +107,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
 
   const storeFolder = options.store ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store')
   const store = await openStore(storeFolder)
-  const carryOut = carryOutHere(store)
+  const carryOut = options.offline === true ? onlyOnline(carryOutHere(store), { store, online: () => false }) : carryOutHere(store)
   const kernel = nodes === 'qemu' ? await stageDiscovery(carryOut, store, stage) : null
   for (const name of Object.keys(plan.artifacts)) {
     onProgress(`staging ${name}`)
@@ -120,7 +123,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   await using _stager = await serveCarryOut(socket, kernel === null ? withoutDiscovery(carryOut) : carryOut, { onProgress })
   const order: RackOrder = {
     id: work.slice(work.lastIndexOf(GROUP_PREFIX) + GROUP_PREFIX.length), began, network, machines: kernel === null ? [] : machines, accelerator, containers,
-    disturbances: options.disturbances, identity: options.identity === null ? null : resolve(options.identity), standIns, hold: options.onHeld !== undefined, repository, store: storeFolder, stager: socket, work, out, deadlineMs: options.deadlineMs,
+    disturbances: options.disturbances, identity: options.identity === null ? null : resolve(options.identity), standIns, offline: options.offline === true, hold: options.onHeld !== undefined, repository, store: storeFolder, stager: socket, work, out, deadlineMs: options.deadlineMs,
   }
   const file = join(work, 'rack-order.json')
   await writeFile(file, JSON.stringify(order))

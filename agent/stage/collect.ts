@@ -77,7 +77,7 @@ export async function collect(store: Store, options: CollectOptions): Promise<Co
 }
 
 /** The objects, and all that those of them that are JSON name. */
-async function reach(store: Store, roots: ReadonlySet<ObjectHash>): Promise<Set<ObjectHash>> {
+export async function reach(store: Store, roots: ReadonlySet<ObjectHash>): Promise<Set<ObjectHash>> {
   const reached = new Set<ObjectHash>()
   const open = [...roots]
   for (let hash = open.pop(); hash !== undefined; hash = open.pop()) {

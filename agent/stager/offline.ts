@@ -2,6 +2,7 @@ import type { Plan, Step } from '../../schemas/plan.ts'
 import type { Store } from '../stage/store.ts'
 import { readResult } from './carry-out.ts'
 import type { CarryOut } from './carry-out.ts'
+import { DISCOVERY_IMAGE, isOfDiscovery } from './needed.ts'
 import { StagerError } from './order.ts'
 import { stageStatus } from './stage-status.ts'
 
@@ -11,10 +12,12 @@ const NAMED = 5
 /**
  * The one gate through which everything goes that staging asks of a mirror: while it is closed, what is in the store is
  * found there, and nothing else is tried.
+ *
+ * @param options.online waits, where it is not known yet.
  */
-export function onlyOnline(carryOut: CarryOut, { store, online }: { readonly store: Store; readonly online: () => boolean }): CarryOut {
+export function onlyOnline(carryOut: CarryOut, { store, online }: { readonly store: Store; readonly online: () => boolean | Promise<boolean> }): CarryOut {
   return async (order, options) => {
-    if (online()) return carryOut(order, options)
+    if (await online()) return carryOut(order, options)
     const known = await readResult(order, store)
     if (known !== undefined) return known
     const what = order.kind === 'discovery' ? 'the discovery image' : `${order.kind === 'rootfs' ? 'the root filesystem' : 'packages'} for ${order.os.family} ${order.os.version}`
@@ -22,17 +25,19 @@ export function onlyOnline(carryOut: CarryOut, { store, online }: { readonly sto
   }
 }
 
-/** Artifact sets that steps need and that an offline admin node cannot have any more; undefined: all are there. */
+/** Artifact sets, and the discovery image, that steps need and that an offline admin node cannot have any more; undefined: all are there. */
 export async function checkStaged(steps: readonly Step[], plan: Plan, store: Store): Promise<{ readonly code: 'NOT_STAGED'; readonly message: string; readonly step: string } | undefined> {
   const needed = new Map<string, Step>()
   for (const step of steps) for (const set of step.artifacts) if (!needed.has(set) || needed.get(set)?.kind === 'stage') needed.set(set, step)
+  const ofImage = steps.find(step => isOfDiscovery(step, plan))
+  if (ofImage !== undefined) needed.set(DISCOVERY_IMAGE, ofImage)
   const missing = (await stageStatus(plan, store)).filter(({ set, staged }) => !staged && needed.has(set))
   const [first] = missing
   if (first === undefined) return undefined
   const said = missing.slice(0, NAMED).map(({ set, missing: packages }) => {
     const more = packages.length > NAMED ? [`and ${String(packages.length - NAMED)} more`] : []
     const which = packages.length === 0 ? '' : ` (${[...packages.slice(0, NAMED), ...more].join(', ')})`
-    return `${set} is not in the store${which}; ${needed.get(set)?.id ?? ''} wants it`
+    return `${set === DISCOVERY_IMAGE ? 'the discovery image' : set} is not in the store${which}; ${needed.get(set)?.id ?? ''} wants it`
   })
   const more = missing.length > NAMED ? [`and ${String(missing.length - NAMED)} more sets`] : []
   return { code: 'NOT_STAGED', message: `this admin node is offline: ${[...said, ...more].join('. ')}`, step: needed.get(first.set)?.id ?? '' }

@@ -1,15 +1,21 @@
 import type { LockedPackage } from '../../schemas/artifacts.ts'
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import type { Json } from '../../schemas/shape.ts'
 import { printableBase } from '../proxy/upstream/upstreams.ts'
+import { readAptRepositoryManifest } from '../stage/debian-packages.ts'
 import { missingOf } from '../stage/fetch-locked.ts'
+import type { ObjectHash } from '../stage/object-hash.ts'
 import { siteSourcesOf } from '../stage/site-sources.ts'
+import { StageError } from '../stage/stage-error.ts'
 import type { Store } from '../stage/store.ts'
 import { readResult } from './carry-out.ts'
 import { lockedSet } from './locked-set.ts'
-import { stageOrder, StagerError } from './order.ts'
+import { DISCOVERY_IMAGE, isOfDiscovery, needsDiscovery } from './needed.ts'
+import { discoveryOrder, stageOrder, StagerError } from './order.ts'
+import { hasSource, wholeSources } from './stage-source.ts'
 
-/** How much of an artifact set of a plan is in the store. */
+/** How much of an artifact set of a plan, of the discovery image or of a source is in the store. */
 export interface SetStatus {
   readonly set: string
   readonly os: string | null
@@ -29,33 +35,62 @@ export interface SetStatus {
   readonly problem: string | null
 }
 
-/** What of a plan's artifact sets is wanted, present and missing, by name. Looks into the store and nowhere else. */
+/**
+ * What of all that a plan needs is wanted, present and missing: its artifact sets by name, the discovery image, and sources
+ * that are staged as a whole. Looks into the store and nowhere else.
+ */
 export async function stageStatus(plan: Plan, store: Store): Promise<SetStatus[]> {
   const sets: SetStatus[] = []
   for (const name of Object.keys(plan.artifacts).toSorted(byCodePoint)) sets.push(await statusOf(name, plan, store))
+  if (needsDiscovery(plan)) {
+    const staged = await readResult(discoveryOrder(), store) !== undefined
+    sets.push({ ...PLAIN, set: DISCOVERY_IMAGE, staged, wantedBy: plan.steps.filter(step => isOfDiscovery(step, plan)).map(({ id }) => id) })
+  }
+  for (const [name, source] of wholeSources(plan)) sets.push({ ...PLAIN, set: sourceSet(name), sources: [described(name, source.upstream)], ...await hasSource(source, store) })
   return sets
 }
+
+/** As a source that is staged as a whole stands beside artifact sets. */
+export function sourceSet(name: string): string {
+  return `source/${name}`
+}
+
+function described(name: string, upstream: Json): SetStatus['sources'][number] {
+  return { name, upstreams: ([upstream].flat() as readonly string[]).map(printableBase) }
+}
+
+const PLAIN = { os: null, sources: [], locked: null, files: null, missing: [], wantedBy: [], problem: null } as const
 
 async function statusOf(name: string, plan: Plan, store: Store): Promise<SetStatus> {
   const set = plan.artifacts[name]
   const packages = lockedSet(name, plan)?.packages
   const missing = packages === undefined ? [] : await missingOf(packages, store)
-  const { staged, problem } = await resultOf(name, plan, store)
+  const { staged, problem, absent } = await resultOf(name, plan, store)
   return {
-    set: name, os: set?.os ?? null, sources: siteSourcesOf(set?.os ?? '', plan).map(({ name: source, upstream }) => ({ name: source, upstreams: (typeof upstream === 'string' ? [upstream] : upstream).map(printableBase) })), locked: set?.locked ?? null, staged, problem,
+    set: name, os: set?.os ?? null, sources: siteSourcesOf(set?.os ?? '', plan).map(({ name: source, upstream }) => described(source, upstream)), locked: set?.locked ?? null, staged, problem,
     files: packages === undefined ? null : filesOf(packages, missing.map(({ locked }) => locked)),
-    missing: missing.map(({ name: one, locked }) => `${one} ${locked.version}`).toSorted(byCodePoint),
+    missing: [...new Set([...missing.map(({ name: one, locked }) => `${one} ${locked.version}`), ...absent])].toSorted(byCodePoint),
     wantedBy: plan.steps.filter(({ kind, artifacts }) => kind !== 'stage' && artifacts.includes(name)).map(({ id }) => id),
   }
 }
 
-async function resultOf(name: string, plan: Plan, store: Store): Promise<Pick<SetStatus, 'staged' | 'problem'>> {
+async function resultOf(name: string, plan: Plan, store: Store): Promise<Pick<SetStatus, 'staged' | 'problem'> & { readonly absent: readonly string[] }> {
   try {
-    return { staged: await readResult(stageOrder(name, plan), store) !== undefined, problem: null }
+    const result = await readResult(stageOrder(name, plan), store)
+    const absent = result?.kind === 'packages' ? await absentOf(result.manifest as ObjectHash, store) : []
+    return { staged: result !== undefined && absent.length === 0, problem: null, absent }
   } catch (error) {
-    if (!(error instanceof StagerError)) throw error
-    return { staged: false, problem: error.message }
+    if (!(error instanceof StagerError || error instanceof StageError)) throw error
+    return { staged: false, problem: error.message, absent: [] }
   }
+}
+
+/** Files of a repository that are not in the store, whether they were taken out of it or never came. */
+async function absentOf(manifest: ObjectHash, store: Store): Promise<readonly string[]> {
+  const { packages, files } = await readAptRepositoryManifest(store, manifest)
+  const all = [...packages.map(one => [`${one.name} ${one.version}`, one.hash] as const), ...Object.entries(files).map(([path, { hash }]) => [path, hash] as const)]
+  const there = await Promise.all(all.map(([, hash]) => store.has(hash)))
+  return all.filter((_, i) => there[i] !== true).map(([what]) => what)
 }
 
 function filesOf(packages: { readonly [name: string]: LockedPackage }, missing: readonly LockedPackage[]): NonNullable<SetStatus['files']> {

@@ -5,8 +5,10 @@ import type { ProxyState } from '../../proxy/metrics.ts'
 import { StageError } from '../../stage/stage-error.ts'
 import { openStore } from '../../stage/store.ts'
 import { carryOutHere } from '../../stager/carry-out.ts'
-import { stageOrder, StagerError } from '../../stager/order.ts'
-import { stageStatus } from '../../stager/stage-status.ts'
+import { DISCOVERY_IMAGE } from '../../stager/needed.ts'
+import { discoveryOrder, stageOrder, StagerError } from '../../stager/order.ts'
+import { stageSource, wholeSources } from '../../stager/stage-source.ts'
+import { sourceSet, stageStatus } from '../../stager/stage-status.ts'
 import type { SetStatus } from '../../stager/stage-status.ts'
 import { liveLine } from '../live.ts'
 import { sitePlan } from '../site-plan.ts'
@@ -24,7 +26,7 @@ export interface StageStatusArguments extends StageArguments {
   readonly socket: string
 }
 
-/** `crowbar stage`: has everything in the store that the plan's artifact sets list. What is there is not fetched again. */
+/** `crowbar stage`: has everything in the store that the plan needs. What is there is not fetched again. */
 export async function stageCommand(options: StageArguments): Promise<number> {
   const found = await sitePlan(options)
   if ('exitCode' in found) return found.exitCode
@@ -38,10 +40,14 @@ export async function stageCommand(options: StageArguments): Promise<number> {
   try {
     const carryOut = carryOutHere(store)
     for (const { set, staged, problem } of await stageStatus(plan, store)) {
-      if (staged) continue
+      // An image is looked at anew each time, since this Crowbar's node agent is part of it.
+      if (staged && set !== DISCOVERY_IMAGE) continue
       try {
         if (problem !== null) throw new StagerError('SET_UNSUPPORTED', problem, { retryable: false })
-        await carryOut(stageOrder(set, plan), { signal: stop.signal, onProgress: message => live.show([`${set}: ${message}`]) })
+        const stage = { signal: stop.signal, onProgress: (message: string) => live.show([`${set}: ${message}`]) }
+        const [, source] = wholeSources(plan).find(([name]) => sourceSet(name) === set) ?? []
+        if (source === undefined) await carryOut(set === DISCOVERY_IMAGE ? discoveryOrder() : stageOrder(set, plan), stage)
+        else await stageSource(set.slice(sourceSet('').length), source, { store, signal: stop.signal })
         live.say(`${set}: staged`)
       } catch (error) {
         if (!(error instanceof StageError || error instanceof StagerError || error instanceof ImageError)) throw error

@@ -3,6 +3,7 @@ import { access, mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runProgram } from '../../stage/run-program.ts'
 import { StageError } from '../../stage/stage-error.ts'
+import type { Store } from '../../stage/store.ts'
 import { ProxyError } from '../proxy-error.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
@@ -14,25 +15,33 @@ const REFSPECS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'] as c
 const DEADLINE_MS = 30 * 60_000
 const RETRY_MS = 15_000
 
+/** What of the proxy a mirror works with. */
+export type MirrorContext = Pick<ProxyContext, 'store' | 'signal' | 'rounds' | 'backoffMs' | 'now' | 'online' | 'maxAgeMs' | 'log'>
+
+/** Where the copy of a repository is that these upstreams have; there may be none yet. */
+export function mirrorFolder(store: Store, upstreams: readonly string[]): string {
+  const key = createHash('sha256').update(JSON.stringify(upstreams.toSorted())).digest('hex').slice(0, 32)
+  return join(store.folder, 'git', `${key}.git`)
+}
+
 /** A bare copy of a repository below the store, as its upstreams had it at the last look. */
 export class GitMirror {
   readonly name: string
   readonly upstreams: readonly Upstream[]
   readonly folder: string
-  readonly #context: ProxyContext
+  readonly #context: MirrorContext
   readonly #proxy: string | null
   #checked = Number.NEGATIVE_INFINITY
   #refreshing: Promise<void> | undefined
   /** Why it may be out of date. */
   stale: string | null = null
 
-  constructor(name: string, options: { readonly upstreams: readonly string[]; readonly proxy: string | null }, context: ProxyContext) {
+  constructor(name: string, options: { readonly upstreams: readonly string[]; readonly proxy: string | null }, context: MirrorContext) {
     this.name = name
     this.upstreams = options.upstreams.map(base => ({ base, failures: 0, restsUntil: 0, lastError: null, answers: 0, bytes: 0 }))
     this.#proxy = options.proxy
     this.#context = context
-    const key = createHash('sha256').update(JSON.stringify(options.upstreams.toSorted())).digest('hex').slice(0, 32)
-    this.folder = join(context.store.folder, 'git', `${key}.git`)
+    this.folder = mirrorFolder(context.store, options.upstreams)
   }
 
   /** What follows the repository in a URL of one of its upstreams; undefined when it is another's. */

@@ -13,13 +13,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const step = (id: string, kind: string, artifacts: readonly string[]): Step => ({ id, kind, artifacts, attributes: null }) as unknown as Step
+const step = (id: string, kind: string, artifacts: readonly string[]): Step => ({ id, kind, artifacts, node: id.split('@')[1] ?? null, attributes: null }) as unknown as Step
 const STEPS = [step('stage/rootfs-d', 'stage', ['rootfs-d']), step('stage/packages-d', 'stage', ['packages-d']), step('install@a', 'install', ['rootfs-d']), step('d/web@a', 'role', ['packages-d'])]
 const PLAN = {
   artifacts: { 'rootfs-d': { kind: 'rootfs', os: 'd', packages: [] }, 'packages-d': { kind: 'packages', os: 'd', packages: ['curl'] } },
   systems: { d: { family: 'debian', version: '12', architecture: 'amd64', install: 'image', source: 's', packages: [] } },
   sources: { s: { type: 'apt', upstream: 'system', suites: ['bookworm'], components: ['main'] } },
-  steps: STEPS, values: {},
+  nodes: { a: { admin: false, os: 'd' } }, steps: STEPS, values: {},
 } as unknown as Plan
 const options = { signal: AbortSignal.timeout(20_000), onProgress: () => {} }
 
@@ -27,8 +27,11 @@ test('what an offline admin node lacks is named with the step that wants it, all
   const store = await openStore(join(folder, 'store'))
   expect(await checkStaged(STEPS, PLAN, store)).toEqual({
     code: 'NOT_STAGED', step: 'd/web@a',
-    message: 'this admin node is offline: packages-d is not in the store; d/web@a wants it. rootfs-d is not in the store; install@a wants it',
+    message: 'this admin node is offline: packages-d is not in the store; d/web@a wants it. rootfs-d is not in the store; install@a wants it. the discovery image is not in the store; install@a wants it',
   })
+  expect(await checkStaged([step('discover@a', 'discover', [])], PLAN, store)).toMatchObject({ message: 'this admin node is offline: the discovery image is not in the store; discover@a wants it' })
+  const joined = { ...PLAN, systems: { d: { ...PLAN.systems['d'], install: 'joined' } } } as unknown as Plan
+  expect(await checkStaged([step('discover@a', 'discover', [])], joined, store)).toBeUndefined()
   expect(await checkStaged(STEPS.slice(0, 1), PLAN, store)).toMatchObject({ step: 'stage/rootfs-d' })
   expect(await checkStaged([], PLAN, store)).toBeUndefined()
 })

@@ -24,6 +24,7 @@ const PLAN = {
     d: { family: 'debian', version: '12', architecture: 'amd64', install: 'image', source: 's', packages: [] },
     r: { family: 'rhel', version: '9', architecture: 'amd64', install: 'image', source: null, packages: [] },
   },
+  nodes: { a: { admin: false, os: 'd' } },
   sources: { s: { type: 'apt', upstream: 'system', suites: ['bookworm'], components: ['main'] } },
   steps: [step('stage/rootfs-d', 'stage', ['rootfs-d'], 'base'), step('stage/packages-d', 'stage', ['packages-d'], 'document'), step('d/web@a', 'role', ['packages-d']), step('d/web@b', 'role', ['packages-d'])],
   values: {
@@ -48,7 +49,28 @@ test('the status of a store says what is there, what misses and who wants it', a
   expect(strange).toMatchObject({ set: 'packages-r', staged: false, files: null, problem: 'only Debian systems with an apt source that names a suite can be staged, and r is not one' })
   expect(stageStatusText(packages === undefined ? [] : [packages])).toContain('packages-d: misses libcurl4 1.2; wanted by d/web@a and 1 more\n')
 
-  const { hash } = await store.put(Buffer.from(JSON.stringify({ kind: 'packages', manifest: (await store.put(Buffer.from('m'))).hash })))
+  const packagesOf = (...contents: string[]) => contents.map(one => ({ name: one, version: '1', architecture: 'all', path: `${one}.deb`, hash: hashOf(one), bytes: one.length }))
+  const manifest = { kind: 'apt-repository', version: 1, packages: packagesOf('one', 'two'), files: { Packages: { hash: (await store.put(Buffer.from('index'))).hash, bytes: 5 } } }
+  const { hash } = await store.put(Buffer.from(JSON.stringify({ kind: 'packages', manifest: (await store.put(Buffer.from(JSON.stringify(manifest)))).hash })))
   await store.refer(orderReference(stageOrder('packages-d', PLAN)), hash)
+  // One file of the repository went, and so the set is not staged, whoever says that it was.
+  expect((await stageStatus(PLAN, store))[0]).toMatchObject({ staged: false, missing: ['libcurl4 1.2', 'two 1'] })
+  await store.put(Buffer.from('two'))
   expect((await stageStatus(PLAN, store))[0]).toMatchObject({ staged: true })
+})
+
+test('the discovery image and sources that are staged whole stand beside artifact sets', async () => {
+  const store = await openStore(join(folder, 'store'))
+  const sources = { fw: { type: 'file', upstream: 'http://example.com/fw', sha256: hashOf('firmware').slice('sha256:'.length) }, wild: { type: 'file', upstream: 'http://example.com/x' }, app: { type: 'git', upstream: 'https://example.com/app.git' } }
+  const plan = { ...PLAN, artifacts: {}, sources, steps: [step('discover@a', 'discover', []), step('install@a', 'install', [])].map(one => ({ ...(one as object), node: 'a' })) } as unknown as Plan
+  const before = await stageStatus(plan, store)
+  expect(before.map(({ set, staged, wantedBy }) => ({ set, staged, wantedBy }))).toEqual([
+    { set: 'discovery', staged: false, wantedBy: ['discover@a', 'install@a'] }, { set: 'source/app', staged: false, wantedBy: [] },
+    { set: 'source/fw', staged: false, wantedBy: [] }, { set: 'source/wild', staged: false, wantedBy: [] },
+  ])
+  expect(before[3]?.problem).toContain('no sha256')
+  await store.put(Buffer.from('firmware'))
+  expect((await stageStatus(plan, store))[2]).toMatchObject({ set: 'source/fw', staged: true })
+  const joined = { ...plan, systems: { d: { ...PLAN.systems['d'], install: 'joined' } }, sources: {} } as unknown as Plan
+  expect(await stageStatus(joined, store)).toEqual([])
 })

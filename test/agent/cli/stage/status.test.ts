@@ -62,7 +62,7 @@ test('stage status says what misses, from where it would come, and how the proxy
   expect(stdout).toMatch(/^debian-bookworm +this machine's apt$/m)
   expect(stdout).toContain('rootfs-debian-12: not put together yet; wanted by install@a\n')
   expect(stdout).toContain('proxy: 4 answers, 75 % from the store; 4.0 MB out, 1.0 MB in; 0 failed, 0 refused\n  mine: https://mirror.example.com/debian/ fails (2): connect ECONNREFUSED\n')
-  expect(JSON.parse((await status('--format', 'json')).stdout)).toMatchObject({ sets: [{ set: 'rootfs-debian-12', staged: false }], proxy: PROXY })
+  expect(JSON.parse((await status('--format', 'json')).stdout)).toMatchObject({ sets: [{ set: 'rootfs-debian-12', staged: false }, { set: 'discovery', staged: false, wantedBy: ['discover@a', 'install@a'] }], proxy: PROXY })
 })
 
 test('without an agent it says what it can say', async () => {
