@@ -7,8 +7,8 @@ export const BUNDLE_VERSION = 1
 const HEX = '^[0-9a-f]{64}$'
 /** As git has it: SHA-1 or SHA-256. */
 const COMMIT = '^([0-9a-f]{40}|[0-9a-f]{64})$'
-/** A full ref, without anything that git does not allow in one. */
-const REF = '^refs/[A-Za-z0-9][A-Za-z0-9_+.@-]*(/[A-Za-z0-9_+@][A-Za-z0-9_+.@-]*)+$'
+/** A full ref, as git-check-ref-format(1) allows them. */
+const REF = '^(?!.*(?:\\.\\.|//|@\\{|/\\.|\\.lock(?:/|$)))refs/[^\\u0000-\\u0020~^:?*\\[\\\\\\u007f]*[^\\u0000-\\u0020~^:?*\\[\\\\\\u007f/.]$'
 
 const sha256 = (description?: string) => string({ pattern: HEX }, description)
 const objectShape = object({ sha256: sha256(), bytes: integer({ min: 0 }) })

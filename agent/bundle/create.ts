@@ -13,7 +13,7 @@ import type { Progress } from '../stage/progress.ts'
 import { StageError } from '../stage/stage-error.ts'
 import type { Store } from '../stage/store.ts'
 import { BundleError } from './bundle-error.ts'
-import { indexFile, layOut, objectsOf } from './bundle-index.ts'
+import { indexFile, layOut, objectsOf, readIndex } from './bundle-index.ts'
 import type { IndexFile } from './bundle-index.ts'
 import { contentsFor } from './contents.ts'
 import type { Signer } from './keys.ts'
@@ -90,7 +90,8 @@ export async function createBundle(site: BundledCommit, options: CreateBundleOpt
     limit: volumeBytes,
     head: laid => headOf({ file: indexFile(indexOf(laid)), number: 1, signer }).reduce((sum, one) => sum + tarBytes(one.content.length), 0),
   })
-  const file = indexFile(indexOf(volumes))
+  // Whoever reads it is as strict.
+  const file = readIndex(indexFile(indexOf(volumes)).bytes, 'the new bundle')
   const paths = volumes.map((_, i) => (volumes.length === 1 ? out : `${out}.${String(i + 1).padStart(3, '0')}`))
   for (const path of paths) if (await access(path).then(() => true, () => false)) throw new BundleError('BUNDLE_REFUSED', `${path} is there already`)
   const files: CreatedBundle['files'][number][] = []

@@ -1,5 +1,5 @@
 import type { LockedPackage } from '../../schemas/artifacts.ts'
-import { bundleNodeAgent } from '../image/bundle.ts'
+import { bundleNodeAgent } from '../image/bundle-node-agent.ts'
 import { buildDiscoveryImage } from '../image/discovery/discovery.ts'
 import { buildLocalBoot } from '../image/local-boot.ts'
 import { provideHostNeeds } from '../image/needs.ts'

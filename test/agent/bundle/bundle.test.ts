@@ -108,15 +108,16 @@ test('an index that was signed by somebody else, or changed after it was signed,
   expect(() => readIndex(text({ references: { 'set/x': '0'.repeat(64) } }), 'x')).toThrow('is named, and no object')
   expect(() => readIndex(text({ references: { '../../etc/passwd': '0'.repeat(64) } }), 'x')).toThrow('not understood')
   expect(() => readIndex(text({ repositories: index.repositories.map(one => ({ ...one, key: '../../x' })) }), 'x')).toThrow('not understood')
+  for (const ref of ['refs/heads/../x', 'refs/heads/a b', 'refs/heads/a\nupdate refs/heads/b', 'HEAD', 'refs/heads/x.lock', 'refs//x', 'refs/heads/']) expect(() => readIndex(text({ repositories: index.repositories.map(one => ({ ...one, refs: { [ref]: '0'.repeat(40) } })) }), 'x'), ref).toThrow('not understood')
   expect(() => readIndex(text({ volumes: index.volumes.map(one => ({ ...one, digest: '0'.repeat(64) })) }), 'x')).toThrow('another digest')
 })
 
 test('cut off anywhere, it is one clear error', async () => {
   const { length } = readFileSync(whole)
   const path = at('cut.bundle')
-  for (let part = 0; part < 60; part += 1) {
+  for (let part = 0; part < 40; part += 1) {
     copyFileSync(whole, path)
-    execFileSync('truncate', ['--size', String(Math.floor(length * part / 60)), path])
+    execFileSync('truncate', ['--size', String(Math.floor(length * part / 40)), path])
     const error: unknown = await check(path).catch((cause: unknown) => cause)
     expect(error, String(part)).toBeInstanceOf(BundleError)
     expect((error as Error).message.split('\n')).toHaveLength(1)
@@ -125,9 +126,9 @@ test('cut off anywhere, it is one clear error', async () => {
 
 test('with a byte flipped anywhere it is refused, and nothing but what is whole comes into a store', async () => {
   const { length } = readFileSync(whole)
-  for (let flip = 0; flip < 80; flip += 1) {
+  for (let flip = 0; flip < 48; flip += 1) {
     const path = altered(bytes => {
-      const where = Math.floor((length - 1) * flip / 79)
+      const where = Math.floor((length - 1) * flip / 47)
       bytes[where] = (bytes[where] ?? 0) ^ 0x20
       return bytes
     })
@@ -283,6 +284,7 @@ test('a git source and a commit of barclamps come along, the latter without its 
   const source = makeRepository(at('app'))
   source.commit({ a: '1' })
   source.git('tag', '-a', 'v1', '-m', 'one')
+  source.git('tag', 'debian/1%2.3#4+b1@x')
   const upstream = 'https://git.example.com/app.git'
   execFileSync('git', ['clone', '--quiet', '--mirror', at('app'), mirrorFolder(made.store, [upstream])])
   const pinned = source.commit({ a: '2' })
@@ -296,6 +298,7 @@ test('a git source and a commit of barclamps come along, the latter without its 
   const mirror = mirrorFolder(await openStore(at('sources/store')), [upstream])
   const shown = (folder: string, ...args: string[]): string => execFileSync('git', ['--git-dir', folder, ...args], { encoding: 'utf8' }).trim()
   expect(shown(mirror, 'show', 'v1:a')).toBe('1')
+  expect(shown(mirror, 'show', 'debian/1%2.3#4+b1@x:a')).toBe('1')
   expect(shown(mirror, 'rev-parse', '--symbolic-full-name', 'HEAD')).toBe('refs/heads/main')
   expect(shown(at(`sources/barclamps/${pinned}.git`), 'show', `${pinned}:a`)).toBe('2')
   expect(shown(at(`sources/barclamps/${pinned}.git`), 'rev-list', '--count', 'pinned')).toBe('1')

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bundleNodeAgent } from '../../../agent/image/bundle.ts'
+import { bundleNodeAgent } from '../../../agent/image/bundle-node-agent.ts'
 import { buildRootfs } from '../../../agent/image/rootfs/rootfs.ts'
 import { digestBytes } from '../../../schemas/canonical.ts'
 import type { DiskState } from '../../../schemas/inventory.ts'

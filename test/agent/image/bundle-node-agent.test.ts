@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { bundleNodeAgent } from '../../../agent/image/bundle.ts'
+import { bundleNodeAgent } from '../../../agent/image/bundle-node-agent.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
