@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -53,7 +53,7 @@ export async function makeBundledSite(): Promise<BundledSite> {
   const store = await openStore(join(folder, 'store'))
   const signer = await openSigner(join(folder, 'key'))
   const base = { name: 'small', admin: {} }
-  const packages = { curl: Buffer.from('a package'), lighttpd: randomBytes(5000) }
+  const packages = { curl: Buffer.from('a package'), lighttpd: Buffer.concat(Array.from({ length: 150 }, (_, i) => createHash('sha256').update(String(i)).digest())) }
   const plan = (): Plan => ({
     id: `sha256:${'1'.repeat(64)}`, site: base, agents: { admin: {} },
     artifacts: { 'packages-d': { kind: 'packages', os: 'd', packages: ['curl'] } }, nodes: { a: { admin: false, os: 'd' } },

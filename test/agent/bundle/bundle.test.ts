@@ -209,7 +209,9 @@ test('volumes are no larger than they may be, and all of them are needed, once',
   const [first = '', second = ''] = paths
   await expect(check(...paths.slice(1))).rejects.toMatchObject({ code: 'BUNDLE_INCOMPLETE', message: expect.stringContaining('number 1') as string })
   await expect(check(...paths, first)).rejects.toThrow('are the same volume, number 1')
-  const [, other = ''] = (await made.create('other-volumes', { volumeBytes: 19_000 })).files.map(({ path }) => path)
+  // The same objects, laid out otherwise.
+  const [, other = ''] = (await made.create('other-volumes', { volumeBytes: 14_000 })).files.map(({ path }) => path)
+  expect((await readHead(other)).id).not.toBe((await readHead(first)).id)
   await expect(check(first, other)).rejects.toMatchObject({ code: 'BUNDLE_INCOMPLETE' })
   // A volume under the number of another.
   copyFileSync(second, at('wrong'))
