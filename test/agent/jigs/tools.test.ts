@@ -97,7 +97,8 @@ test('cfengine: an error that it reports is a failure whatever its exit code, an
   expect(jig.import(end({ said: ` verbose: P: BEGIN promise 'mine' of type "files" (pass 1)\n verbose: Additional promise info: source path '/w/inputs/policy.cf' at line 8\n   error: no folder` }), input)).toMatchObject({ message: 'x.cf: files promise (x.cf:8): error: no folder' })
   expect(jig.import(end({ said: '   info: done', files: { 'provides/a.json': '"x"', 'provides/a.json.cf-before-edit': '' } }), input)).toEqual({ kind: 'succeeded', provides: { a: 'x' }, facts: {} })
   for (const text of ['$(sys.host)', '${x}', '@(list)']) expect(() => jig.export({ ...input, document: { a: { b: [text] } } })).toThrow(JigValueError)
-  expect(() => jig.export({ ...input, document: { a: { b: ['$5', '$', '(x)'] } } })).not.toThrow()
+  for (const value of ['a\\b', 2147483648, 0.12345, 1e21]) expect(() => jig.export({ ...input, document: { a: { b: [value] } } })).toThrow(JigValueError)
+  expect(() => jig.export({ ...input, document: { a: { b: ['$5', '$', '(x)', -2147483648, 0.1234] } } })).not.toThrow()
 })
 
 test('chef and salt: the entry says recipe or state, the document is node JSON or pillar', () => {
