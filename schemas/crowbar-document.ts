@@ -12,7 +12,8 @@ import type { Json } from './shape.ts'
 export function crowbarDocument(step: Step, { plan, ledger }: { readonly plan: Plan; readonly ledger: Ledger }): { readonly [key: string]: Json } {
   const node = step.node === null ? undefined : plan.nodes[step.node]
   const id = `${step.deployment}/${step.role}`
-  const role = step.role === null ? undefined : plan.roles[id]
+  // A removal may be of a role that is bound nowhere any more: it still has its name.
+  const role = step.role === null ? undefined : plan.roles[id] ?? NOWHERE
   return {
     site: { name: plan.site.name, domain: plan.site.domain },
     deployment: step.deployment,
@@ -23,7 +24,9 @@ export function crowbarDocument(step: Step, { plan, ledger }: { readonly plan: P
   }
 }
 
-function roleDocument(step: Step, role: PlanRole, { plan, bootstrapped }: { readonly plan: Plan; readonly bootstrapped: boolean }): Json {
+const NOWHERE: Pick<PlanRole, 'members' | 'founder'> = { members: [], founder: null }
+
+function roleDocument(step: Step, role: Pick<PlanRole, 'members' | 'founder'>, { plan, bootstrapped }: { readonly plan: Plan; readonly bootstrapped: boolean }): Json {
   const own = role.members.find((member) => member.node === step.node)
   const founder = role.members.some((member) => member.node === role.founder) ? role.founder : null
   const successor = bootstrapped || role.founder === null ? (role.members[0]?.node ?? null) : role.founder

@@ -34,9 +34,10 @@ export interface RoleFolders {
  * Whatever the document calls sensitive, what went into that, and every sensitive value that it provides, is taken out of
  * output and messages. None of it can be provided as a value for everybody.
  *
+ * @param options.unasked nobody takes what it provides, as in an operation.
  * @throws {NodeError} JIG_UNKNOWN, CONTENT_*, FETCH_FAILED, PACKAGES_FAILED, PROVIDE_*, and the reason of an abort.
  */
-export async function runRole(task: RoleTask, { folders, context }: { readonly folders: RoleFolders; readonly context: TaskContext }): Promise<TaskEnd> {
+export async function runRole(task: RoleTask, { folders, context, unasked = false }: { readonly folders: RoleFolders; readonly context: TaskContext; readonly unasked?: boolean }): Promise<TaskEnd> {
   const jig = chooseJig(task.jig)
   if (jig === undefined) throw new NodeError('JIG_UNKNOWN', `this node agent has no jig called ${task.jig}`)
   await mkdir(folders.work, { recursive: true, mode: 0o700 })
@@ -51,7 +52,7 @@ export async function runRole(task: RoleTask, { folders, context }: { readonly f
     const command = { ...rest, environment: { ...environment, CROWBAR_INSTALLED: installed.join(' ') } }
     const outcome = jig.import(await runJig(command, { task, input, context: quiet, clean: (text) => redact(text) }), input)
     if (outcome.kind !== 'failed') redact = withProvided(redact, outcome, task)
-    return checked(outcome, task, { redact, secrets })
+    return checked(outcome, task, { redact, secrets, unasked: unasked || actionOf(task) !== 'run' })
   } catch (error) {
     // What a tool or a parser says may quote what it was given.
     if (error instanceof Error) error.message = redact(error.message)
@@ -142,12 +143,12 @@ function withProvided(redact: (line: string) => string, outcome: Exclude<JigOutc
  * What is provided is exactly what the role declares, in the declared types. A check may say it too, for whoever asks how
  * an attempt ended; for a gate or an operation, which ask for nothing, it says it in vain.
  */
-function checked(outcome: JigOutcome, task: RoleTask, { redact, secrets }: { readonly redact: (line: string) => string; readonly secrets: readonly string[] }): TaskEnd {
+function checked(outcome: JigOutcome, task: RoleTask, { redact, secrets, unasked }: { readonly redact: (line: string) => string; readonly secrets: readonly string[]; readonly unasked: boolean }): TaskEnd {
   if (outcome.kind === 'failed') throw new NodeError(outcome.code, redact(outcome.message))
   const provides: Record<string, Json> = {}
   for (const [name, value] of Object.entries(outcome.provides)) {
     const declared = task.provides[name]
-    if (declared === undefined && actionOf(task) !== 'run') continue
+    if (declared === undefined && unasked) continue
     if (declared === undefined) throw new NodeError('PROVIDE_UNDECLARED', `${task.entry} provides ${name}, which its role does not declare`)
     if (!matchesType(value, declared.type)) {
       const hint = typeof value === 'string' ? `; say crowbar-provide ${name} --json VALUE` : ''

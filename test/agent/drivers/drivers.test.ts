@@ -118,6 +118,11 @@ test('a lost founder’s place passes on only once the role stands', () => {
   expect(role(false)).toMatchObject({ founder: 'n1', bootstrapped: false })
 })
 
+test('what is removed knows which role it was, also where that is bound nowhere any more', () => {
+  const gone = step({ id: 'd/db@n2', action: 'remove' })
+  expect(crowbarDocument(gone, { plan: planOf([]), ledger: EMPTY_LEDGER })['role']).toEqual({ name: 'db', index: null, founder: null, bootstrapped: false, members: [] })
+})
+
 test('a machine boots from the network until its system is whole, and from its disk from then on', () => {
   const install = step({ id: 'install@n1', destructive: true, once: 'k' })
   const plan = planOf([install])

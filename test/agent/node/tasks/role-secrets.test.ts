@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs a shell script as a role that is given a URL with a secret in it. */
-async function run(script: string, provides: RoleTask['provides'] = {}, action = 'run'): Promise<unknown> {
+async function run(script: string, provides: RoleTask['provides'] = {}, action = 'run', unasked = false): Promise<unknown> {
   const server = createServer((_request, response) => response.end(script))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const context: TaskContext = { signal: AbortSignal.timeout(15_000), output: (stream, line) => void lines.push(`${stream} ${line}`), disks: () => undefined, started: () => undefined, onAcknowledged: () => undefined }
@@ -29,7 +29,7 @@ async function run(script: string, provides: RoleTask['provides'] = {}, action =
     document: { wants: { url: `db://app:${CANARY}@db` }, crowbar: { action } }, sensitive: ['/wants/url'], mask: [CANARY],
   }
   try {
-    return await runRole(task, { folders: { work: join(folder, 'work'), cache: join(folder, 'cache') }, context })
+    return await runRole(task, { folders: { work: join(folder, 'work'), cache: join(folder, 'cache') }, context, unasked })
   } finally {
     server.close()
   }
@@ -58,6 +58,8 @@ test('a failure says nothing of a secret either', async () => {
 test('a check may say what the role provides also where nobody asks for it, as a gate does not', async () => {
   const provide = 'crowbar-provide mark one\n'
   expect(await run(provide, {}, 'check')).toMatchObject({ outcome: 'succeeded', provides: {} })
+  // An operation runs it once more, as it is.
+  expect(await run(provide, {}, 'run', true)).toMatchObject({ outcome: 'succeeded', provides: {} })
   expect(await run(provide, { mark: { type: 'string', sensitive: false } }, 'check')).toMatchObject({ provides: { mark: 'one' } })
   await expect(run(provide)).rejects.toMatchObject({ code: 'PROVIDE_UNDECLARED' })
 })
