@@ -4,7 +4,6 @@
 value() { crowbar-get --default '' "access.users.$1.$2"; }
 shadow_of() { getent shadow "$1" | cut -d: -f2; }
 accounts_kept() { ls "$notes/accounts" 2>/dev/null | grep -v '\.' || :; }
-sshd_knows() { sshd -T 2>/dev/null | grep -qi "^$1 "; }
 
 # check_user NAME: whether what the site says of it can be done here.
 check_user() {

@@ -46,15 +46,19 @@ effect=nothing
 put_file /etc/sudoers.d/crowbar-access 0440 visudo -cqf
 
 effect=reload
+# Keys that were looked for elsewhere go on to count.
+mkdir -p /run/sshd
+if [ ! -e "$notes/keys" ]; then
+  sshd -T | sed -n 's/^authorizedkeysfile //p' > "$notes/keys.part"
+  [ -s "$notes/keys.part" ] || fail "sshd does not say where it looks for keys"
+  mv "$notes/keys.part" "$notes/keys"
+fi
 {
   echo "# Written by Crowbar."
-  echo "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 /etc/ssh/crowbar-keys/%u"
+  echo "AuthorizedKeysFile $(sed 's/^none$//' "$notes/keys") /etc/ssh/crowbar-keys/%u"
   case $(crowbar-get access.rootLogin) in keys) echo "PermitRootLogin prohibit-password" ;; no) echo "PermitRootLogin no" ;; esac
   case $(crowbar-get access.passwordLogin) in true) echo "PasswordAuthentication yes" ;; false) echo "PasswordAuthentication no"; echo "KbdInteractiveAuthentication no" ;; esac
 } > "$draft"
-# sshd of Debian 11 knows the last word by another name.
-if ! grep -q '^KbdInteractive' "$draft" || sshd_knows KbdInteractiveAuthentication; then :; else sed -i 's/^KbdInteractiveAuthentication/ChallengeResponseAuthentication/' "$draft"; fi
-mkdir -p /run/sshd
 put_file /etc/ssh/sshd_config.d/10-crowbar.conf 0644 sshd -t -f
 run_service ssh.service
 

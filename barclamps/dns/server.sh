@@ -42,7 +42,7 @@ names=$(
   done
   for name in $(crowbar-get dns.records); do
     case $name in *.*) full=$name ;; *) full=$name.$domain ;; esac
-    key=$(printf %s "$name" | sed 's/\./%2E/g; s/\*/%2A/g')
+    key=$(printf %s "$name" | sed 's/\./%2E/g')
     for address in $(crowbar-get "dns.records.$key"); do echo "$full $address"; done
   done
 )
@@ -53,11 +53,11 @@ effect=reload
   echo "# Written by Crowbar."
   echo "server:"
   echo "    local-zone: \"$domain.\" static"
-  printf '%s\n' "$names" | sort -u | while read -r name address; do
-    [ -n "$name" ] || continue
+  printf '%s\n' "$names" | awk 'NF == 2 && !seen[$0]++ { print $1, $2, !named[$2]++ }' | while read -r name address first; do
     case $address in *:*) type=AAAA ;; *) type=A ;; esac
     echo "    local-data: \"$name. $ttl IN $type $address\""
-    case $name in *\**) ;; *) echo "    local-data-ptr: \"$address $ttl $name.\"" ;; esac
+    # An address has one name, and a node's own comes first.
+    if [ "$first" = 1 ]; then echo "    local-data-ptr: \"$address $ttl $name.\""; fi
   done
   if [ "$(crowbar-get dns.recursion)" != true ]; then
     echo "    local-zone: \".\" refuse"

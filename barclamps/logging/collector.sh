@@ -12,7 +12,11 @@ address=$(crowbar-get crowbar.node.name).$(crowbar-get crowbar.site.domain)
 # The key never leaves this node. It is made once, and anew a month before the certificate ends.
 certificates=/etc/rsyslog-crowbar
 note_folder "$certificates"
-if ! [ -s "$certificates/key.pem" ] || ! openssl x509 -in "$certificates/certificate.pem" -noout -checkend 2592000 -checkhost "$address" 2>/dev/null | grep -q 'does match'; then
+good() {
+  [ -s "$certificates/key.pem" ] && openssl x509 -in "$certificates/certificate.pem" -noout -checkend 2592000 >/dev/null 2>&1 &&
+    openssl x509 -in "$certificates/certificate.pem" -noout -checkhost "$address" 2>/dev/null | grep -q 'does match'
+}
+if ! good; then
   umask 077
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$(crowbar-get crowbar.node.name)" -addext "subjectAltName=DNS:$address" -addext "basicConstraints=critical,CA:TRUE" \
     -keyout "$certificates/.key.pem" -out "$certificates/.certificate.pem" 2>"$draft" || fail "openssl: $(cat "$draft")"
