@@ -5,6 +5,8 @@ import type { ObjectHash } from '../stage/object-hash.ts'
 import { noteOrigin } from '../stage/origin.ts'
 import { StageError } from '../stage/stage-error.ts'
 import type { Store } from '../stage/store.ts'
+import { holdArriving } from './arriving.ts'
+import type { Arriving } from './arriving.ts'
 import { ProxyError } from './proxy-error.ts'
 import type { Connector, UpstreamAnswer } from './upstream/connector.ts'
 import { UpstreamError } from './upstream/upstream-error.ts'
@@ -31,9 +33,11 @@ export interface Flight {
   readonly failed: boolean
   /** Settles with the flight. The object is in the store, or the store could not keep it, which `kept` says. */
   readonly done: Promise<{ readonly kept: boolean }>
+  /** The whole of an object that is small, once it was found to be right; null: it is read as it comes. @throws {ProxyError} */
+  readonly held: (() => Promise<Buffer>) | null
   /** Settles when nothing more comes from an upstream. */
   readonly landed: Promise<void>
-  /** A reader of its own, from a byte on. It has to be closed. */
+  /** A reader of its own, from a byte on, unless it is held. It has to be closed. */
   read(from: number): Promise<FlightReader>
 }
 
@@ -53,6 +57,8 @@ export interface FlightOptions {
   readonly backoffMs: number
   readonly now: () => number
   readonly signal: AbortSignal
+  /** Whether there is room in memory for an object of so many bytes. */
+  readonly hasRoom: (bytes: number) => boolean
   /** Forces to disk one after another: whoever waits for a disk must not keep those from it who only read. */
   readonly inTurn: <T>(work: () => Promise<T>, options: { readonly urgent: boolean }) => Promise<T>
   /** Told of bytes as they come from an upstream. */
@@ -64,7 +70,9 @@ export const HELD_BYTES = 1024 * 1024
 
 /** Starts a flight. Nothing of a wrong or torn body is kept. */
 export async function startFlight(order: FlightOrder, options: FlightOptions): Promise<Flight> {
-  const incoming = await options.store.receive({ expected: order.hash })
+  const inMemory = order.bytes <= HELD_BYTES && options.hasRoom(order.bytes) ? holdArriving({ ...order, store: options.store }) : null
+  const inFile = inMemory === null ? await options.store.receive({ expected: order.hash }) : null
+  const incoming: Arriving = inMemory ?? inFile as Incoming
   let waiters: (() => void)[] = []
   /** Counts how often it began anew: what was read before is void. */
   let beginning = 0
@@ -129,8 +137,14 @@ export async function startFlight(order: FlightOrder, options: FlightOptions): P
     },
     done,
     landed: landed.promise,
+    held: inMemory === null ? null : async () => {
+      await landed.promise
+      if (state === 'failed') throw failure
+      return inMemory.content
+    },
     async read(from) {
-      const file: FileHandle = await open(incoming.file, 'r').catch(async (error: unknown) => {
+      if (inFile === null) throw new TypeError(`${order.what} is held in memory`)
+      const file: FileHandle = await open(inFile.file, 'r').catch(async (error: unknown) => {
         // It ended meanwhile.
         await done
         return open(options.store.path(order.hash), 'r').catch(() => Promise.reject(error as Error))
@@ -160,7 +174,7 @@ export async function startFlight(order: FlightOrder, options: FlightOptions): P
 
 interface LoadContext extends FlightOptions {
   readonly order: FlightOrder
-  readonly incoming: Incoming
+  readonly incoming: Arriving
   readonly restart: () => Promise<void>
   readonly wake: () => void
   readonly upstream: Upstream
@@ -207,7 +221,7 @@ function expectedStart(answer: UpstreamAnswer, had: number, bytes: number): numb
   return had
 }
 
-function check(incoming: Incoming): void {
+function check(incoming: Arriving): void {
   try {
     incoming.check()
   } catch (error) {

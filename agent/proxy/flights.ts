@@ -1,8 +1,11 @@
 import type { ObjectHash } from '../stage/object-hash.ts'
 import { ProxyError } from './proxy-error.ts'
 import { openWriteBehind } from './write-behind.ts'
-import { startFlight } from './flight.ts'
+import { HELD_BYTES, startFlight } from './flight.ts'
 import type { Flight, FlightOptions, FlightOrder } from './flight.ts'
+
+/** Of small objects that are in memory until they are in the store, bytes at most. */
+const MOST_HELD = 64 * 1024 * 1024
 
 /** Objects that are on their way: one flight each, however many ask. */
 export interface Flights extends AsyncDisposable {
@@ -17,14 +20,20 @@ export interface Flights extends AsyncDisposable {
 }
 
 /** Disposal breaks off what is under way. */
-export function openFlights(options: Omit<FlightOptions, 'signal' | 'inTurn'> & { readonly online: () => boolean }): Flights {
+export function openFlights(options: Omit<FlightOptions, 'signal' | 'inTurn' | 'hasRoom'> & { readonly online: () => boolean }): Flights {
   const closing = new AbortController()
   const flying = new Map<ObjectHash, Promise<Flight>>()
   const writing = openWriteBehind()
+  let held = 0
+  const hasRoom = (bytes: number): boolean => held + bytes <= MOST_HELD
   const begin = (order: FlightOrder): Promise<Flight> => {
-    const flight = startFlight(order, { ...options, inTurn: writing.write, signal: closing.signal })
+    // Counted before it begins, and until the store has it, however slow the disk is.
+    const flight = startFlight(order, { ...options, hasRoom, inTurn: writing.write, signal: closing.signal })
     flying.set(order.hash, flight)
+    const weight = order.bytes <= HELD_BYTES ? order.bytes : 0
+    held += weight
     const land = (): void => {
+      held -= weight
       if (flying.get(order.hash) === flight) flying.delete(order.hash)
     }
     writing.expect()

@@ -165,7 +165,9 @@ export function openProxy(options: ProxyOptions): Proxy {
     counters.requests.miss += 1
     try {
       const flight = await flights.start(found.order)
-      counters.bytes.miss += await sendFlight(exchange, found.content, flight)
+      const bytes = await flight.held?.()
+      if (bytes !== undefined) memory.add(found.content.hash, bytes)
+      counters.bytes.miss += bytes === undefined ? await sendFlight(exchange, found.content, flight) : sendBytes(exchange, found.content, bytes)
       if ((await flight.done).kept) found.had?.()
     } catch (error) {
       if (error instanceof ProxyError && (error.code === 'NOT_FOUND' || error.code === 'NOT_GENUINE')) doubt()

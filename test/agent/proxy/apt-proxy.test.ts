@@ -36,6 +36,18 @@ test('a hundred clients at once are one request to the upstream', async () => {
   expect(upstream.asked.filter(one => one === 'dists/test/Release')).toHaveLength(1)
 })
 
+test('more at once than memory is given to is right as well', async () => {
+  const many = Object.fromEntries(Array.from({ length: 70 }, (_, at) => [`pool/m${String(at)}_1_amd64.deb`, Buffer.alloc(1024 * 1024, String(at).padStart(4, '0'))]))
+  await using upstream = await testUpstream(archive({ packages: many }))
+  await using proxy = await openTestProxy([unsigned([upstream.url])], { unsettled: true })
+  const all = Object.keys(many)
+  const got = await Promise.all(all.map(path => proxy.get(`/apt/debian/${path}`)))
+  expect(got.map(({ body }, at) => body.equals(many[all[at] ?? ''] ?? Buffer.alloc(0)))).toEqual(all.map(() => true))
+  await proxy.proxy.settled()
+  for (const bytes of Object.values(many)) expect(await proxy.store.has(hashOf(bytes))).toBe(true)
+  expect(upstream.asked.filter(path => path.startsWith('pool/'))).toHaveLength(70)
+})
+
 test('as a forward proxy it answers URLs of its upstreams, and no others', async () => {
   await using upstream = await testUpstream(archive({ packages: PACKAGES }))
   await using proxy = await openTestProxy([unsigned([`${upstream.url.replace('http:', 'https:')}`, upstream.url])])
