@@ -20,8 +20,8 @@ export function onlyOnline(carryOut: CarryOut, { store, online }: { readonly sto
     if (await online()) return carryOut(order, options)
     const known = await readResult(order, store)
     if (known !== undefined) return known
-    const what = order.kind === 'discovery' ? 'the discovery image' : `${order.kind === 'rootfs' ? 'the root filesystem' : 'packages'} for ${order.os.family} ${order.os.version}`
-    throw new StagerError('OFFLINE', `${what} are not in the store, and this admin node is offline: \`crowbar stage\` where there is a mirror, into a store that you bring here`, { retryable: false })
+    const what = order.kind === 'discovery' ? 'the discovery image is' : `${order.kind === 'rootfs' ? 'the root filesystem' : 'packages'} for ${order.os.family} ${order.os.version} ${order.kind === 'rootfs' ? 'is' : 'are'}`
+    throw new StagerError('OFFLINE', `${what} not in the store, and this admin node is offline: \`crowbar stage\` where there is a mirror, into a store that you bring here`, { retryable: false })
   }
 }
 
