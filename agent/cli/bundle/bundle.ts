@@ -7,7 +7,8 @@ const DEFAULT_DATA = '/var/lib/crowbar'
 /** Adds the commands about bundles: all that a plan needs, and Crowbar itself, on one medium. */
 export function bundleCommands(bundle: Command, finish: (code: number) => void): void {
   const format = ['--format <format>', 'text or json', 'text'] as const
-  const trust = ['--trust <key...>', 'whose bundles are believed: fingerprints (sha256:…), or files with a public key'] as const
+  // One at a time: a list would take the files behind it for keys.
+  const trust = ['--trust <key>', 'whose bundles are believed: a fingerprint (sha256:…), or a file with a public key; may be repeated', (one: string, all: readonly string[]) => [...all, one], [] as readonly string[]] as const
   bundle.description('everything that a plan needs, and Crowbar itself, on one medium for admin nodes without a network')
 
   bundle
