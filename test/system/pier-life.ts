@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogEvent } from '../../agent/log/event-types.ts'
@@ -12,6 +12,7 @@ import { stepDocument } from '../../schemas/step-values.ts'
 import type { Random } from '../agent/engine/random-site.ts'
 import { randomOf } from '../agent/engine/random-site.ts'
 import type { TestRack } from './held-rack.ts'
+import { nodeAgentOf } from './inside-container.ts'
 import { edited, mended, ROLES, siteFiles, wholeOf } from './pier-site.ts'
 import type { PierSite } from './pier-site.ts'
 
@@ -150,19 +151,15 @@ export function writeSite(folder: string, site: PierSite): void {
 
 /** kill -9 of the agent on a node, which its init system starts again. */
 function killNodeAgent(rack: TestRack, node: string): boolean {
-  const upper = rack.rack.filesOf(node)
-  for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)).map(Number)) {
-    try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('node-agent.js\0')) continue
-      // Of the containers only this one has this root.
-      if (readFileSync(`/proc/${pid}/root/etc/hostname`, 'utf8').trim() !== node || !readFileSync(`/proc/${pid}/mountinfo`, 'latin1').includes(upper)) continue
-      process.kill(pid, 'SIGKILL')
-      return true
-    } catch {
-      // It has ended meanwhile.
-    }
+  const pid = nodeAgentOf({ node, upper: rack.rack.filesOf(node) })
+  if (pid === undefined) return false
+  try {
+    process.kill(pid, 'SIGKILL')
+    return true
+  } catch {
+    // It has ended meanwhile.
+    return false
   }
-  return false
 }
 
 /** What the nodes are, what the ledger says and what the site asks for are one and the same. */

@@ -4,7 +4,8 @@ import { arrange } from '../../../compiler/order/arrange.ts'
 import { change } from '../../../compiler/change/change.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Ledger } from '../../../schemas/ledger.ts'
-import { codes, compiled, compileTexts, machine, stepOf } from '../compiling.ts'
+import { applied } from '../../builders/ledger.ts'
+import { codes, compiled, compileTexts, lockFile, machine, stepOf } from '../compiling.ts'
 
 const NODES = 'kind: nodes\nname: "n[1-3]"\nos: debian-12\nmachine: { where: "true" }\n'
 const barclamp = (roles: string) => ({ 'n.yaml': NODES, 'barclamps/b/barclamp.yaml': `kind: barclamp\nname: b\nversion: 1.0.0\nroles:\n${roles}` })
@@ -42,6 +43,14 @@ describe('needs', () => {
     expect(due(undefined)).toEqual(needed(plan.steps))
     expect(due({ 'd/other': { bootstrapped: true } })).toEqual(needed(plan.steps))
     expect(due({ 'd/c': { bootstrapped: true } })).toEqual({ 'd/c@n1': [], 'd/c@n2': [], 'd/c@n3': [] })
+  })
+
+  test('members are undone each by itself: one that is lost does not keep the founder', () => {
+    const files = { ...barclamp('  c: { jig: script, run: r.sh, remove: { run: r.sh, deletesData: false }, flags: [cluster, founder-first] }\n'), 'barclamps/b/r.sh': '#!/bin/sh\n', ...machine('m1'), ...machine('m2'), ...machine('m3') }
+    const before = compiled({ ...files, 'd.yaml': 'kind: deployment\nname: d\nroles: { c: { nodes: [n1, n2] } }\n' })
+    const after = compiled({ ...files, ...lockFile(before.lock) })
+    const removals = change(applied(before.plan), after.plan).changes.filter(({ step }) => step.action === 'remove')
+    expect(removals.map(({ step }) => [step.id, step.needs])).toEqual([['d/c@n1#remove', []], ['d/c@n2#remove', []]])
   })
 
   test('a role of the scope cluster is found on any node', () => {
