@@ -23,6 +23,7 @@ const disk = object({
   blank: nullable(boolean()),
   summary: string({}, 'What is on it, for people.'),
   signature: nullable(string()),
+  at: optional(string({}, 'file:line:column of what the site says of the disk.')),
 })
 export type DiskFate = TypeOf<typeof disk>
 

@@ -173,7 +173,11 @@ function finished(one: BareChange, { base, plan, options, was }: Finishing): Cha
     const first = step.kind === 'install' && (past === undefined || past.incarnation === null)
     if (!first) protectedBy = node?.protect === true ? (options.at?.(`discover@${step.node}`, 'protect') ?? node.at) : (past?.protect ?? null)
   }
-  return { ...one, causes, needsApproval: one.consequence === 'wipe', protectedBy }
+  const disks = one.disks.map((disk) => {
+    const at = options.at?.(step.id, `disk:${disk.id}`) ?? null
+    return at === null ? disk : { ...disk, at }
+  })
+  return { ...one, causes, disks, needsApproval: one.consequence === 'wipe', protectedBy }
 }
 
 function placeOfOperation(plan: Plan, name: string | null): string | null {

@@ -54,6 +54,7 @@ function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Si
   const seen = machine !== null && Object.hasOwn(base.machines, machine) ? (base.machines[machine]?.disks ?? null) : null
   const before = verdict.entry === null ? null : installDocument(verdict.entry.step, base.values)
   const causes = [...entryCauses(verdict.entry, verdict.attempted), ...installCauses(before, install)]
+  if (machine === null) causes.push({ kind: 'machine', path: 'claim', before: null, after: own(plan.nodes, step.node ?? '')?.selector ?? null })
   const others = machine === null ? [] : (holders.get(machine) ?? []).filter((holder) => holder !== step.node)
   for (const holder of others) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
   const staying = others.find((holder) => Object.hasOwn(plan.nodes, holder))

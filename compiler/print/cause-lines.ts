@@ -2,12 +2,15 @@ import { canonical } from '../../schemas/canonical.ts'
 import type { Cause } from '../../schemas/changes.ts'
 import { shownVersion, shownVersions } from '../../schemas/secret-file.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { columnsOf } from '../diagnostics/width.ts'
 import { isLater, rotation } from '../change/shown-value.ts'
 import type { Later } from '../change/shown-value.ts'
 import { cut, edges, labelHead, labelled, safe, WIDTH, wrap } from './layout.ts'
 
 /** Where values are cut, when not everything is asked for. */
 const VALUE_WIDTH = 200
+/** Characters before the first difference that are shown of values that are cut. */
+const CONTEXT = 20
 
 /** The lines that say why: one for each cause, files of a barclamp together. `said`: the place that the heading names. */
 export function causeLines(causes: readonly Cause[], options: { readonly said: string | null; readonly full: boolean }): readonly string[] {
@@ -16,6 +19,7 @@ export function causeLines(causes: readonly Cause[], options: { readonly said: s
   const files = causes.filter((cause) => cause.kind === 'content')
   for (const cause of causes) {
     const at = place(cause.at)
+    if (cause.kind === 'machine' && cause.path === 'claim') continue
     if (cause.kind === 'content') {
       if (cause === files[0]) lines.push(...labelled('files', fileNames(files, options.full), at))
     } else if (cause.kind === 'new') lines.push(...labelled('new', 'has not run here', at))
@@ -41,18 +45,49 @@ function valueLines(path: string, cause: Pick<Cause, 'before' | 'after'>, at: st
   const rotated = rotation(cause.before, cause.after)
   if (rotated !== null) return edges(`${head}secret ${safe(rotated.secret)}, ${shownVersions(rotated.before, rotated.after).map(safe).join(' -> ')}`, at)
   const listed = listDifference(cause.before, cause.after)
-  const [before, after] = [cut(valueText(cause.before), most), cut(valueText(cause.after), most)]
+  const [before, after] = aroundDifference(valueText(cause.before), valueText(cause.after), most)
   if (canonical(cause.before) === canonical(cause.after)) return edges(`${head}${after}, computed differently`, at)
+  if (listed !== null && Math.max(columnsOf(valueText(cause.before)), columnsOf(valueText(cause.after))) > most) return labelled(safe(path), listed, at)
   const one = cause.before === null ? `${head}${isLater(cause.after) ? '' : '+ '}${after}` : cause.after === null ? `${head}- ${before}` : `${head}${before} -> ${after}`
-  if (one.length <= WIDTH) return edges(one, at)
-  if (cause.before === null || cause.after === null) return labelled(safe(path), cause.before === null ? `+ ${after}` : `- ${before}`, at)
-  const arrow = `${' '.repeat(head.length - 3)}-> `
-  if (head.length + Math.max(before.length, after.length) <= WIDTH) return [...edges(`${head}${before}`, at), `${arrow}${after}`]
+  if (columnsOf(one) <= WIDTH) return edges(one, at)
+  if (cause.before === null || cause.after === null) return labelled(safe(path), broken(cause.before === null ? `+ ${after}` : `- ${before}`, WIDTH - columnsOf(head)), at)
+  const arrow = `${' '.repeat(columnsOf(head) - 3)}-> `
+  if (columnsOf(head) + Math.max(columnsOf(before), columnsOf(after)) <= WIDTH) return [...edges(`${head}${before}`, at), `${arrow}${after}`]
   if (listed !== null && !full) return labelled(safe(path), listed, at)
-  const room = WIDTH - head.length
-  const [first = '', ...more] = wrap(before, room)
-  const hanging = wrap(after, room).map((line, index) => `${index === 0 ? arrow : ' '.repeat(head.length)}${line}`)
-  return [...edges(`${head}${first}`, at), ...more.map((line) => `${' '.repeat(head.length)}${line}`), ...hanging]
+  const room = WIDTH - columnsOf(head)
+  const [first = '', ...more] = wrap(broken(before, room), room)
+  const hanging = wrap(broken(after, room), room).map((line, index) => `${index === 0 ? arrow : ' '.repeat(columnsOf(head))}${line}`)
+  return [...edges(`${head}${first}`, at), ...more.map((line) => `${' '.repeat(columnsOf(head))}${line}`), ...hanging]
+}
+
+/** Two values that are cut: where they begin alike, what they begin with goes, so that the difference is never cut off. */
+function aroundDifference(before: string, after: string, most: number): readonly [string, string] {
+  if (columnsOf(before) <= most && columnsOf(after) <= most) return [before, after]
+  const [was, is] = [Array.from(before), Array.from(after)]
+  const differs = was.findIndex((character, index) => character !== is[index])
+  const from = Math.max(0, (differs < 0 ? was.length : differs) - CONTEXT)
+  const shown = (characters: readonly string[]): string => cut(`${from === 0 ? '' : '...'}${characters.slice(from).join('')}`, most)
+  return [shown(was), shown(is)]
+}
+
+/** Words that are longer than a line, in pieces. */
+function broken(text: string, room: number): string {
+  return text.split(' ').map((word) => (columnsOf(word) <= room ? word : pieces(word, room))).join(' ')
+}
+
+function pieces(word: string, room: number): string {
+  let text = ''
+  let columns = 0
+  for (const character of word) {
+    const wide = columnsOf(character)
+    if (columns + wide > room) {
+      text += ' '
+      columns = 0
+    }
+    text += character
+    columns += wide
+  }
+  return text
 }
 
 /** A value in few words: like YAML's flow style, strings plain where that is not ambiguous. */

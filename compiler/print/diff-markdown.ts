@@ -18,9 +18,9 @@ import { renameLines } from './rename-lines.ts'
 export const MAX_BYTES = 60_000
 
 /**
- * Changes as Markdown for a pull request: the summary first, then what comes next, then a block for each group, worst
- * first. What does not fit into `maxBytes` (UTF-8) is left out whole, table rows and blocks from the end, and that is
- * said; nothing is ever cut inside a table, a list or a fence. Ends with a newline.
+ * Changes as Markdown for a pull request: the summary first, then what comes next, what policies object to, and a block
+ * for each group, worst first. What does not fit into `maxBytes` (UTF-8) is left out whole, blocks from the end, then what
+ * comes next, then rows from the end, and that is said; nothing is ever cut inside a table, a list or a fence. Ends with a newline.
  */
 export function diffMarkdown(changes: Changes, plan: Plan, options: DiffOptions & { readonly maxBytes?: number } = {}): string {
   const most = options.maxBytes ?? MAX_BYTES
@@ -29,32 +29,28 @@ export function diffMarkdown(changes: Changes, plan: Plan, options: DiffOptions 
   const told = sections(grouped, { changes, plan }, options)
   const title = `### ${escaped(`${plan.site.name}: ${baseName(changes.base)} → ${shortCommit(changes.commit)}`)}`
   const verdict = verdictOf(changes, rows)
-  const blocks = [...told.map(blockOf), ...extraBlocks(changes, plan, options)]
+  const objections = changes.violations.length === 0 ? [] : [fenced(violationLines(changes), 'text')]
+  const blocks = [...objections, ...told.map(blockOf), ...extraBlocks(changes, plan, options)]
   const next = nextBlock(changes)
-  let rowCount = rows.length
-  let blockCount = blocks.length
+  // What goes first when there is no room: blocks from the end, what comes next, rows from the end. Sizes only shrink.
+  let kept = { blocks: blocks.length, next: true, rows: rows.length }
   const page = (): string => {
-    const left = blocks.length - blockCount
-    const parts = [title, verdict, table(rows, rowCount), next, ...blocks.slice(0, blockCount), left === 0 ? '' : `_${count(left, 'part')} left out: \`crowbar diff --full\` has all of it._`]
+    const left = blocks.length - kept.blocks
+    const parts = [title, verdict, table(rows, kept.rows), kept.next ? next : '', ...blocks.slice(0, kept.blocks), left === 0 ? '' : `_${count(left, 'part')} left out: \`crowbar diff --full\` has all of it._`]
     return `${parts.filter((part) => part !== '').join('\n\n')}\n`
   }
-  let text = page()
-  // Blocks go first, then rows; sizes only shrink, so halving finds the most that fits.
-  if (bytes(text) > most) {
-    blockCount = largest(blocks.length, (number) => {
-      blockCount = number
-      return bytes(page()) <= most
+  const fits = (): boolean => bytes(page()) <= most
+  const shrink = (what: 'blocks' | 'rows'): void => {
+    const number = largest(kept[what], (tried) => {
+      kept = { ...kept, [what]: tried }
+      return fits()
     })
-    text = page()
+    kept = { ...kept, [what]: number }
   }
-  if (bytes(text) > most) {
-    rowCount = largest(rows.length, (number) => {
-      rowCount = number
-      return bytes(page()) <= most
-    })
-    text = page()
-  }
-  return bytes(text) <= most ? text : `${clipped(`${title}. ${verdict}`, Math.max(0, most - 1))}\n`
+  if (!fits()) shrink('blocks')
+  if (!fits()) kept = { ...kept, next: false }
+  if (!fits()) shrink('rows')
+  return fits() ? page() : `${clipped(`${title}. ${verdict}`.replaceAll(/^### |\*\*/g, ''), Math.max(0, most - 1))}\n`
 }
 
 /** The greatest number up to `most` that fits, taking 0 as one that does. */
@@ -81,7 +77,8 @@ function verdictOf(changes: Changes, rows: readonly SummaryRow[]): string {
 }
 
 function table(rows: readonly SummaryRow[], shown: number): string {
-  if (rows.length === 0 || shown === 0) return ''
+  if (rows.length === 0) return ''
+  if (shown === 0) return `_${count(rows.length, 'row')} of the summary left out._`
   const lines = rows.slice(0, shown).map((row) => `| **${row.label}** | ${thousands(row.nodes)} | ${escaped(cut(row.what, 300).replace('  ', ': '))} | ${row.flag.toLowerCase()} |`)
   const rest = rows.length - shown
   return ['| | nodes | what | |', '|---|--:|---|---|', ...lines, ...(rest > 0 ? [`| | | ${count(rest, 'row')} left out | |`] : [])].join('\n')

@@ -27,12 +27,13 @@ export interface Section {
 
 /** What is told of each group, worst first. */
 export function sections(grouped: Grouped, { changes, plan }: { readonly changes: Changes; readonly plan: Plan }, options: DiffOptions): readonly Section[] {
+  const telling = { grouped, plan, options, moved: changes.moved.addresses > 0 }
   return grouped.groups.map((group) => {
     const waves = wavesOf(group, changes)
     const title = titleOf(group, waves)
     const names = title.full ? [] : namesLines(group, options)
     const held = waves === null ? [] : waveLines(waves)
-    const body = group.kind === 'operation' ? operationLines(group, { grouped, plan, options }) : group.kind === 'install' || group.kind === 'release' ? nodeLines(group, grouped, plan, options) : workLines(group, changes, options)
+    const body = group.kind === 'operation' ? operationLines(group, telling) : group.kind === 'install' || group.kind === 'release' ? nodeLines(group, telling) : workLines(group, changes, options)
     return { title: title.text, group, lines: [...edges(title.text, group.kind === 'removal' && placeOf(group) !== null ? `was ${placeOf(group)}` : placeOf(group)), ...names, ...(group.kind === 'operation' ? [...body, ...held] : [...held, ...body])] }
   })
 }
@@ -131,11 +132,11 @@ function causes(group: ChangeGroup, of: readonly Cause[], full: boolean): readon
 }
 
 /** Installs and releases, node by node: each has disks of its own. What they have in common comes first. */
-function nodeLines(group: ChangeGroup, grouped: Grouped, plan: Plan, options: DiffOptions): readonly string[] {
+function nodeLines(group: ChangeGroup, telling: Telling): readonly string[] {
+  const { grouped, options } = telling
   const full = options.full === true
   const changes = group.variants.flatMap((variant) => variant.changes)
   const [only] = changes
-  const telling = { grouped, plan, options }
   if (only !== undefined && changes.length === 1) {
     const said = placeOf(group)
     return [...causeLines(only.causes.filter((cause) => cause.kind !== 'new'), { said, full }), ...machineHead(only, null, null, telling), ...diskLines(only, true, options), ...nodeEnd(only, telling), ...permissionLines(group, full)]
@@ -164,6 +165,8 @@ function nodeLines(group: ChangeGroup, grouped: Grouped, plan: Plan, options: Di
 interface Telling {
   readonly grouped: Grouped
   readonly plan: Plan
+  /** Some node gets another address. */
+  readonly moved: boolean
   readonly options: DiffOptions
 }
 
@@ -175,8 +178,9 @@ function machineHead(one: Change, name: string | null, at: string | null, { plan
   }
   const node = own(plan.nodes, one.step.node ?? '')
   const machine = node?.machine ?? null
-  if (machine !== null) return labelled(name ?? 'machine', machineWords(machine, options), at)
-  return labelled(name ?? 'claims', `${name === null ? '' : 'claims '}${safe(node?.selector ?? '')}; none yet`, at)
+  if (machine !== null) return labelled(name ?? 'machine', machineWords(machine, options, own(node?.labels ?? {}, 'rack')), at)
+  const claim = one.causes.find((cause) => cause.kind === 'machine' && cause.path === 'claim')?.at ?? null
+  return labelled(name ?? 'claims', `${name === null ? '' : 'claims '}${safe(node?.selector ?? '')}; none yet`, name !== null ? at : claim === one.causes.find((cause) => cause.at !== null)?.at ? null : claim)
 }
 
 /** What happens to the disks of one node; `alone`: no other node is told beside it, so there is room for those that stay. */
@@ -184,7 +188,8 @@ function diskLines(one: Change, alone: boolean, { full }: DiffOptions): readonly
   if (one.step.kind === 'release') return alone ? labelled('keeps', 'all that is on its disks') : []
   const lines: string[] = []
   const all = alone || full === true
-  for (const disk of one.disks) if (disk.fate === 'wiped' || all) lines.push(diskLine(disk, one))
+  const place = (disk: DiskFate): string | null => (alone && disk.fate === 'kept' ? (disk.at ?? null) : null)
+  for (const disk of one.disks) if (disk.fate === 'wiped' || all) lines.push(...edges(diskLine(disk, one), place(disk)))
   const kept = one.disks.filter((disk) => disk.fate === 'kept').length
   if (!all && kept > 0) lines.push(...labelled('kept', count(kept, 'other disk')))
   if (!one.step.destructive) return [...lines, ...labelled('writes', 'no disk: the system that is there joins as it is')]
@@ -194,21 +199,21 @@ function diskLines(one: Change, alone: boolean, { full }: DiffOptions): readonly
   return [...lines, ...labelled('disks', 'not all were looked at yet; cannot be approved before')]
 }
 
-function nodeEnd(one: Change, { grouped, plan }: Telling): readonly string[] {
+function nodeEnd(one: Change, { grouped, plan, moved }: Telling): readonly string[] {
   const name = one.step.node ?? ''
   const fresh = one.causes.some((cause) => cause.kind === 'new')
   const addresses = Object.entries(own(plan.nodes, name)?.addresses ?? {}).map(([network, address]) => `${network} ${address}`)
   const roles = grouped.following.get(name) ?? 0
   return [
     ...(fresh && addresses.length > 0 ? labelled('gets', addresses.join(', ')) : []),
-    ...(roles > 0 ? labelled('then', `${roles === 1 ? 'its 1 role' : `all its ${roles} roles`}${fresh ? '' : ' again'}`) : []),
+    ...(roles > 0 ? labelled('then', `${roles === 1 ? 'its 1 role' : `all its ${roles} roles`}${fresh ? '' : ' again'}${fresh || moved ? '' : '; addresses stay'}`) : []),
   ]
 }
 
-function machineWords(machine: string, options: DiffOptions): string {
+function machineWords(machine: string, options: DiffOptions, rack?: string): string {
   const known = options.machines !== undefined && Object.hasOwn(options.machines, machine) ? options.machines[machine] : undefined
   const seen = known?.seen === undefined ? '' : `; disks as seen ${known.seen.slice(0, 16).replace('T', ' ')} UTC`
-  return `${safe(known?.label ?? machine)}${seen}`
+  return `${safe(known?.label ?? machine)}${rack === undefined ? '' : `, rack ${safe(rack)}`}${seen}`
 }
 
 function diskLine(disk: DiskFate, { step, consequence }: Change): string {

@@ -119,7 +119,7 @@ export function violationLines(changes: Changes): readonly string[] {
 
 /** Red for what loses data or nodes, yellow for what interrupts; only headings and summary lines. */
 function painted(text: string): string {
-  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|RENAME|ERASED|UNKNOWN|POLICIES|NEXT|SELECTED|PACKAGES))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
+  return text.replace(/^( {2})?((?:MAY )?(WIPE|REINSTALL|RELEASE|REMOVE|REBOOT|NETWORK|RESTART|RUN|FORGET|RENAME|ERASED|UNKNOWN|POLICIES|NEXT|SELECTED|PACKAGES))(?= )/gm, (_, indent: string | undefined, label: string, word: string) => {
     const color = ['WIPE', 'REINSTALL', 'RELEASE', 'REMOVE'].includes(word) ? '\u001b[1;31m' : ['REBOOT', 'NETWORK', 'RESTART'].includes(word) ? '\u001b[1;33m' : '\u001b[1m'
     return `${indent ?? ''}${color}${label}\u001b[0m`
   })

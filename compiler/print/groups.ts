@@ -21,6 +21,8 @@ export interface ChangeGroup {
   readonly permission: Permission
   /** Installs of nodes that have no machine yet. */
   readonly unclaimed: boolean
+  /** A check after each wave holds back the next one: whoever wrote that minds what happens there. */
+  readonly gated: boolean
   readonly variants: readonly Variant[]
 }
 
@@ -34,7 +36,7 @@ export interface Variant {
 
 /** Changes as a reviewer reads them. */
 export interface Grouped {
-  /** Worst first, what is certain before what may be; most nodes first. */
+  /** Worst first, what is certain before what may be, what a gate watches before the rest; most nodes first. */
   readonly groups: readonly ChangeGroup[]
   /** Node → how many roles run again only because it is installed anew. */
   readonly following: ReadonlyMap<string, number>
@@ -51,8 +53,9 @@ export function groupChanges(changes: Changes): Grouped {
   const brought = new Map<string, string[]>()
   const quiet = new Map<QuietKind, string[]>()
   const worst = worstOfOperations(changes)
+  const watched = new Set(changes.rollouts.flatMap(({ gate, steps }) => (gate === null ? [] : steps)))
   const strictest = strictestOfOperations(changes)
-  const groups = new Map<string, { readonly head: Omit<ChangeGroup, 'variants'>; readonly changes: Change[] }>()
+  const groups = new Map<string, { readonly head: Omit<ChangeGroup, 'variants' | 'gated'>; readonly changes: Change[] }>()
   for (const one of changes.changes) {
     const { step } = one
     if (step.kind === 'stage' || step.kind === 'discover' || step.kind === 'barrier' || step.kind === 'gate') {
@@ -74,7 +77,7 @@ export function groupChanges(changes: Changes): Grouped {
     if (group === undefined) groups.set(key, { head, changes: [one] })
     else group.changes.push(one)
   }
-  const list = [...groups.values()].map((group): ChangeGroup => ({ ...group.head, variants: variantsOf(group.changes, brought) }))
+  const list = [...groups.values()].map((group): ChangeGroup => ({ ...group.head, gated: group.changes.some(({ step }) => watched.has(step.id)), variants: variantsOf(group.changes, brought) }))
   return { groups: list.toSorted(worstFirst), following, quiet: [...quiet].map(([kind, names]) => ({ kind, names })) }
 }
 
@@ -131,7 +134,7 @@ export function untouched(changes: Changes, plan: Plan): { readonly steps: numbe
   return { steps: changes.unchanged, nodes: Object.keys(plan.nodes).filter((name) => !touched.has(name)) }
 }
 
-function headOf(one: Change, { worst, strictest }: { readonly worst: ReadonlyMap<string, Consequence>; readonly strictest: ReadonlyMap<string, Change> }): Omit<ChangeGroup, 'variants'> {
+function headOf(one: Change, { worst, strictest }: { readonly worst: ReadonlyMap<string, Consequence>; readonly strictest: ReadonlyMap<string, Change> }): Omit<ChangeGroup, 'variants' | 'gated'> {
   const { step, consequence, certain } = one
   const permission = permissionOf(one)
   const rest = { consequence, certain, permission, unclaimed: step.kind === 'install' && step.attributes === null }
@@ -175,6 +178,7 @@ function worstFirst(a: ChangeGroup, b: ChangeGroup): number {
   return (
     CONSEQUENCES.indexOf(a.consequence) - CONSEQUENCES.indexOf(b.consequence) ||
     Number(b.certain) - Number(a.certain) ||
+    Number(b.gated) - Number(a.gated) ||
     nodesOf(b).length - nodesOf(a).length ||
     byCodePoint(a.subject, b.subject)
   )

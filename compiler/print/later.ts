@@ -47,7 +47,7 @@ export function laterLines({ consequence, role, nodes, waitedFor, wants }: Later
   const names = foldNames(nodes)
   const whom = names.length > 30 ? count(nodes.length, 'node') : names
   const title = `MAY ${consequence.toUpperCase()}  ${role} on ${whom}, once ${waited(waitedFor)}`
-  return [title.length <= WIDTH ? title : `MAY ${consequence.toUpperCase()}  ${role} on ${count(nodes.length, 'node')}`, ...(title.length <= WIDTH ? [] : labelled('once', waited(waitedFor))), ...wants.flatMap(({ name, before, after }) => labelled(name, `${before} -> ${count(after, 'member')}`))]
+  return [title.length <= WIDTH ? title : `MAY ${consequence.toUpperCase()}  ${role} on ${whom}`, ...(title.length <= WIDTH ? [] : labelled('once', waited(waitedFor))), ...wants.flatMap(({ name, before, after }) => labelled(name, `${before} -> ${count(after, 'member')}`))]
 }
 
 /** `storage-13 has a machine`. */

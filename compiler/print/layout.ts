@@ -1,3 +1,5 @@
+import { columnsOf } from '../diagnostics/width.ts'
+
 /** Columns that the text of changes and plans is made for. */
 export const WIDTH = 80
 
@@ -12,8 +14,15 @@ export function safe(text: string): string {
 
 /** Cuts text that is too long, and shows that it did. */
 export function cut(text: string, width: number): string {
-  const characters = Array.from(text)
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 3)).join('')}...`
+  if (text.length * 2 <= width || columnsOf(text) <= width) return text
+  let kept = ''
+  let columns = 3
+  for (const character of text) {
+    columns += columnsOf(character)
+    if (columns > width) break
+    kept += character
+  }
+  return `${kept}...`
 }
 
 /** Breaks text at spaces into lines of at most `width`; a word that is longer stands alone and sticks out. */
@@ -21,7 +30,7 @@ export function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = []
   let line = ''
   for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+    if (line !== '' && columnsOf(line) + 1 + columnsOf(word) > width) {
       lines.push(line)
       line = word
     } else line = line === '' ? word : `${line} ${word}`
@@ -32,8 +41,8 @@ export function wrap(text: string, width: number): readonly string[] {
 /** `left`, and `right` at the right edge; on a line of its own when there is no room. */
 export function edges(left: string, right: string | null): readonly string[] {
   if (right === null || right === '') return [left]
-  const gap = WIDTH - left.length - right.length
-  return gap >= 2 ? [`${left}${' '.repeat(gap)}${right}`] : [left, right.padStart(WIDTH)]
+  const gap = WIDTH - columnsOf(left) - columnsOf(right)
+  return gap >= 2 ? [`${left}${' '.repeat(gap)}${right}`] : [left, `${' '.repeat(Math.max(0, WIDTH - columnsOf(right)))}${right}`]
 }
 
 /** Columns from a label to what it labels. */
@@ -42,19 +51,19 @@ export const LABEL = 10
 /** `  label     text`, wrapped and hanging under the text; the place beside its first line, else beside or below its last. */
 export function labelled(label: string, text: string, at: string | null = null): readonly string[] {
   const head = labelHead(label)
-  const [first = '', ...rest] = wrap(text, WIDTH - head.length)
-  const lines = [`${head}${first}`, ...rest.map((line) => `${' '.repeat(head.length)}${line}`)]
+  const [first = '', ...rest] = wrap(text, WIDTH - columnsOf(head))
+  const lines = [`${head}${first}`, ...rest.map((line) => `${' '.repeat(columnsOf(head))}${line}`)]
   const beside = fits(lines[0] ?? '', at) ? 0 : lines.length - 1
   return lines.flatMap((line, index) => (index === beside ? edges(line, at) : [line]))
 }
 
 function fits(left: string, right: string | null): boolean {
-  return left.length + 2 + (right ?? '').length <= WIDTH
+  return columnsOf(left) + 2 + columnsOf(right ?? '') <= WIDTH
 }
 
 /** The label of a line with the space behind it: at least two columns, also behind a long one. */
 export function labelHead(label: string): string {
-  return `  ${label.length < LABEL - 1 ? label.padEnd(LABEL) : `${label}  `}`
+  return `  ${label}${' '.repeat(Math.max(2, LABEL - columnsOf(label)))}`
 }
 
 /** `1 node`, `12 nodes`; thousands with commas. */

@@ -51,7 +51,8 @@ attributes:
 ---
 kind: node
 name: compute-017
-${os17}`,
+${os17}labels: { rack: b }
+`,
     'storage.yaml': `kind: nodes
 name: "${storage}"
 machine: { tags: [storage] }

@@ -7,6 +7,7 @@ import type { Changes } from '../../../schemas/changes.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import type { Json } from '../../../schemas/shape.ts'
+import { columnsOf } from '../../../compiler/diagnostics/width.ts'
 import { expectGolden } from '../../builders/golden.ts'
 import { applied, disk, folded, machine, stepOf, wasSent } from '../../builders/ledger.ts'
 import { buildPlan } from '../../builders/plan.ts'
@@ -166,6 +167,18 @@ describe('the text of changes', () => {
     expect(painted.replace(/\u001b\[[0-9;]*m/g, '')).toBe(plain)
   })
 
+  it('shows where two long values differ, within eighty columns', () => {
+    const site = (v: Json): Plan => buildPlan({ nodes: { n1: {} }, roles: [{ role: 'x', on: ['n1'], attributes: { v } }] })
+    const textOf = (before: Json, after: Json, options = {}): string => diffText(change(applied(site(before)), site(after)), site(after), options)
+    const long = textOf(`${'a'.repeat(5000)}old${'b'.repeat(5000)}`, `${'a'.repeat(5000)}new${'b'.repeat(5000)}`)
+    expect(long).toMatch(/ \.\.\.a{20}oldb{30,}/)
+    expect(long).toMatch(/-> \.\.\.a{20}newb{30,}/)
+    const wide = textOf('日本語'.repeat(30), '한국어 '.repeat(30))
+    const full = textOf('a'.repeat(3000), 'b'.repeat(3000), { full: true })
+    for (const text of [long, wide, full]) expect(text.split('\n').filter((line) => columnsOf(line) > 80)).toEqual([])
+    expect(full.match(/b/g)?.length).toBeGreaterThanOrEqual(3000)
+  })
+
   it('prints no value that a secret went into, in any form', () => {
     const url = (version: number): Json => ({ deferred: { type: 'string', expression: '${wants.password}', scope: { salt: 'hunter2' }, inputs: { p: { secret: 'db/root', version: String(version) } }, sensitive: true } })
     const site = (version: number): Plan => buildPlan({ nodes: { n1: {} }, roles: [{ role: 'x', on: ['n1'], attributes: { url: url(version) } }] })
@@ -207,6 +220,18 @@ describe('the Markdown of changes', () => {
   it('of 3,000 nodes fits into a comment', () => {
     const { changes, plan } = CASES.large()
     for (const full of [true, false]) expect(new TextEncoder().encode(diffMarkdown(changes, plan, { full })).length).toBeLessThanOrEqual(60_000)
+  })
+
+  it('keeps the summary longest, and what policies object to before what happens', () => {
+    const { changes, plan } = CASES.refused()
+    const whole = diffMarkdown(changes, plan)
+    const objection = whole.indexOf('database nodes are reinstalled by hand only')
+    expect([objection > 0, objection < whole.indexOf('<details')]).toEqual([true, true])
+    const shown = Array.from({ length: 60 }, (_, i) => diffMarkdown(changes, plan, { maxBytes: 200 + 20 * i }))
+    for (const text of shown) if (text.includes('crowbar apply')) expect(text).not.toMatch(/of the summary left out/)
+    expect(shown.filter((text) => text.includes('| **') && !text.includes('crowbar apply')).length).toBeGreaterThan(0)
+    // What is too short for anything is a sentence, and no half of a mark.
+    expect(diffMarkdown(changes, plan, { maxBytes: 100 })).not.toMatch(/[*#]/)
   })
 
   it('keeps what is worst when there is little room', () => {
