@@ -34,7 +34,7 @@ export async function readSide(site: string, name: string | undefined, { missing
   try {
     const tree = await readRevision(site, name, { environment: process.env, report })
     if (tree.files.size === 0 || !isLedger(tree)) return sideOf(compileTree(like === undefined ? tree : shareFiles(tree, like), { found }))
-    const ledger = ledgerOf(tree, name)
+    const ledger = ledgerOf(tree, name, found)
     return ledger.kind === 'found' ? { kind: 'ledger', ledger: ledger.ledger } : refuse(ledger.message, missing)
   } catch (cause) {
     if (!(cause instanceof TreeError)) throw cause

@@ -52,6 +52,7 @@ export async function findNode(site: string, name: string, { what }: Refusals): 
   if (node.admin) return refuse(`${name} is an admin node, which is never ${what}`, EXIT.refused)
   if (node.protect) return refuse(`${name} is protected: take \`protect\` away, and apply that, before it is ${what}`, EXIT.refused)
   const ledger = await findLedger(site, LEDGER_REF)
+  if (ledger.kind === 'damaged') return refuse(`whether ${name} was protected when it last ran is not known: ${ledger.message}`, EXIT.stale)
   const before = ledger.kind === 'found' ? own(ledger.ledger.nodes, name)?.protect : undefined
   if (before !== undefined) return refuse(`${name} was protected when it last ran (${before}): apply the commit that took \`protect\` away before it is ${what}`, EXIT.refused)
   return { tree, bound, node }

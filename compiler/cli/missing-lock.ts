@@ -16,6 +16,7 @@ export function missingLock(tree: Tree | undefined, ledger: Ledger, base: string
 export async function lockMissing(site: string, tree: Tree | undefined): Promise<Diagnostic | undefined> {
   if (tree === undefined || tree.files.has(LOCK_PATH)) return undefined
   const found = await findLedger(site, LEDGER_REF)
+  if (found.kind === 'damaged') return error('LOCK_MISSING', undefined, `There is no ${LOCK_PATH}, and ${found.message}.`, { fix: `Restore ${LOCK_PATH} from the last commit that has it.` })
   return found.kind === 'found' ? missingLock(tree, found.ledger, LEDGER_REF) : undefined
 }
 

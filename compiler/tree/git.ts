@@ -50,6 +50,18 @@ export function commitBefore(folder: string, revision: string | undefined, optio
   return edit === '' ? null : (verify(git, `${edit}^1^{commit}`) ?? null)
 }
 
+/**
+ * Whether a repository has a ref of this full name, also where what it names is not there any more.
+ *
+ * @throws {TreeError} GIT_FAILED when this is no repository.
+ * @throws {NoGitError}
+ */
+export function hasRef(folder: string, ref: string, options: { readonly environment: NodeJS.ProcessEnv }): boolean {
+  const git = runner(folder, options.environment)
+  must(git, ['rev-parse', '--git-dir'])
+  return verify(git, ref) !== undefined
+}
+
 type Git = (args: readonly string[], input?: string) => { readonly status: number; readonly stdout: Buffer; readonly stderr: string }
 
 function runner(folder: string, environment: NodeJS.ProcessEnv): Git {

@@ -41,6 +41,17 @@ export async function readRevision(site: string, ref: string, options: { readonl
   }
 }
 
+/** Whether a repository has a ref of this name, whatever it leads to. false where there is no repository, or no git program. */
+export async function refExists(site: string, ref: string, environment: NodeJS.ProcessEnv): Promise<boolean> {
+  const { hasRef, NoGitError } = await import('./git.ts')
+  try {
+    return hasRef(site, ref, { environment })
+  } catch (cause) {
+    if (cause instanceof NoGitError || cause instanceof TreeError) return false
+    throw cause
+  }
+}
+
 /**
  * The commit before the last edit of a site (git.ts, commitBefore); what the agent writes by itself is no edit. null when
  * there is none, or no git program.
