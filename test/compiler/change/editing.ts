@@ -20,7 +20,17 @@ const BUILTIN = readBuiltin()
 /** What a commit leaves of the site: texts by path; undefined takes a file away. The lock is the one of before. */
 export type Edit = Readonly<Record<string, string | undefined>>
 
+const known = new Map<string, ReturnType<typeof success>>()
+
+/** The same is compiled once, however many ledgers it is held against. */
 export function compiled(edit: Edit, lock: Lock | null, crowbar = '0.0.0'): ReturnType<typeof success> {
+  const key = JSON.stringify([Object.entries(edit).map(([path, text]) => [path, text ?? null]), lock, crowbar])
+  const found = known.get(key) ?? fresh(edit, lock, crowbar)
+  known.set(key, found)
+  return found
+}
+
+function fresh(edit: Edit, lock: Lock | null, crowbar: string): ReturnType<typeof success> {
   const texts: Texts = Object.fromEntries(Object.entries({ ...EDITED_SITE, ...(lock === null ? {} : { 'site.lock.json': lockText(lock) }), ...edit }).flatMap(([path, text]) => (text === undefined ? [] : [[path, text]])))
   return success(compileTexts(texts, crowbar))
 }

@@ -235,7 +235,7 @@ describe('whatever is edited', () => {
       }
     }
     expect(together).toBeGreaterThan(60)
-  })
+  }, 120_000)
 
   it('is refused when it gives a node another name on which something was begun and has not succeeded', () => {
     const { violations } = change(LEDGERS['failed'] as Ledger, compiled(everywhere('n1', 'n9'), lock).plan)
