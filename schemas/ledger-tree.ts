@@ -1,7 +1,7 @@
 import type { ValidateFunction } from 'ajv/dist/2020.js'
 import { byCodePoint, canonical, digest } from './canonical.ts'
 import { machineStateShape } from './inventory.ts'
-import { ledgerNodeShape, ledgerRunShape } from './ledger.ts'
+import { LEDGER_ADMIN, ledgerNodeShape, ledgerRunShape } from './ledger.ts'
 import type { Ledger, LedgerNode, LedgerRun } from './ledger.ts'
 import type { MachineState } from './inventory.ts'
 import { loadAjv } from './load-ajv.ts'
@@ -86,7 +86,7 @@ export function readLedger(files: ReadonlyMap<string, string>): ReadLedger {
       if (checked(path, value, listingShape, problems) !== undefined) values.push([`sha256:${name}`, value])
     } else if (folder === 'nodes') {
       const node = checked(path, value, ledgerNodeShape, problems)
-      if (node !== undefined && named(path, name, node.node, problems)) nodes.push([name, node])
+      if (node !== undefined && named(path, name, node.node, problems) && entriesOf(path, node, problems)) nodes.push([name, node])
     } else if (folder === 'machines') {
       const machine = checked(path, value, machineStateShape, problems)
       if (machine !== undefined && named(path, name, machine.id, problems)) machines.push([name, machine])
@@ -142,6 +142,16 @@ function named(path: string, name: string, says: string, problems: LedgerProblem
   if (name === says) return true
   problems.push({ code: 'NAME', path, message: `it says that it is about ${says}` })
   return false
+}
+
+/** An entry under another id than its step's, or of another node, would leave its own step without one. */
+function entriesOf(path: string, node: LedgerNode, problems: LedgerProblem[]): boolean {
+  for (const [id, { step }] of Object.entries(node.steps)) {
+    if (id === step.id && (step.node ?? LEDGER_ADMIN) === node.node) continue
+    problems.push({ code: 'NAME', path, message: `what it has as ${id} is ${step.id}` })
+    return false
+  }
+  return true
 }
 
 const validators = new Map<unknown, ValidateFunction>()
