@@ -82,7 +82,7 @@ test('the whole way: staged, found, installed, roles in order, the token handed 
     node: { name: 'n2', addresses: { admin: '192.0.2.11' }, tags: [], labels: {}, os: 'debian-12' },
     step: 'web/client@n2',
     action: 'run',
-    role: null,
+    role: { name: 'client', index: null, founder: null, bootstrapped: false, members: [] },
   })
   expect(types(await life.events(), 'install@n1')).toEqual(['sent', 'accepted', 'succeeded'])
   expect(rack.machine('m-n1').disks[0]?.stamp).toBeNull()
