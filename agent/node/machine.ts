@@ -74,7 +74,8 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
     }
   }
   const erase = async (task: Extract<Task, { kind: 'erase' }>, context: TaskContext): Promise<TaskEnd> => {
-    if (options.environment !== 'discovery') throw new NodeError('INSTALL_UNSUPPORTED', 'disks are erased from the discovery image only')
+    // Loop devices stand for the disks of tests, where no discovery image runs.
+    if (options.environment !== 'discovery' && options.loopDisks === undefined) throw new NodeError('INSTALL_UNSUPPORTED', 'disks are erased from the discovery image only')
     const report = (): Promise<void> => inspect(options.signal).then((states) => context.disks(states), () => undefined)
     try {
       const end = await runErase(task, { context, files, devices: collect().devices })

@@ -22,7 +22,7 @@ export function machineSessions(sessions: NodeSessions, { machine, onSend, away 
         return session.journal
       },
       send(task) {
-        if (task.kind === 'install') onSend(task)
+        if (task.kind === 'install' || task.kind === 'erase') onSend(task)
         session.send(task)
       },
       cancel: (attempt) => session.cancel(attempt),
