@@ -100,6 +100,7 @@ export function schedule(input: ScheduleInput): Schedule {
       else if (item.step.kind === 'install' && installing >= input.limits.install) reasons.push({ code: 'LIMIT', message: `${installing} installs run already` })
       if (reasons.length === 0) {
         start.push(item.id)
+        view.waves.began(item)
         running++
         if (item.step.kind === 'install') installing++
         if (node !== null) busy.set(node, item.id)

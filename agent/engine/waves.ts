@@ -37,6 +37,8 @@ export interface Waves {
   readonly positions: readonly WavePosition[]
   /** Why its rollouts do not let a step start now. */
   against(item: WorkItem): readonly BlockReason[]
+  /** A step is started: from now on its node is at work for every rollout that has it. */
+  began(item: WorkItem): void
 }
 
 /**
@@ -45,16 +47,31 @@ export interface Waves {
  * A batch has ended when every step that the rollout governs on its nodes has, whatever the end. The next one starts when
  * no more nodes have failed than the budget allows, every gate of the batch has passed and its pause is over; and never
  * while a step of another batch runs. A gate that failed stops the rollout whatever the budget.
+ *
+ * Rollouts that share nodes hold together: what any of them does on a node counts, once, for each that has the node. So
+ * never are more nodes of a rollout at work than its batch is large, and a node that failed for one has failed for all.
  */
 export function waves(input: WaveInput): Waves {
   const { work } = input
   const views = new Map(work.waves.map(wave => [wave.rollout.id, viewOf(wave, input)]))
+  const busy = new Map<string, string>()
+  for (const step of work.governed.keys()) {
+    const node = work.items.get(step)?.step.node ?? null
+    if (node !== null && input.standing.get(step) === 'running') busy.set(node, step)
+  }
+  const sharing = sharingOf([...views.values()])
   return {
+    began({ id, step: { node } }) {
+      if (node !== null && work.governed.has(id)) busy.set(node, id)
+    },
     positions: [...views.values()].map(({ position }) => position),
     against(item) {
       const gate = work.gates.get(item.id)
       if (gate !== undefined) return gateAgainst(gate, (views.get(gate.rollout) as View).position)
-      return (work.governed.get(item.id) ?? []).flatMap((id) => {
+      const mine = work.governed.get(item.id) ?? []
+      const crowded = mine.length === 0 ? undefined : crowdedBy(item, sharing.get(item.step.node ?? '') ?? [], busy)
+      if (crowded !== undefined) return [crowded]
+      return mine.flatMap((id) => {
         const { wave, position, running } = views.get(id) as View
         const batch = wave.batchOf.get(item.id)
         const why = batchAgainst(item, batch, position)
@@ -66,9 +83,33 @@ export function waves(input: WaveInput): Waves {
   }
 }
 
+/** Rollouts that have a node with another one: by node. Those that are over hold nobody. */
+function sharingOf(views: readonly View[]): ReadonlyMap<string, readonly View[]> {
+  const found = new Map<string, View[]>()
+  for (const view of views) {
+    if (view.position.state === 'done') continue
+    for (const node of view.nodes) found.set(node, [...(found.get(node) ?? []), view])
+  }
+  const together = new Set([...found.values()].filter(list => list.length > 1).flat())
+  return new Map([...found].map(([node, list]) => [node, list.filter(view => together.has(view))]))
+}
+
+function crowdedBy({ step: { node } }: WorkItem, views: readonly View[], busy: ReadonlyMap<string, string>): BlockReason | undefined {
+  for (const { wave: { rollout }, position, nodes } of views) {
+    const most = rollout.batches[position.batch]?.length ?? 1
+    const others = [...busy].filter(([other]) => other !== node && nodes.has(other))
+    if (others.length < most) continue
+    const step = others[0]?.[1] ?? ''
+    return { code: 'BATCH', message: `${step} runs, and ${rollout.id}, which has ${node} too, is for ${most === 1 ? 'one node' : `${most} nodes`} at a time`, step }
+  }
+  return undefined
+}
+
 interface View {
   readonly wave: PreparedWave
   readonly position: WavePosition
+  /** Of all batches. */
+  readonly nodes: ReadonlySet<string>
   /** Batch → a step of it that runs. */
   readonly running: ReadonlyMap<number, string>
 }
@@ -76,14 +117,16 @@ interface View {
 function viewOf(wave: PreparedWave, input: WaveInput): View {
   const running = new Map<number, string>()
   for (const [step, batch] of wave.batchOf) if (input.standing.get(step) === 'running') running.set(batch, step)
-  return { wave, running, position: positionOf(wave, input) }
+  return { wave, running, nodes: new Set(wave.rollout.batches.flat()), position: positionOf(wave, input) }
 }
 
 function positionOf({ rollout, byNode, gates: all }: PreparedWave, input: WaveInput): WavePosition {
   const { id, batches, maxFailures } = rollout
-  const { standing, steps, fenced, strays, resumed } = input
+  const { work, standing, steps, fenced, strays, resumed } = input
   const nodes = batches.reduce((sum, names) => sum + names.length, 0)
-  const failed: string[] = []
+  // By the work of another rollout, in whatever batch they are here.
+  const elsewhere = new Set(batches.flat().filter(node => (work.governed.get(fenced.get(node) ?? '') ?? []).some(other => other !== id)))
+  const failed: string[] = [...elsewhere]
   const lifted = resumed[id] ?? []
   const at = (batch: number, state: WavePosition['state'], reason: string | null): WavePosition => {
     const ahead = state === 'stopped' || state === 'done' ? null : nextPause(rollout, batch)
@@ -93,7 +136,7 @@ function positionOf({ rollout, byNode, gates: all }: PreparedWave, input: WaveIn
 
   for (const [batch, names] of batches.entries()) {
     const open = names.find(node => strays.has(node) || (byNode.get(node) ?? []).some(step => standing.get(step) === 'open' || standing.get(step) === 'running'))
-    failed.push(...names.filter(node => (byNode.get(node) ?? []).some(step => standing.get(step) === 'failed' && (fenced.has(node) || steps.get(step)?.status !== 'skipped'))))
+    failed.push(...names.filter(node => !elsewhere.has(node) && (byNode.get(node) ?? []).some(step => standing.get(step) === 'failed' && (fenced.has(node) || steps.get(step)?.status !== 'skipped'))))
     if (open !== undefined) return at(batch, 'rolling', `it waits for ${number(batch)}`)
     if (failed.length > maxFailures) return at(batch, 'stopped', `${id} stopped: ${failed.length} of ${nodes} nodes failed (budget ${maxFailures})`)
     const gates = all.get(batch) ?? []

@@ -26,6 +26,7 @@ test('every mode of the agent and every kind of automation is carried out', () =
   const result = compileTexts(files)
   expect(codes(result)).toEqual([])
   expect(result.plan).not.toBeNull()
+  expect(codes(compileTexts({ ...files, 'agent.yaml': `${files['agent.yaml']}limits: { install: 2, bmc: 4 }\n` }))).toEqual(['UNSUPPORTED agent.yaml:5:23'])
 })
 
 test('roles on admin nodes need nothing of an installation, and bring packages where their os is known', () => {
