@@ -109,7 +109,7 @@ export function agentCommands(program: Command, finish: (code: number) => void):
 
   program
     .command('admit')
-    .description('let a machine out of quarantine')
+    .description('let a machine out of quarantine, or start from its disk again after it came up with another one')
     .argument('<machine>', 'a machine id, as status shows it')
     .option(...socketOption)
     .addHelpText('after', '\nExample:\n  crowbar admit m-e95bc41b47')

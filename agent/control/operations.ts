@@ -4,6 +4,7 @@ import { heldBack } from '../reconcile/carry-on.ts'
 import type { ProxyState } from '../proxy/metrics.ts'
 import type { SiteKeeper } from '../reconcile/keep-site.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
+import { runsAnother } from '../state/standing-installation.ts'
 import { apply, BY } from './apply.ts'
 import type { ApplyTools } from './apply.ts'
 import { approve } from './approve.ts'
@@ -72,7 +73,9 @@ export function operations(options: OperationsOptions): ControlOperations {
     async admit(machine) {
       const record = engine.state.machines.get(machine)
       if (record === undefined) return `no machine ${machine} was ever seen; what was: ${[...engine.state.machines.keys()].join(', ') || 'none'}`
-      if (record.quarantined === null) return `machine ${machine} is not in quarantine`
+      const node = Object.entries(keeper.current?.plan.nodes ?? {}).find(([, planned]) => planned.machine === machine)?.[0]
+      const isStale = node !== undefined && runsAnother(machine, node, { state: engine.state, ledger: options.ledger.current })
+      if (record.quarantined === null && !isStale) return `machine ${machine} is not in quarantine`
       await options.admit(machine, BY)
       return `machine ${machine} is admitted`
     },

@@ -118,7 +118,7 @@ function presence(node: string, machine: string | null, { sources: { state, ledg
     return { connected: environment, doing: `${unfinishedErasure(node, state) === undefined ? 'erased' : 'half erased'} by ${erased.step}: nothing is installed there until crowbar reinstall ${node}` }
   }
   if (environment === 'discovery' || !runsAnother(machine, node, { state, ledger })) return { connected: environment, doing: doing(node, steps) }
-  return { connected: null, doing: `its machine came up with another installation than the one it should run (STALE); ${doing(node, steps)}` }
+  return { connected: null, doing: `its machine came up with another installation than the one it should run (STALE): put the right disk back, then crowbar admit ${machine}; ${doing(node, steps)}` }
 }
 
 /** Admin nodes are shown when something runs on them. */

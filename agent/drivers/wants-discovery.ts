@@ -30,7 +30,7 @@ interface Known {
 export function wantsDiscovery(node: string, { state, ledger, work, machine }: Known): BootWish {
   const wish = bootWish(node, { state, ledger, work, machine })
   const here = machine ?? work?.plan.nodes[node]?.machine ?? null
-  return wish.boot === 'local' && runsAnother(here, node, { state, ledger }) ? { boot: 'hold', reason: `machine ${here} came up with another installation than the one that ${node} should run` } : wish
+  return wish.boot === 'local' && runsAnother(here, node, { state, ledger }) ? { boot: 'hold', reason: `machine ${here} came up with another installation than the one that ${node} should run: put the right disk back, then crowbar admit ${here}` } : wish
 }
 
 function bootWish(node: string, { state, ledger, work, machine }: Known): BootWish {

@@ -141,7 +141,8 @@ function foldMachine(state: GrowingState, event: MachineEvent): void {
     case 'machine.quarantined':
       return changeMachine(state, id, event.time, { quarantined: { code: event.data.code, reason: event.data.reason } })
     case 'machine.admitted':
-      return changeMachine(state, id, before?.seen ?? event.time, { quarantined: null })
+      // A person has looked: what it came up with last says nothing of what is in it now.
+      return changeMachine(state, id, before?.seen ?? event.time, { quarantined: null, ran: null })
     case 'node.connected': {
       const { environment, node, incarnation, boot, address } = event.data
       return changeMachine(state, id, event.time, { session: { environment, node, incarnation, boot, address }, ...(environment === 'installed' ? { ran: incarnation } : {}) })

@@ -47,7 +47,11 @@ test('a machine that came up with another installation than its node’s is held
   const answer = (...of: readonly NewEvent[]): unknown => decideBoot(view({ state: events(...of) }), CLIENT)
   expect(answer(imaged('i1'), hello('i1'), gone)).toEqual({ kind: 'local' })
   expect(answer(imaged('i1'), hello('i1'), imaged('i2'))).toEqual({ kind: 'local' })
-  expect(answer(imaged('i1'), imaged('i2'), hello('i1'), gone)).toEqual({ kind: 'hold', reason: 'machine m-1 came up with another installation than the one that web should run' })
+  expect(answer(imaged('i1'), imaged('i2'), hello('i1'), gone)).toEqual({ kind: 'hold', reason: 'machine m-1 came up with another installation than the one that web should run: put the right disk back, then crowbar admit m-1' })
+  // A person has put the right disk back; a wrong one is found out again.
+  const admitted: NewEvent = { type: 'machine.admitted', data: { machine: 'm-1', by: 'root' } }
+  expect(answer(imaged('i1'), imaged('i2'), hello('i1'), gone, admitted)).toEqual({ kind: 'local' })
+  expect(answer(imaged('i1'), imaged('i2'), hello('i1'), gone, admitted, hello('i1'))).toMatchObject({ kind: 'hold' })
   expect(answer(imaged('i1'), imaged('i2'), hello('i1'), imaged('i3'))).toEqual({ kind: 'local' })
   const ledger = { ...EMPTY_LEDGER, nodes: { web: { version: 1 as const, node: 'web', machine: 'm-1', incarnation: 'i2', attempted: {}, steps: {} } } }
   expect(decideBoot(view({ state: events(hello('i1')), ledger }), CLIENT).kind).toBe('hold')
