@@ -36,6 +36,7 @@ export async function applyCommand(options: ApplyOptions): Promise<number> {
   const json = options.format === 'json'
   try {
     const before = await lastSequence(client)
+    if (dryRun === 'nodes' && process.stderr.isTTY) process.stderr.write('asking the nodes; each tool takes as long as it would to run\n')
     const answer = await client.post<ApplyAnswer>('/apply', { ref: options.ref ?? null, approve: options.approve ?? [], target: options.target ?? [], exclude: options.exclude ?? [], dryRun })
     if (json) process.stdout.write(`${JSON.stringify(answer)}\n`)
     else process.stdout.write(printAnswer(answer))

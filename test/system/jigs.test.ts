@@ -108,41 +108,53 @@ test('the change is carried out, and goes round', async () => {
   for (const chain of CHAINS) expect(file(chain.copy, 'copied')).toBe(`${sealed(chain).replace('as written', 'as rewritten')}\n`)
 })
 
-/** What takes the faults out again. */
-let mended: Record<string, () => string> = {}
+/** Commits and pushes files, new ones too. @returns the clone, for whoever looks further. */
+function commitFiles(files: Readonly<Record<string, string>>, then: (clone: string) => void = () => undefined): string {
+  const clone = rack.clone()
+  writeFiles(clone, files)
+  then(clone)
+  const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=author', '-c', 'user.email=author@example.com', ...args], { cwd: clone, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  git('add', '.')
+  git('commit', '--quiet', '--message', 'A change')
+  git('push', '--quiet', 'origin', 'HEAD:main')
+  return clone
+}
 
-test('a failure says which task, file and line it was, on every release', async () => {
-  const spoil: Record<string, (text: string) => string> = {
-    'barclamps/chain/playbooks/token.yml': (text) => text.replace('cmd: "umask', 'cmd: "exit 7; umask').replace(', creates: /var/lib/chain/token', ''),
-    'barclamps/chain/manifests/seal.pp': (text) => `${text}\nexec { '/bin/false': }\n`,
-    'barclamps/chain/policies/copy.cf': (text) => text.replace('    "/var/lib/chain/copied"\n', '    "/proc/nothing/there" create => "true";\n    "/var/lib/chain/copied"\n'),
+function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
   }
-  const messages: Record<string, RegExp> = {
-    token: /playbooks\/token\.yml ended with exit code 2: task 'the token is there' \(playbooks\/token\.yml:8\): non-zero return code/,
-    seal: /manifests\/seal\.pp ended with exit code 6: Exec\[\/bin\/false\] \(manifests\/seal\.pp:18\): .*\/bin\/false/,
-    copy: /policies\/copy\.cf: files promise \(policies\/copy\.cf:6\): error: .*\/proc\/nothing\/there/,
-  }
-  const good = new Map<string, string>()
-  // What comes first in the chain fails last, since what comes after a failure is skipped.
-  for (const [role, path] of [['copy', 'policies/copy.cf'], ['seal', 'manifests/seal.pp'], ['token', 'playbooks/token.yml']] as const) {
-    rack.commit({ [`barclamps/chain/${path}`]: (text) => {
-      good.set(path, text)
-      return spoil[`barclamps/chain/${path}`]?.(text) ?? text
-    } })
-    expect((await rack.applyToTheEnd()).state).toBe('failed')
-    const failed = (await rack.status()).steps.filter(({ state }) => state === 'failed')
-    expect(failed.map(({ id }) => id).toSorted()).toEqual(CHAINS.map((chain) => `${chain.name}/${role}@${chain[role]}`).toSorted())
-    for (const one of failed) expect(one.reason).toMatch(messages[role] as RegExp)
-  }
-  mended = Object.fromEntries([...good].map(([path, text]) => [`barclamps/chain/${path}`, () => text]))
+}
+
+const faults = (role: string): Record<string, string> => ({ 'faults.yaml': `kind: deployment\nname: faults\nroles: { ${role}: { nodes: [old, present, next] } }\n` })
+
+test.each([
+  ['Ansible', 'faulty-playbook', /faulty\.yml ended with exit code 2: task 'it cannot be done' \(faulty\.yml:4\): non-zero return code/],
+  ['Puppet', 'faulty-manifest', /faulty\.pp ended with exit code [46]: Exec\[\/bin\/false\] \(faulty\.pp:2\): .*\/bin\/false/],
+  ['CFEngine', 'faulty-policy', /faulty\.cf: files promise \(faulty\.cf:4\): error: .*\/proc\/nothing\/there/],
+])('a failure of %s says which task, file and line it was, on every release', async (_, role, message) => {
+  commitFiles({
+    'barclamps/faulty/barclamp.yaml': 'kind: barclamp\nname: faulty\nversion: 1.0.0\nroles:\n  faulty-playbook: { jig: ansible, run: faulty.yml }\n  faulty-manifest: { jig: puppet, run: faulty.pp }\n  faulty-policy: { jig: cfengine, run: faulty.cf }\n',
+    'barclamps/faulty/faulty.yml': '- hosts: all\n  gather_facts: false\n  tasks:\n    - name: it cannot be done\n      ansible.builtin.command: { cmd: "false" }\n',
+    'barclamps/faulty/faulty.pp': "notice('so far')\nexec { '/bin/false': }\n",
+    'barclamps/faulty/faulty.cf': 'bundle agent __main__\n{\n  files:\n    "/proc/nothing/there" create => "true";\n}\n',
+    ...faults(role),
+  })
+  expect((await rack.applyToTheEnd()).state).toBe('failed')
+  const failed = (await rack.status()).steps.filter(({ state }) => state === 'failed')
+  expect(failed.map(({ id }) => id).toSorted()).toEqual(['next', 'old', 'present'].map((node) => `faults/${role}@${node}`))
+  for (const one of failed) expect(one.reason).toMatch(message)
 })
 
 test('the mended commit goes on; a chain that it takes away is undone, by each tool, and the others stay', async () => {
-  rack.commit({ ...mended, 'deployment.yaml': (text) => text.split('---\n').filter((one) => !one.includes('name: from-next')).join('---\n') })
+  commitFiles({ 'barclamps/faulty/faulty.cf': 'bundle agent __main__\n{\n  files:\n    "/var/lib/mended" create => "true";\n}\n' })
+  rack.commit({ 'deployment.yaml': (text) => text.split('---\n').filter((one) => !one.includes('name: from-next')).join('---\n') })
   const { state, sent } = await rack.applyToTheEnd()
   expect(state).toBe('complete')
   expect(sent.filter((id) => id.startsWith('from-next/'))).toEqual(['from-next/copy@present#remove', 'from-next/report@next#remove', 'from-next/seal@old#remove', 'from-next/token@next#remove'])
-  for (const chain of CHAINS.slice(0, 2)) expect(sent).toContain(`${chain.name}/token@${chain.token}`)
+  expect(sent.filter((id) => id.startsWith('faults/'))).toEqual(['faults/faulty-policy@next', 'faults/faulty-policy@old', 'faults/faulty-policy@present'])
+  expect(sent.filter((id) => /^from-(old|present)\//.test(id))).toEqual([])
   expect([file('next', 'token'), file('old', 'sealed'), file('present', 'copied')]).toEqual([undefined, undefined, undefined])
   expect([file('next', 'sealed'), file('next', 'copied')]).not.toContain(undefined)
 })
@@ -172,13 +184,6 @@ function upstreamRole(folder: string): void {
   git('tag', 'v1.4.0')
 }
 
-function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true })
-    writeFileSync(join(folder, path), text)
-  }
-}
-
 test('a role of somebody else, taken as it is, does the same by Crowbar and by ansible-playbook from what was exported', async () => {
   const upstream = mkdtempSync(join(tmpdir(), 'crowbar-upstream-'))
   const exported = mkdtempSync(join(tmpdir(), 'crowbar-exported-'))
@@ -189,19 +194,15 @@ test('a role of somebody else, taken as it is, does the same by Crowbar and by a
       'attributes: { type: object, additionalProperties: false, properties: { applications: { type: array, default: [] } } }', 'roles:', '  logrotate: { jig: ansible, run: playbook.yml }', '',
     ].join('\n')
     expect(barclamp.split('\n').length).toBeLessThan(20)
-    const clone = rack.clone()
-    writeFiles(clone, {
+    const clone = commitFiles({
       'barclamps/logrotate/barclamp.yaml': barclamp,
       'barclamps/logrotate/playbook.yml': '- hosts: all\n  roles:\n    - { role: logrotate, logrotate_applications: "{{ logrotate.applications }}" }\n',
       'logs.yaml': 'kind: deployment\nname: logs\nroles:\n  logrotate: { nodes: [old, present, next] }\nattributes:\n  logrotate: { applications: [{ name: shop, paths: [/srv/shop/*.log], rotate: 3, options: [compress] }, { name: "mail {{ x }}", paths: [/a] }] }\n',
+    }, (unpinned) => {
+      expect(crowbar('plan', '--frozen', '--site', unpinned)).toMatchObject({ code: 1, stderr: expect.stringContaining('BARCLAMP_UNPINNED') as unknown })
+      expect(crowbar('lock', '--site', unpinned)).toMatchObject({ code: 0 })
     })
-    expect(crowbar('plan', '--frozen', '--site', clone)).toMatchObject({ code: 1, stderr: expect.stringContaining('BARCLAMP_UNPINNED') as unknown })
-    expect(crowbar('lock', '--site', clone)).toMatchObject({ code: 0 })
     expect(readFileSync(join(clone, 'site.lock.json'), 'utf8')).toContain(`"${upstream} v1.4.0"`)
-    const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=author', '-c', 'user.email=author@example.com', ...args], { cwd: clone, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-    git('add', '.')
-    git('commit', '--quiet', '--message', 'Rotate logs')
-    git('push', '--quiet', 'origin', 'HEAD:main')
     expect(crowbar('export', '--to', 'ansible', '--site', clone, '--out', exported)).toMatchObject({ code: 0 })
     // By Crowbar on two nodes; on the third by hand, on what its own release calls ansible-playbook.
     const answer = await rack.client.post<ApplyAnswer>('/apply', { ref: null, approve: [], dryRun: false, exclude: ['logs/logrotate@next'] })
