@@ -1,5 +1,6 @@
 import { digest } from './canonical.ts'
 import { integer, list, literal, map, object, oneOf, optional, string } from './shape.ts'
+import type { BuildDocument } from './documents/rule.ts'
 import type { Plan } from './plan.ts'
 import type { Json, TypeOf } from './shape.ts'
 
@@ -18,6 +19,16 @@ const lockedPackage = object({
 /** One file of a set. */
 export type LockedPackage = TypeOf<typeof lockedPackage>
 
+/** What a source is built from, and in. */
+const lockedBuild = object({
+  commit: string({ pattern: '^[0-9a-f]{40}([0-9a-f]{24})?$' }),
+  wanted: list(string(), {}, 'Names that were resolved for the system that it is built in, sorted.'),
+  epoch: integer({ min: 0 }, 'Seconds since 1970 that the files of that system bear.'),
+  packages: map(lockedPackage, undefined, 'All of that system, by name.'),
+})
+/** One source that is built. */
+export type LockedBuild = TypeOf<typeof lockedBuild>
+
 const release = object({ suite: string(), date: string({}, 'As the Release file has it.'), sha256: string({ pattern: '^[0-9a-f]{64}$' }, 'Of the Release file that was verified.') })
 
 /**
@@ -35,8 +46,18 @@ export const artifactsShape = object({
   releases: list(release, {}, 'By suite.'),
   wanted: list(string(), {}, 'Names that were resolved, sorted.'),
   packages: map(lockedPackage, undefined, 'By name.'),
+  builds: optional(map(lockedBuild, undefined, 'By source. Absent: none of the packages is built from source.')),
 })
 export type Artifacts = TypeOf<typeof artifactsShape>
+
+/** A git source that packages are built from, as a plan has it; `Json` for the digest. */
+export interface BuildInputs {
+  readonly name: string
+  readonly ref?: string | undefined
+  readonly patches?: readonly { readonly path: string; readonly text: string }[] | undefined
+  readonly submodules?: { readonly [path: string]: string } | undefined
+  readonly build?: BuildDocument | undefined
+}
 
 export interface SourceInputs {
   readonly name: string
@@ -50,18 +71,21 @@ export interface ArtifactInputs {
   readonly os: { readonly family: string; readonly version: string; readonly architecture: string; readonly install: string; readonly packages: readonly string[] }
   /** The sources of the os, its own first. */
   readonly sources: readonly SourceInputs[]
+  /** Sources that some of the packages are built from, by name. */
+  readonly builds?: readonly BuildInputs[]
   /** The names that roles bring; of a root filesystem those of its os. */
   readonly packages: readonly string[]
 }
 
 /** The digest that says whether a locked set is still the one that the site asks for. Not part of it: which mirror answers. */
-export function artifactInputs({ kind, os, sources: [first, ...more], packages }: ArtifactInputs): string {
+export function artifactInputs({ kind, os, sources: [first, ...more], packages, builds = [] }: ArtifactInputs): string {
   const { family, version, architecture, install } = os
   const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].toSorted()
   const said = ({ name, suites, components }: SourceInputs): { readonly [key: string]: Json } => ({ name, suites: [...suites], components: [...components] })
   return digest({
     kind, packages: sorted(packages), base: sorted(os.packages), joined: install === 'joined', os: { family, version, architecture },
     source: first === undefined ? null : said(first), ...(more.length === 0 ? {} : { more: more.map(said) }),
+    ...(builds.length === 0 ? {} : { builds: builds.map(({ name, ref = null, patches = [], submodules = {}, build = null }) => ({ name, ref, patches: patches.map(({ text }) => text), submodules, build: build as Json })) }),
   })
 }
 

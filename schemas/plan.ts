@@ -1,5 +1,6 @@
 import { VALUE_TYPES } from './documents/barclamp.ts'
 import { agentShape } from './documents/deployment.ts'
+import { buildShape } from './documents/rule.ts'
 import { CONSEQUENCES } from './documents/words.ts'
 import { anything, boolean, integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
@@ -111,9 +112,12 @@ const source = object({
   architectures: optional(list(string())),
   keyring: optional(string({}, 'A file of the site.')),
   keys: optional(string({}, 'What that file holds, base64.')),
-  at: optional(string({}, 'path:line:column of what says whose signature counts. Absent: the machine’s own apt says it.')),
+  at: optional(string({}, 'path:line:column of what says whose signature counts, or what is built. Absent: the machine’s own apt says it.')),
   ref: optional(string()),
   sha256: optional(string()),
+  patches: optional(list(object({ path: string(), text: string({}, 'Base64.') }))),
+  submodules: optional(map(string(), undefined, 'Path → source.')),
+  build: optional(buildShape),
 })
 export type PlanSource = TypeOf<typeof source>
 
@@ -133,6 +137,7 @@ const artifactSet = object({
   kind: oneOf(['rootfs', 'packages', 'content']),
   os: nullable(string()),
   packages: list(string()),
+  builds: optional(list(string(), {}, 'Git sources that some of the packages are built from, by name. Absent: none.')),
   locked: optional(string({}, 'Digest of its file below artifacts/. Without it, its packages are those that the mirror has when they are staged.')),
 })
 export type ArtifactSet = TypeOf<typeof artifactSet>

@@ -32,8 +32,9 @@ export function artifactSets({ allocated, nodeRoles }: InjectedSite): { readonly
   const unlocked: Missing[] = []
   for (const [name, { kind, os, names }] of wanted) {
     const packages = [...names].toSorted(byCodePoint)
-    const lock = lockOf(name, { kind, os, packages }, bound.resolved)
-    artifacts[name] = { kind, os: os.name, packages, ...('hash' in lock ? { locked: lock.hash } : {}) }
+    const builds = kind === 'packages' ? buildsOf(packages, bound.resolved) : []
+    const lock = lockOf(name, { kind, os, packages, builds }, bound.resolved)
+    artifacts[name] = { kind, os: os.name, packages, ...(builds.length === 0 ? {} : { builds }), ...('hash' in lock ? { locked: lock.hash } : {}) }
     if ('because' in lock && lock.because !== null) unlocked.push({ what: 'packages', for: `stage/${name}`, because: lock.because })
   }
   return { artifacts, unlocked }
@@ -41,7 +42,7 @@ export function artifactSets({ allocated, nodeRoles }: InjectedSite): { readonly
 
 /** The digest of what is locked for a set, or why there is none; null: there is nothing to lock. */
 function lockOf(
-  name: string, { kind, os, packages }: { readonly kind: 'rootfs' | 'packages'; readonly os: OsDocument; readonly packages: readonly string[] }, { artifacts, sources }: ResolvedSite,
+  name: string, { kind, os, packages, builds }: { readonly kind: 'rootfs' | 'packages'; readonly os: OsDocument; readonly packages: readonly string[]; readonly builds: readonly string[] }, { artifacts, sources, patches }: ResolvedSite,
 ): { readonly hash: string } | { readonly because: string | null } {
   const own = sourcesOfOs(os).flatMap((each) => sources.get(each)?.value ?? [])
   const [source] = own
@@ -49,6 +50,20 @@ function lockOf(
   const update = `\`crowbar lock --update ${source.name}\``
   const locked = artifacts.get(name)
   if (locked === undefined) return { because: `their versions are not locked: ${update}` }
-  const inputs = artifactInputs({ kind, os: { ...os, packages: os.packages ?? [] }, sources: own.map((each) => ({ name: each.name, suites: each.suites ?? [], components: each.components ?? [] })), packages })
+  const inputs = artifactInputs({ kind, os: { ...os, packages: os.packages ?? [] }, sources: own.map((each) => ({ name: each.name, suites: each.suites ?? [], components: each.components ?? [] })), packages, builds: builds.map((each) => ({ ...(sources.get(each)?.value), name: each, patches: patches.get(each) })) })
   return inputs === locked.content.inputs ? { hash: locked.hash } : { because: `the site asks for others than are locked: ${update}` }
+}
+
+/** The git sources that give some of the packages, and those that these are said to depend on, by name. */
+function buildsOf(packages: readonly string[], { sources }: ResolvedSite): readonly string[] {
+  const found = new Set<string>()
+  const wanted = [...packages]
+  for (const name of wanted) {
+    for (const { value } of sources.values()) {
+      if (value.build?.packages.includes(name) !== true || found.has(value.name)) continue
+      found.add(value.name)
+      wanted.push(...(value.build.depends ?? []))
+    }
+  }
+  return [...found].toSorted(byCodePoint)
 }

@@ -52,7 +52,7 @@ export function plan(ordered: OrderedSite, { crowbar, commit, tree, warnings }: 
     nodes: Object.fromEntries([...bound.nodes].map(([name, node]) => [name, planNode(ordered, node)])),
     networks: Object.fromEntries([...resolved.networks].map(([name, network]) => [name, planNetwork(network, injected.nameServers)])),
     systems: Object.fromEntries(systems.map((os) => [os.name, { family: os.family, version: os.version, architecture: os.architecture, install: os.install, ...systemSources(os), packages: os.packages ?? [] }])),
-    sources: planSources(resolved, systems),
+    sources: planSources(resolved, systems, artifacts),
     agents: Object.fromEntries([...resolved.site.agents].map(([name, { value }]) => [name, value])),
     roles: Object.fromEntries(
       [...bound.roles.values()].map((role) => [
@@ -121,18 +121,21 @@ function planNetwork({ vlan, mtu, subnets }: ResolvedNetwork, nameServers: reado
 }
 
 /** Where systems of the plan come from, and what else the site says of upstreams: the admin node serves them all. */
-function planSources(resolved: ResolvedSite, systems: readonly OsDocument[]): Plan['sources'] {
-  const used = systems.flatMap((os) => sourcesOfOs(os).map((name) => resolved.sources.get(name)))
-  return Object.fromEntries([...used, ...resolved.site.sources.values()].flatMap((one) => (one === undefined ? [] : [[one.value.name, planSource(one, resolved.keyrings)]])))
+function planSources(resolved: ResolvedSite, systems: readonly OsDocument[], artifacts: Plan['artifacts']): Plan['sources'] {
+  const built = Object.values(artifacts).flatMap(({ builds = [] }) => builds).flatMap((name) => [name, ...Object.values(resolved.sources.get(name)?.value.submodules ?? {})])
+  const used = [...systems.flatMap(sourcesOfOs), ...built].map((name) => resolved.sources.get(name))
+  return Object.fromEntries([...used, ...resolved.site.sources.values()].flatMap((one) => (one === undefined ? [] : [[one.value.name, planSource(one, resolved)]])))
 }
 
-function planSource({ value, source }: Located<SourceSpec>, keyrings: ResolvedSite['keyrings']): Plan['sources'][string] {
-  const { name, type, upstream, suites = [], components = [], architectures, keyring, ref, sha256 } = value
+function planSource({ value, source }: Located<SourceSpec>, { keyrings, patches }: ResolvedSite): Plan['sources'][string] {
+  const { name, type, upstream, suites = [], components = [], architectures, keyring, ref, sha256, submodules, build } = value
+  const patched = patches.get(name)
   const keys = keyrings.get(name)
   const signed = type === 'apt' && (keyring !== undefined || upstream !== 'system')
   return {
     type, upstream, suites, components, ...(architectures === undefined ? {} : { architectures }), ...(keyring === undefined ? {} : { keyring }), ...(keys === undefined ? {} : { keys }),
-    ...(signed ? { at: placeOf(rangeOf(source, [keyring === undefined ? 'upstream' : 'keyring'])) } : {}), ...(ref === undefined ? {} : { ref }), ...(sha256 === undefined ? {} : { sha256 }),
+    ...(signed ? { at: placeOf(rangeOf(source, [keyring === undefined ? 'upstream' : 'keyring'])) } : build === undefined ? {} : { at: placeOf(rangeOf(source, ['build'], 'key')) }), ...(ref === undefined ? {} : { ref }), ...(sha256 === undefined ? {} : { sha256 }),
+    ...(patched === undefined ? {} : { patches: patched }), ...(submodules === undefined ? {} : { submodules }), ...(build === undefined ? {} : { build }),
   }
 }
 

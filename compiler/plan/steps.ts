@@ -60,7 +60,7 @@ function fieldsOf(step: OrderedStep, parts: StepParts): Fields {
 function stageFields(artifact: string | null, { ordered, artifacts, values }: StepParts): Fields {
   if (artifact === null) return { timeout: 7200 }
   const locked = artifacts[artifact]?.locked === undefined ? undefined : ordered.injected.allocated.bound.resolved.artifacts.get(artifact)?.content
-  const attributes = locked === undefined ? null : values.addDocument({ packages: locked.packages, releases: locked.releases, wanted: locked.wanted })
+  const attributes = locked === undefined ? null : values.addDocument({ packages: locked.packages, releases: locked.releases, wanted: locked.wanted, ...(locked.builds === undefined ? {} : { builds: locked.builds }) })
   return { artifacts: [artifact], attributes, timeout: 7200 }
 }
 

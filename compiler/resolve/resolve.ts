@@ -15,6 +15,7 @@ import type { BarclampTree } from './load-barclamps.ts'
 import { gitBarclamps } from './git-barclamps.ts'
 import type { GitTrees } from './git-source.ts'
 import { readKeyrings } from './keyrings.ts'
+import { checkBuilds, readPatches } from './source-builds.ts'
 import { loadDocuments } from './load-documents.ts'
 import { checkSubnets, resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
@@ -48,7 +49,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
     barclampsMissed ||= diagnostic.severity === 'error'
     report(diagnostic)
   }), report)
-  const { systems, sources, keyrings } = loadDocuments(trees, report)
+  const { systems, sources, keyrings, patches } = loadDocuments(trees, report)
   const roles = collectRoles(barclamps, report)
   const resolved: ResolvedSite = {
     site,
@@ -59,6 +60,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
     systems: sorted([...systems, ...site.systems]),
     sources: sorted([...sources, ...site.sources]),
     keyrings: new Map([...[...keyrings].filter(([name]) => !site.sources.has(name)), ...readKeyrings(site.sources, { tree, folder: '' }, report)]),
+    patches: new Map([...[...patches].filter(([name]) => !site.sources.has(name)), ...readPatches(site.sources, { tree, folder: '' }, report)]),
     deployments: resolveDeployments(site.deployments, report),
     secrets,
     artifacts: input.anew === true ? new Map() : readArtifacts(tree, site.lock, report),
@@ -66,6 +68,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
   }
   checkSubnets(resolved.networks, report)
   checkReferences(resolved, { barclampsMissed, report })
+  checkBuilds(resolved.sources, report)
   reportUnsupported(site, report)
   for (const { value, source } of site.policies.values()) compileCondition({ text: value.check, document: source, pointer: ['check'], environment: POLICY_ENVIRONMENT }, report)
   return resolved

@@ -1,3 +1,4 @@
+import type { Patch } from './source-builds.ts'
 import type { Digest } from '../../schemas/canonical.ts'
 import type { BarclampDocument, RoleDeclaration } from '../../schemas/documents/barclamp.ts'
 import type { DeploymentDocument } from '../../schemas/documents/deployment.ts'
@@ -75,6 +76,8 @@ export interface ResolvedSite {
   readonly sources: ReadonlyMap<string, Located<SourceSpec>>
   /** What the keyring of a source holds, base64, by the source's name. */
   readonly keyrings: ReadonlyMap<string, string>
+  /** Patches of a source, in their order, by the source's name. */
+  readonly patches: ReadonlyMap<string, readonly Patch[]>
   /** In an order in which each comes after those it says it comes after; ties by name. */
   readonly deployments: ReadonlyMap<string, ResolvedDeployment>
   /** Of the new lock: which commits the barclamps from git are of. */

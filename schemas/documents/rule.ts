@@ -1,6 +1,6 @@
 import { boolean, either, integer, list, literal, map, object, oneOf, optional, string } from '../shape.ts'
 import type { TypeOf } from '../shape.ts'
-import { attributes, cel, labels, name, tags } from './words.ts'
+import { attributes, cel, duration, labels, name, tags } from './words.ts'
 
 /** `kind: rule`: by `order`, ties by name; the first that sets a field wins, tags add up. */
 export const ruleShape = object({
@@ -82,6 +82,24 @@ export function sourcesOfOs({ source }: Pick<OsDocument, 'source'>): readonly st
   return source === undefined ? [] : typeof source === 'string' ? [source] : source
 }
 
+/** What turns a source tree into packages. */
+export const BUILDERS = ['debian', 'make', 'autotools', 'cmake', 'python', 'node'] as const
+export type Builder = (typeof BUILDERS)[number]
+
+const PACKAGE = '^[a-z0-9][a-z0-9+.-]+$'
+
+/** How packages are built from a git source. */
+export const buildShape = object({
+  with: oneOf(BUILDERS),
+  packages: list(string({ pattern: PACKAGE }), { min: 1 }, 'What it gives. `debian` may give several, the others give one.'),
+  needs: optional(list(string({ pattern: PACKAGE }), {}, 'Distribution packages that the build needs, beside the builder’s own.')),
+  depends: optional(list(string({ pattern: PACKAGE }), {}, 'Packages that the result depends on, beside those that are found out.')),
+  version: optional(string({ pattern: '^[0-9][A-Za-z0-9.+~]*$' }, 'Of the upstream. Default: the last tag, without what is before its first digit.')),
+  revision: optional(integer({ min: 1 }, 'Raised when something else than the commit changes, so that nodes see a newer version. Default 1.')),
+  timeout: optional(duration('Default 30m.')),
+}, 'Packages that are built from the tree.')
+export type BuildDocument = TypeOf<typeof buildShape>
+
 /** `kind: source`: an upstream that staging reads. */
 export const sourceShape = object({
   kind: literal('source'),
@@ -93,7 +111,9 @@ export const sourceShape = object({
   architectures: optional(list(oneOf(['amd64', 'arm64', 'all']))),
   keyring: optional(string({ min: 1 })),
   ref: optional(string({ min: 1 })),
-  patches: optional(list(string({ min: 1 }))),
+  patches: optional(list(string({ min: 1 }), {}, 'Files of the site, applied in this order.')),
+  submodules: optional(map(name(), undefined, 'Path of a submodule → the git source that has it.')),
+  build: optional(buildShape),
   sha256: optional(string({ pattern: '^[0-9a-f]{64}$' })),
 }, 'Where packages, sources and files come from.')
 export type SourceDocument = TypeOf<typeof sourceShape>
