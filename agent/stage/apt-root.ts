@@ -104,7 +104,8 @@ async function prepare(folder: TemporaryFolder, { store, signal, onProgress, ...
   const all = await tellApt(options.sources, store)
   const sourcesText = formatAptSources(all.map(({ told }) => told))
   const proxied = options.sources.filter(({ site }) => site?.proxied === true)
-  const key = [options.architecture, sourcesText, ...proxied.flatMap(({ uris }) => uris)].join('\n')
+  const lasting = formatAptSources(all.flatMap(({ told }) => (told.uris.some(uri => uri.startsWith('copy:')) ? [] : [told])))
+  const key = [options.architecture, lasting, ...proxied.flatMap(({ uris }) => uris)].join('\n')
   const kept = join(store.folder, 'apt', hashOf(key).slice(7, 23))
   for (const name of ['sources.list.d', 'parts', 'archives/partial', 'lists/partial', 'state', 'cache']) {
     await mkdir(join(root, name), { recursive: true })
@@ -247,7 +248,7 @@ function placeOf(uri: string, all: readonly ToldSource[]): Pick<AptPackage, 'fro
   for (const { source, told } of all) {
     const base = [...told.uris, ...source.uris].map(one => one.replace(/\/*$/, '/')).find(one => uri.startsWith(one))
     if (base === undefined) continue
-    return { from: source.suites[0] ?? '', path: decodeURIComponent(uri.slice(base.length)), source: source.site?.name === first?.source.site?.name ? undefined : source.site?.name }
+    return { from: source.suites[0] ?? '', path: decodeURIComponent(uri.slice(base.length)).replace(/^\.\//, ''), source: source.site?.name === first?.source.site?.name ? undefined : source.site?.name }
   }
   // A source that names a list of mirrors gives addresses that are not its own.
   return { from: first?.source.suites[0] ?? '', path: decodeURIComponent(/\/(pool\/.*)$/.exec(uri)?.[1] ?? new URL(uri).pathname.slice(1)), source: undefined }

@@ -1,4 +1,8 @@
 import type { LockedPackage } from '../../schemas/artifacts.ts'
+import { buildPackages, readBuild } from '../build/build.ts'
+import { BuildError, titleOf } from '../build/build-source.ts'
+import { packagesOfBuilder } from '../build/builders.ts'
+import { buildDependsOf, checkOut } from '../build/checkout.ts'
 import { bundleNodeAgent } from '../image/bundle-node-agent.ts'
 import { buildDiscoveryImage } from '../image/discovery/discovery.ts'
 import { buildLocalBoot } from '../image/local-boot.ts'
@@ -7,9 +11,11 @@ import { buildRootfs } from '../image/rootfs/rootfs.ts'
 import { describePackages, stageDebianPackages } from '../stage/debian-packages.ts'
 import { fetchLocked, objectOf } from '../stage/fetch-locked.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
+import { openBuiltRepository } from '../stage/built-repository.ts'
+import type { StoredPackage } from '../stage/package-index.ts'
 import type { Store } from '../stage/store.ts'
-import { orderReference } from './order.ts'
-import type { StageOrder, StageResult } from './order.ts'
+import { buildRoot, orderReference } from './order.ts'
+import type { BuildOrder, StageOrder, StageResult } from './order.ts'
 import { openSources } from './use-sources.ts'
 
 export interface StageOptions {
@@ -51,6 +57,7 @@ export async function readResult(order: StageOrder, store: Store): Promise<Stage
   if (hash === undefined) return undefined
   const result = JSON.parse((await store.read(hash)).toString('utf8')) as StageResult
   const parts = result.kind === 'discovery' ? [result.kernel, result.initrd, result.local] : result.kind === 'rootfs' ? [result.archive, result.status] : [result.manifest]
+  if (result.kind === 'build' && await store.has(result.manifest as ObjectHash)) parts.push(...(await readBuild(store, result.manifest as ObjectHash)).packages.map(({ hash: one }) => one))
   const there = await Promise.all(parts.map(part => store.has(part as `sha256:${string}`)))
   return there.every(Boolean) ? result : undefined
 }
@@ -67,14 +74,52 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
       return { kind: 'rootfs', archive: rootfs.hash, bytes: rootfs.bytes, status: rootfs.status }
     }
     case 'packages': {
-      if (order.locked !== undefined) return { kind: 'packages', manifest: await stageLocked(order, order.locked.packages, { store, ...options }) }
+      const built = await buildAll(order.builds ?? [], store, options)
+      if (order.locked !== undefined) {
+        const { packages } = order.locked
+        const other = built.find(one => packages[one.name]?.source === one.source && packages[one.name]?.sha256 !== one.hash.slice('sha256:'.length))
+        if (other !== undefined) throw new BuildError('BUILD_DIFFERS', `${other.title}: the build gave other bytes for ${other.name} ${other.version} than are locked (${packages[other.name]?.version ?? ''}). It is not reproducible here: bring the package in a store that has it, or lock it anew on this machine with \`crowbar lock --update ${other.source}\``)
+        return { kind: 'packages', manifest: await stageLocked(order, packages, { store, ...options }) }
+      }
       const base = await carryOut({ kind: 'rootfs', os: order.os, flavour: order.flavour, packages: order.base, sources: order.sources }, store, options)
       if (base.kind !== 'rootfs') throw new TypeError('a root filesystem order came to something else')
       await using sources = openSources(order.sources, { store, ...options })
-      const staged = await stageDebianPackages({ os: order.os, packages: order.packages, sources: await sources.use(), status: base.status as `sha256:${string}`, store, ...options })
+      await using local = await openBuiltRepository(built, { os: order.os, store, ...options })
+      const use = await sources.use()
+      const staged = await stageDebianPackages({ os: order.os, packages: order.packages, sources: { ...use, sources: [...use.sources, ...local.sources] }, status: base.status as `sha256:${string}`, store, ...options })
       return { kind: 'packages', manifest: staged.manifest }
     }
+    case 'build': {
+      await using work = await store.temporaryFolder('checkout')
+      const checkedOut = await checkOut(order.source, order.locked?.commit, { folder: work.path, store, ...options })
+      const root = await carryOut(buildRoot(order, await neededBy(order, checkedOut.tree)), store, options)
+      if (root.kind !== 'rootfs') throw new TypeError('a root filesystem order came to something else')
+      return { kind: 'build', manifest: await buildPackages(order.source, checkedOut, { root: root.archive as ObjectHash, release: order.os.version, store, ...options }) }
+    }
   }
+}
+
+/** Packages that the root filesystem of a build has beside what every system has, sorted. */
+export async function neededBy({ source: { build } }: BuildOrder, tree: string): Promise<string[]> {
+  return [...new Set([...packagesOfBuilder(build.with), ...(build.needs ?? []), ...(build.with === 'debian' ? await buildDependsOf(tree) : [])])].toSorted()
+}
+
+/** A package that a source of the site gave. */
+export interface BuiltPackage extends StoredPackage {
+  readonly source: string
+  readonly title: string
+}
+
+/** Has everything built that is not yet; which of it the set needs is apt's to say. */
+export async function buildAll(builds: readonly BuildOrder[], store: Store, options: StageOptions): Promise<BuiltPackage[]> {
+  const built: BuiltPackage[] = []
+  for (const order of builds) {
+    const result = await carryOut(order, store, options)
+    if (result.kind !== 'build') throw new TypeError('a build came to something else')
+    const { packages } = await readBuild(store, result.manifest as ObjectHash)
+    built.push(...packages.filter(({ name }) => order.source.build.packages.includes(name)).map(one => ({ ...one, source: order.source.name, title: titleOf(order.source) })))
+  }
+  return built
 }
 
 /** A repository of exactly what is locked. @returns the hash of its manifest. */

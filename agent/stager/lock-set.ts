@@ -1,13 +1,18 @@
 import { artifactInputs } from '../../schemas/artifacts.ts'
-import type { Artifacts } from '../../schemas/artifacts.ts'
+import type { Artifacts, LockedBuild } from '../../schemas/artifacts.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { checkOut } from '../build/checkout.ts'
 import { LEAST, rootfsWanted } from '../image/rootfs/rootfs.ts'
 import { lockedOf, openAptRoot } from '../stage/apt-root.ts'
-import type { AptPackage, AptRoot } from '../stage/apt-root.ts'
+import type { AptPackage, AptRoot, AptUse } from '../stage/apt-root.ts'
+import { openBuiltRepository } from '../stage/built-repository.ts'
 import type { Progress } from '../stage/progress.ts'
 import { siteSourcesOf } from '../stage/site-sources.ts'
 import type { Store } from '../stage/store.ts'
+import { buildAll, neededBy } from './carry-out.ts'
+import type { BuiltPackage } from './carry-out.ts'
 import { stageOrder, StagerError } from './order.ts'
+import type { BuildOrder, SetOrder } from './order.ts'
 import { openSources } from './use-sources.ts'
 
 export interface LockSetOptions {
@@ -31,32 +36,58 @@ export async function lockSets(sets: readonly string[], plan: Plan, options: Loc
     const names = sets.filter(set => plan.artifacts[set]?.os === os)
     const [first = ''] = names
     const order = stageOrder(first, plan)
-    if (order.kind === 'discovery') throw new TypeError('a set is no discovery image')
     await using sources = openSources(order.sources, options)
-    await using apt = await openAptRoot({ ...options, status: '', architecture: order.os.architecture, ...await sources.use() })
+    const use = await sources.use()
+    await using apt = await openAptRoot({ ...options, status: '', architecture: order.os.architecture, ...use })
     for (const set of names) {
       options.onProgress(`resolving ${set}`)
-      done.push(await lockSet(set, plan, apt))
+      done.push(await lockSet(set, plan, { ...options, apt, use }))
     }
   }
   return done
 }
 
-async function lockSet(set: string, plan: Plan, apt: AptRoot): Promise<Artifacts> {
+interface LockOptions extends LockSetOptions {
+  readonly apt: AptRoot
+  readonly use: AptUse
+}
+
+async function lockSet(set: string, plan: Plan, { apt, ...options }: LockOptions): Promise<Artifacts> {
   const order = stageOrder(set, plan)
   const os = plan.artifacts[set]?.os ?? ''
   const system = plan.systems[os]
-  if (order.kind === 'discovery' || system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${set}`, { retryable: false })
+  if (system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${set}`, { retryable: false })
   const base = rootfsWanted(order.flavour, order.os.architecture, order.kind === 'rootfs' ? order.packages : order.base)
   const least = await apt.resolve([...LEAST, ...base], [])
-  const packages = order.kind === 'rootfs' ? least : await apt.resolve(order.packages, least)
+  const built = order.kind === 'packages' && order.builds !== undefined ? await lockBuilds(order.builds, { apt, ...options }) : undefined
+  const packages = order.kind === 'rootfs' ? least : built === undefined ? await apt.resolve(order.packages, least) : await resolveWith(built.packages, { order, least, ...options })
   return {
     kind: 'artifacts', version: 1, set, os, source: system.source ?? '', flavour: order.flavour === 'container' ? 'container' : 'machine',
-    inputs: artifactInputs({ kind: order.kind, os: system, sources: siteSourcesOf(os, plan), packages: order.packages }),
+    inputs: artifactInputs({ kind: order.kind, os: system, sources: siteSourcesOf(os, plan), packages: order.packages, builds: order.kind === 'packages' ? (order.builds ?? []).map(({ source }) => ({ ...plan.sources[source.name], name: source.name })) : [] }),
     releases: apt.releases,
     wanted: order.kind === 'rootfs' ? base : order.packages,
     packages: byName(packages),
+    ...(built === undefined ? {} : { builds: built.builds }),
   }
+}
+
+/** Decides which commits are built and in what, and builds them: only then is it known what the packages depend on. */
+async function lockBuilds(orders: readonly BuildOrder[], { apt, ...options }: LockOptions): Promise<{ readonly builds: Record<string, LockedBuild>; readonly packages: readonly BuiltPackage[] }> {
+  const builds: Record<string, LockedBuild> = {}
+  for (const order of orders) {
+    await using work = await options.store.temporaryFolder('checkout')
+    const { commit, tree } = await checkOut(order.source, undefined, { ...options, folder: work.path })
+    const wanted = rootfsWanted('container', order.os.architecture, await neededBy(order, tree))
+    builds[order.source.name] = { commit, wanted, epoch: apt.releaseTime, packages: byName(await apt.resolve([...LEAST, ...wanted], [])) }
+  }
+  return { builds, packages: await buildAll(orders.map(order => ({ ...order, locked: builds[order.source.name] as LockedBuild })), options.store, options) }
+}
+
+/** The closure of a set, some of whose packages were built here. */
+async function resolveWith(built: readonly BuiltPackage[], { order, least, use, ...options }: { readonly order: Extract<SetOrder, { kind: 'packages' }>; readonly least: readonly AptPackage[]; readonly use: AptUse } & LockSetOptions): Promise<readonly AptPackage[]> {
+  await using local = await openBuiltRepository(built, { os: order.os, ...options })
+  await using apt = await openAptRoot({ ...options, status: '', architecture: order.os.architecture, ...use, sources: [...use.sources, ...local.sources] })
+  return await apt.resolve(order.packages, least)
 }
 
 function byName(packages: readonly AptPackage[]): Artifacts['packages'] {

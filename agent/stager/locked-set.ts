@@ -3,7 +3,7 @@ import type { Plan } from '../../schemas/plan.ts'
 import { stepDocument } from '../../schemas/step-values.ts'
 
 /** What is locked for an artifact set. */
-export type LockedSet = Pick<Artifacts, 'packages' | 'releases' | 'wanted'>
+export type LockedSet = Pick<Artifacts, 'packages' | 'releases' | 'wanted' | 'builds'>
 
 /** What a plan has locked for one of its artifact sets; undefined: what the mirror has when it is staged. */
 export function lockedSet(name: string, plan: Plan): LockedSet | undefined {

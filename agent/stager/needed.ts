@@ -26,7 +26,10 @@ export function neededReferences(plan: Plan): ReadonlySet<string> {
     try {
       const order = stageOrder(name, plan)
       needed.add(orderReference(order))
-      if (order.kind === 'packages') needed.add(orderReference({ kind: 'rootfs', os: order.os, flavour: order.flavour, packages: order.base, sources: order.sources }))
+      if (order.kind === 'packages') {
+        for (const build of order.builds ?? []) needed.add(orderReference(build))
+        needed.add(orderReference({ kind: 'rootfs', os: order.os, flavour: order.flavour, packages: order.base, sources: order.sources }))
+      }
     } catch (error) {
       // What this agent cannot stage it has not staged.
       if (!(error instanceof StagerError)) throw error

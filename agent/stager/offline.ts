@@ -4,6 +4,7 @@ import { readResult } from './carry-out.ts'
 import type { CarryOut } from './carry-out.ts'
 import { DISCOVERY_IMAGE, isOfDiscovery } from './needed.ts'
 import { StagerError } from './order.ts'
+import type { StageOrder } from './order.ts'
 import { stageStatus } from './stage-status.ts'
 
 /** The most packages of a set, and sets, that one message names. */
@@ -20,8 +21,7 @@ export function onlyOnline(carryOut: CarryOut, { store, online }: { readonly sto
     if (await online()) return carryOut(order, options)
     const known = await readResult(order, store)
     if (known !== undefined) return known
-    const what = order.kind === 'discovery' ? 'the discovery image is' : `${order.kind === 'rootfs' ? 'the root filesystem' : 'packages'} for ${order.os.family} ${order.os.version} ${order.kind === 'rootfs' ? 'is' : 'are'}`
-    throw new StagerError('OFFLINE', `${what} not in the store, and this admin node is offline: \`crowbar stage\` where there is a mirror, into a store that you bring here`, { retryable: false })
+    throw new StagerError('OFFLINE', `${titleOf(order)} not in the store, and this admin node is offline: \`crowbar stage\` where there is a mirror, into a store that you bring here`, { retryable: false })
   }
 }
 
@@ -41,4 +41,12 @@ export async function checkStaged(steps: readonly Step[], plan: Plan, store: Sto
   })
   const more = missing.length > NAMED ? [`and ${String(missing.length - NAMED)} more sets`] : []
   return { code: 'NOT_STAGED', message: `this admin node is offline: ${[...said, ...more].join('. ')}`, step: needed.get(first.set)?.id ?? '' }
+}
+
+/** With its verb. */
+function titleOf(order: StageOrder): string {
+  if (order.kind === 'discovery') return 'the discovery image is'
+  const os = `${order.os.family} ${order.os.version}`
+  if (order.kind === 'build') return `what is built from ${order.source.name} for ${os} is`
+  return order.kind === 'rootfs' ? `the root filesystem for ${os} is` : `packages for ${os} are`
 }

@@ -1,5 +1,8 @@
 import { digest } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
+import { BUILD_RECIPE } from '../build/builders.ts'
+import { buildSourcesOf } from '../build/build-source.ts'
+import type { BuildSource } from '../build/build-source.ts'
 import { ROOTFS_RECIPE, rootfsPackages } from '../image/rootfs/packages.ts'
 import type { RootfsFlavour } from '../image/rootfs/packages.ts'
 import type { LockedRootfs } from '../image/rootfs/rootfs.ts'
@@ -14,13 +17,28 @@ export type StageOrder =
   | { readonly kind: 'discovery'; readonly os: DebianRelease }
   | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly locked?: LockedRootfs }
   /** Packages and all that they need beyond the root filesystem of the same system. */
-  | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly locked?: { readonly packages: LockedRootfs['packages'] } }
+  | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly builds?: readonly BuildOrder[]; readonly locked?: { readonly packages: LockedRootfs['packages'] } }
+  | BuildOrder
+
+/** Packages that are built from a git source, in a root filesystem that has what the build needs. */
+export interface BuildOrder {
+  readonly kind: 'build'
+  readonly os: DebianRelease
+  readonly source: BuildSource
+  readonly sources: readonly SiteSource[]
+  readonly locked?: { readonly commit: string } & LockedRootfs
+}
+
+/** An order of an artifact set. */
+export type SetOrder = Extract<StageOrder, { kind: 'rootfs' | 'packages' }>
 
 /** Objects of the store, by what they are for. */
 export type StageResult =
   | { readonly kind: 'discovery'; readonly kernel: string; readonly initrd: string; readonly local: string }
   | { readonly kind: 'rootfs'; readonly archive: string; readonly bytes: number; readonly status: string }
   | { readonly kind: 'packages'; readonly manifest: string }
+  /** `manifest` is a `BuildManifest`. */
+  | { readonly kind: 'build'; readonly manifest: string }
 
 /** A set that this agent does not know how to have. */
 export class StagerError extends Error {
@@ -46,7 +64,7 @@ export function discoveryOrder(): StageOrder {
  *
  * @throws {StagerError} SET_UNKNOWN, SET_UNSUPPORTED when it is not Debian's.
  */
-export function stageOrder(name: string, plan: Plan): StageOrder {
+export function stageOrder(name: string, plan: Plan): SetOrder {
   const set = plan.artifacts[name]
   if (set === undefined || set.os === null) throw new StagerError('SET_UNKNOWN', `the plan has no artifact set ${name}`, { retryable: false })
   const { os, system, sources } = debianRelease(set.os, plan)
@@ -57,7 +75,18 @@ export function stageOrder(name: string, plan: Plan): StageOrder {
   if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages, sources, ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: epochOf(locked, os.suite) } }) }
   // With those of the root filesystem a node that was installed with older ones can have these, too.
   const below = lockedSet(`rootfs-${set.os}`, plan)
-  return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages, sources, ...(locked === undefined ? {} : { locked: { packages: { ...below?.packages, ...locked.packages } } }) }
+  const builds = buildSourcesOf(name, plan).map((source): BuildOrder => ({ kind: 'build', os, source, sources, ...lockedBuild(locked, source) }))
+  return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages, sources, ...(builds.length === 0 ? {} : { builds }), ...(locked === undefined ? {} : { locked: { packages: { ...below?.packages, ...locked.packages } } }) }
+}
+
+function lockedBuild(locked: LockedSet | undefined, { name }: BuildSource): Pick<BuildOrder, 'locked'> {
+  const build = locked?.builds?.[name]
+  return build === undefined ? {} : { locked: build }
+}
+
+/** The root filesystem that a build happens in. @param packages names beside what every system has. */
+export function buildRoot({ os, sources, locked }: BuildOrder, packages: readonly string[]): Extract<StageOrder, { kind: 'rootfs' }> {
+  return { kind: 'rootfs', os, flavour: 'container', packages, sources, ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: locked.epoch } }) }
 }
 
 /** Seconds since 1970 of the suite's Release file. */
@@ -92,7 +121,8 @@ function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; 
  * Crowbar puts the same packages into every system of its kind, in the same way.
  */
 export function orderReference(order: StageOrder): string {
-  const least = order.kind === 'discovery' ? [] : [String(ROOTFS_RECIPE), ...rootfsPackages(order.flavour, order.os.architecture)]
+  const flavour = order.kind === 'discovery' || order.kind === 'build' ? 'container' : order.flavour
+  const least = order.kind === 'discovery' ? [] : [String(ROOTFS_RECIPE), ...rootfsPackages(flavour, order.os.architecture)]
   return `set/${digest({ order: referred(order), least } as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
 }
 
@@ -102,7 +132,13 @@ export function orderReference(order: StageOrder): string {
  */
 function referred(order: StageOrder): unknown {
   if (order.kind === 'discovery') return order
-  const { sources, ...rest } = order
+  const { sources, ...said } = order
+  const rest = said.kind === 'build' ? { ...said, source: builtFrom(said.source), recipe: BUILD_RECIPE } : said.kind === 'packages' && said.builds !== undefined ? { ...said, builds: said.builds.map(referred) } : said
   const plain = sources.every(({ upstream, suites, components, keys }) => upstream === 'system' && keys === null && suites.join() === order.os.suite && components.join() === 'main')
   return order.locked !== undefined || plain ? rest : { ...rest, sources: sources.map(one => ({ ...one, at: null })) }
+}
+
+/** Where its repository is, and where the site says so, changes nothing of what is built. */
+function builtFrom({ name, ref, patches, submodules, build }: BuildSource): unknown {
+  return { name, ref, patches: patches.map(({ text }) => text), submodules: Object.fromEntries(Object.entries(submodules).map(([path, from]) => [path, from.name])), build }
 }

@@ -35,8 +35,9 @@ export function openStager(options: { readonly store: Store; readonly carryOut: 
         return { kind: 'file', url: object(result.archive), sha256: result.archive.replace('sha256:', ''), bytes: result.bytes }
       case 'packages':
         return { kind: 'repository', url: `${base()}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest, index: await indexOf(result.manifest as ObjectHash, store) }
+      case 'build':
       case 'discovery':
-        throw new TypeError('a discovery image is no artifact set')
+        throw new TypeError('neither a discovery image nor a build is an artifact set')
     }
   }
   return {

@@ -49,7 +49,7 @@ export async function lockUpdateCommand(options: LockUpdateArguments, resolveSet
   const { plan } = compiled
   const sourcesOf = (set: string): readonly string[] => {
     const system = plan.systems[plan.artifacts[set]?.os ?? '']
-    return system === undefined || system.source === null ? [] : [system.source, ...(system.moreSources ?? [])]
+    return system === undefined || system.source === null ? [] : [system.source, ...(system.moreSources ?? []), ...(plan.artifacts[set]?.builds ?? [])]
   }
   const chosen = Object.keys(plan.artifacts).filter((set) => sourcesOf(set).some((name) => options.update === true || options.update.includes(name))).toSorted(byCodePoint)
   const stranger = options.update === true ? undefined : options.update.find((name) => !Object.keys(plan.artifacts).some((set) => sourcesOf(set).includes(name)))
@@ -75,17 +75,22 @@ function updateOf(content: Artifacts, tree: Tree, lock: Lock): SetUpdate {
   const before = tree.files.get(artifactsPath(path))
   const was = before === undefined ? undefined : readable(before.bytes(), path)
   const packages = comparePackages(was?.packages ?? {}, content.packages)
-  const same = was !== undefined && was.inputs === content.inputs && packages.length === 0 && was.wanted.join('\n') === content.wanted.join('\n')
+  const same = was !== undefined && was.inputs === content.inputs && canonical((was.builds ?? {}) as unknown as Json) === canonical((content.builds ?? {}) as unknown as Json) && packages.length === 0 && was.wanted.join('\n') === content.wanted.join('\n')
   if (same && before !== undefined) return { set: content.set, os: content.os, hash: path, text: new TextDecoder().decode(before.bytes()), content, same, packages }
   const text = artifactsText(content)
   return { set: content.set, os: content.os, hash: digestBytes(text), text, content, same: false, packages }
 }
 
 /** One package a line, so that a reviewer and git see which ones differ. */
-function artifactsText({ packages, ...rest }: Artifacts): string {
+function artifactsText({ packages, builds, ...rest }: Artifacts): string {
   const head = Object.entries(rest).map(([key, value]) => `  ${JSON.stringify(key)}: ${canonical(value as unknown as Json)}`)
-  const lines = Object.keys(packages).toSorted(byCodePoint).map((name) => `    ${JSON.stringify(name)}: ${canonical(packages[name] as unknown as Json)}`)
-  return `{\n${head.join(',\n')},\n  "packages": {\n${lines.join(',\n')}\n  }\n}\n`
+  const built = Object.entries(builds ?? {}).map(([name, { packages: root, ...build }]) => `    ${JSON.stringify(name)}: {\n${Object.entries(build).map(([key, value]) => `      ${JSON.stringify(key)}: ${canonical(value as Json)}`).join(',\n')},\n      "packages": {\n${linesOf(root, '        ')}\n      }\n    }`)
+  const more = built.length === 0 ? '' : `  "builds": {\n${built.join(',\n')}\n  },\n`
+  return `{\n${head.join(',\n')},\n${more}  "packages": {\n${linesOf(packages, '    ')}\n  }\n}\n`
+}
+
+function linesOf(packages: Artifacts['packages'], indent: string): string {
+  return Object.keys(packages).toSorted(byCodePoint).map((name) => `${indent}${JSON.stringify(name)}: ${canonical(packages[name] as unknown as Json)}`).join(',\n')
 }
 
 /** undefined: it is not what the lock named, and is replaced. */
