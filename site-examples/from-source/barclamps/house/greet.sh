@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+crowbar-provide says "$(greet)"
