@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { ResolveSets } from '../../schemas/artifacts.ts'
+import { BuildError } from '../build/build-source.ts'
 import { StageError } from '../stage/stage-error.ts'
 import { openStore } from '../stage/store.ts'
 import { lockSets } from '../stager/lock-set.ts'
@@ -17,7 +18,7 @@ export const resolveSets: ResolveSets = async (sets, plan) => {
     const store = await openStore(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store'))
     return { sets: await lockSets(sets, plan, { store, signal: stop.signal, onProgress: message => live.show([message]) }) }
   } catch (error) {
-    if (error instanceof StageError || error instanceof StagerError) return { problem: error.message }
+    if (error instanceof StageError || error instanceof StagerError || error instanceof BuildError) return { problem: error.message }
     throw error
   } finally {
     live.clear()

@@ -25,12 +25,19 @@ export function packageBlock({ set, packages }: PackageUpdate, { full }: { reado
   const changed = packages.filter(({ before, after }) => before !== null && after !== null)
   const added = packages.filter(({ before }) => before === null)
   const removed = packages.filter(({ after }) => after === null)
-  const lines = changed.slice(0, most).map(({ name, before, after }) => cut(`${labelHead(safe(name))}${safe(before ?? '')} -> ${safe(after ?? '')}`, full === true ? Infinity : WIDTH))
+  const lines = changed.slice(0, most).flatMap(({ name, before, after }) => versionLines(name, safe(before ?? ''), safe(after ?? '')).map((line) => cut(line, full === true ? Infinity : WIDTH)))
   if (changed.length > most) lines.push(`  ... and ${count(changed.length - most, 'package')} more: --full`)
   return [
     `PACKAGES  ${safe(set)}: ${count(changed.length, 'version')} changed, ${added.length} added, ${removed.length} removed`, ...lines,
     ...names('+', added.map(({ name, after }) => `${name} ${after ?? ''}`), most), ...names('-', removed.map(({ name, before }) => `${name} ${before ?? ''}`), most),
   ]
+}
+
+/** On one line, or on two where that is too long: versions that name a commit are. */
+function versionLines(name: string, before: string, after: string): readonly string[] {
+  const head = labelHead(safe(name))
+  const one = `${head}${before} -> ${after}`
+  return one.length <= WIDTH ? [one] : [`${head}${before}`, `${' '.repeat(Math.max(0, head.length - 3))}-> ${after}`]
 }
 
 function names(sign: string, packages: readonly string[], most: number): readonly string[] {

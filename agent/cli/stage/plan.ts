@@ -2,6 +2,7 @@ import { ControlError, controlClient } from '../../control/control-client.ts'
 import { ImageError } from '../../image/image-error.ts'
 import { describeProxy } from '../../proxy/metrics.ts'
 import type { ProxyState } from '../../proxy/metrics.ts'
+import { BuildError } from '../../build/build-source.ts'
 import { StageError } from '../../stage/stage-error.ts'
 import { openStore } from '../../stage/store.ts'
 import { carryOutHere } from '../../stager/carry-out.ts'
@@ -50,7 +51,7 @@ export async function stageCommand(options: StageArguments): Promise<number> {
         else await stageSource(set.slice(sourceSet('').length), source, { store, signal: stop.signal })
         live.say(`${set}: staged`)
       } catch (error) {
-        if (!(error instanceof StageError || error instanceof StagerError || error instanceof ImageError)) throw error
+        if (!(error instanceof StageError || error instanceof StagerError || error instanceof ImageError || error instanceof BuildError)) throw error
         failed = true
         live.say(`${set}: ${error.message}`)
         stop.signal.throwIfAborted()

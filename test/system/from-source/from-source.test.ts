@@ -82,13 +82,13 @@ test('the next commit is an upgrade: a line of the diff, and an operation on the
   const before = lockedPackages(site()).packages['greet']?.version ?? ''
   upstreams.commit('greet', { 'greet.c': '#include <stdio.h>\n#include <zlib.h>\n\nint main(void)\n{\n\tprintf("hello, zlib %d\\n", zlibVersion()[0] - \'0\');\n\treturn 0;\n}\n\n/* the next commit */\n' })
   const clone = rack.clone()
-  expect(crowbar('lock', '--update', 'greet', '--site', clone)).toMatchObject({ code: 0, stdout: expect.stringContaining(`greet  ${before} -> `) as string })
+  expect(crowbar('lock', '--update', 'greet', '--site', clone)).toMatchObject({ code: 0, stdout: expect.stringContaining(`greet     ${before}\n`) as string })
   const after = lockedPackages(clone).packages['greet']?.version ?? ''
   writeFileSync(join(clone, 'upgrade.yaml'), 'kind: operation\nname: greet-upgrade\ndo: [packages]\nnodes: [app]\n')
   const git = (...args: string[]): string => execFileSync('git', ['-C', clone, '-c', 'user.name=author', '-c', 'user.email=author@example.com', ...args], { encoding: 'utf8' })
   git('add', '--all')
   git('commit', '--quiet', '--message', 'the next commit')
-  expect(crowbar('diff', '--site', clone).stdout).toContain(`greet  ${before} -> ${after}`)
+  expect(crowbar('diff', '--site', clone).stdout).toContain(`greet     ${before}\n         -> ${after}`)
   git('push', '--quiet', 'origin', 'HEAD:main')
   expect((await rack.applyToTheEnd()).sent).toContain('operation/greet-upgrade/packages@app')
   expect(statusOf('app', 'greet')).toContain(`Version: ${after}\n`)
@@ -97,7 +97,7 @@ test('the next commit is an upgrade: a line of the diff, and an operation on the
 
 test('a role that is taken out takes its package along', async () => {
   rack.commit({ 'site.yaml': text => text.replace('  greetd: { nodes: [app] }\n', '') })
-  expect(await rack.applyToTheEnd()).toMatchObject({ state: 'complete', sent: ['house/greetd@app#remove'] })
+  expect(await rack.applyToTheEnd()).toMatchObject({ state: 'complete', sent: ['house/greetd@app#remove', 'stage/packages-debian-12-joined'] })
   expect(statusOf('app', 'greetd')).toBeUndefined()
   expect(statusOf('app', 'greet')).toContain('Status: install ok installed')
 })
