@@ -24,7 +24,7 @@ export async function execute(args: readonly string[]): Promise<number> {
     .showHelpAfterError('(crowbar --help lists every command; crowbar COMMAND --help shows an example)')
     .configureHelp({ sortSubcommands: true })
     .exitOverride()
-  compilerCommands(program, finish, { resolveSets: async (sets, plan) => (await import('../agent/cli/resolve-sets.ts')).resolveSets(sets, plan) })
+  compilerCommands(program, finish, { resolveSets: async (sets, plan, held) => (await import('../agent/cli/resolve-sets.ts')).resolveSets(sets, plan, held) })
   agentCommands(program, finish)
   if (args.length === 0) {
     program.outputHelp({ error: true })

@@ -1,5 +1,5 @@
 import { digest } from './canonical.ts'
-import { integer, list, literal, map, object, oneOf, optional, string } from './shape.ts'
+import { integer, list, literal, map, nullable, object, oneOf, optional, string } from './shape.ts'
 import type { BuildDocument } from './documents/rule.ts'
 import type { Plan } from './plan.ts'
 import type { Json, TypeOf } from './shape.ts'
@@ -22,6 +22,7 @@ export type LockedPackage = TypeOf<typeof lockedPackage>
 /** What a source is built from, and in. */
 const lockedBuild = object({
   commit: string({ pattern: '^[0-9a-f]{40}([0-9a-f]{24})?$' }),
+  tag: nullable(string({}, 'The last tag before it, that its version begins with.')),
   wanted: list(string(), {}, 'Names that were resolved for the system that it is built in, sorted.'),
   epoch: integer({ min: 0 }, 'Seconds since 1970 that the files of that system bear.'),
   packages: map(lockedPackage, undefined, 'All of that system, by name.'),
@@ -94,5 +95,8 @@ export function artifactsPath(hash: string): string {
   return `${ARTIFACTS_FOLDER}${hash.replace('sha256:', '')}.json`
 }
 
+/** Sources that are to stay at their commits, by name. */
+export type HeldBuilds = { readonly [source: string]: Pick<LockedBuild, 'commit' | 'tag'> }
+
 /** What a command that locks packages needs from whoever can reach a mirror; `problem`: why it could not be. */
-export type ResolveSets = (sets: readonly string[], plan: Plan) => Promise<{ readonly sets: readonly Artifacts[] } | { readonly problem: string }>
+export type ResolveSets = (sets: readonly string[], plan: Plan, held: HeldBuilds) => Promise<{ readonly sets: readonly Artifacts[] } | { readonly problem: string }>

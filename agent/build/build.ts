@@ -1,6 +1,5 @@
 import { chmod, chown, cp, mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { isObjectHash } from '../stage/object-hash.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
 import type { StoredPackage } from '../stage/package-index.ts'
@@ -10,6 +9,7 @@ import { StageError } from '../stage/stage-error.ts'
 import type { Store } from '../stage/store.ts'
 import { BuildError, titleOf } from './build-source.ts'
 import type { BuildSource } from './build-source.ts'
+import { IN_ROOT } from './builders.ts'
 import type { CheckedOut } from './checkout.ts'
 
 /** What a build gave, as one document in the store, which names its packages and its log. */
@@ -33,13 +33,13 @@ export interface BuildOptions {
   readonly onProgress: Progress
 }
 
-const IN_ROOT = fileURLToPath(new URL('in-root', import.meta.url))
 /** Nobody's user and group: nothing else in the system of a build is theirs. */
 const BUILDER = 64_999
 /** Bytes that one file of a build may have. */
 const LARGEST_FILE = 16 * 1024 ** 3
 /** Lines of a failed build that are told; the whole log stays. */
 const TOLD = 20
+const TOLD_BYTES = 16_384
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
 /**
@@ -110,32 +110,29 @@ async function run(source: BuildSource, checkedOut: CheckedOut, { folder, log, r
     'ln -s /proc/self/fd dev/fd', 'mkdir -m 1777 dev/shm', 'mount -t proc proc proc', 'mount -t tmpfs -o mode=1777 tmpfs tmp',
     // The loopback interface of a network without any other.
     'if command -v ip > /dev/null; then ip link set lo up; fi',
-    `exec chroot --userspec=${String(BUILDER)}:${String(BUILDER)} --groups= . /build/in-root/build`,
+    `exec setpriv --no-new-privs chroot --userspec=${String(BUILDER)}:${String(BUILDER)} --groups= . /build/in-root/build`,
   ].join('\n')
-  const file = await open(log, 'wx')
-  const last: string[] = []
   try {
+    // The build itself writes its log, so that no line is lost or late, and a full disk is the build's own failure.
     await runProgram([
+      'sh', '-c', 'log=$1; shift; exec "$@" > "$log" 2>&1', 'log', log,
       'prlimit', `--fsize=${String(LARGEST_FILE)}`, '--core=0',
       'unshare', '--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child=SIGKILL', 'sh', '-c', script, 'build', folder,
-    ], {
-      signal, env: { ...environment, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, deadlineMs: millisecondsOf(source.build.timeout ?? '30m'),
-      onLine: line => {
-        last.push(line)
-        if (last.length > TOLD) last.shift()
-        void file.appendFile(`${line}\n`)
-      },
-    })
+    ], { signal, env: { ...environment, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, deadlineMs: millisecondsOf(source.build.timeout ?? '30m') })
   } catch (error) {
-    if (!(error instanceof StageError)) throw error
-    await file.sync()
+    if (!(error instanceof StageError) || error.code === 'PROGRAM_MISSING') throw error
     const kept = await store.put({ file: log })
     const why = error.code === 'PROGRAM_TIMEOUT' ? `did not end within ${source.build.timeout ?? '30m'}` : 'failed'
-    throw new BuildError('BUILD_FAILED', `${titleOf(source)}: the build of ${checkedOut.commit} with \`${source.build.with}\` ${why}. Its last lines:\n${last.join('\n')}\nThe whole log is ${store.path(kept.hash)}.`, { cause: error })
-  } finally {
-    await file.close()
+    throw new BuildError('BUILD_FAILED', `${titleOf(source)}: the build of ${checkedOut.commit} with \`${source.build.with}\` ${why}. Its last lines:\n${await lastLines(log)}\nThe whole log is ${store.path(kept.hash)}.`, { cause: error })
   }
   return (await store.put({ file: log })).hash
+}
+
+async function lastLines(log: string): Promise<string> {
+  await using file = await open(log)
+  const { size } = await file.stat()
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, TOLD_BYTES)), 0, null, Math.max(0, size - TOLD_BYTES))
+  return buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n').slice(-TOLD).join('\n')
 }
 
 async function keepPackages(folder: string, { store, signal }: { readonly store: Store; readonly signal: AbortSignal }): Promise<StoredPackage[]> {

@@ -1,4 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { digest } from '../../schemas/canonical.ts'
 import type { Builder } from '../../schemas/documents/rule.ts'
+
+/** Programs that run in the system of a build. */
+export const IN_ROOT = fileURLToPath(new URL('in-root', import.meta.url))
 
 /** What every build finds: a compiler, Debian's own tools for packages, and what is named beside. */
 const COMMON = ['build-essential', 'pkg-config'] as const
@@ -18,5 +25,10 @@ export function packagesOfBuilder(builder: Builder): string[] {
   return [...COMMON, ...PACKAGES[builder]].toSorted()
 }
 
-/** Part of what decides a package: changes when how it is built changes in a way that the other inputs do not show. */
-export const BUILD_RECIPE = 1
+let recipe: string | undefined
+
+/** Digest over how packages are built here: another recipe is another build. */
+export function buildRecipe(): string {
+  recipe ??= digest(readdirSync(IN_ROOT).toSorted().map(name => [name, readFileSync(join(IN_ROOT, name), 'utf8')]))
+  return recipe
+}

@@ -28,13 +28,16 @@ export interface CheckedOut {
   readonly tag: string | null
 }
 
+/** Which commit is built, and the tag that its version comes from: a tag that is added later changes nothing of it. */
+export type Pinned = Pick<CheckedOut, 'commit' | 'tag'>
+
 /**
  * Fetches a source by way of the store's copy of its repository, and lays its tree out.
  *
- * @param commit the one that is locked; undefined: what the ref names today.
+ * @param pinned what is locked; undefined: what the ref names today.
  * @throws {BuildError} BUILD_REF_UNKNOWN, BUILD_SUBMODULE, BUILD_PATCH.
  */
-export async function checkOut(source: BuildSource, commit: string | undefined, options: CheckOutOptions): Promise<CheckedOut> {
+export async function checkOut(source: BuildSource, pinned: Pinned | undefined, options: CheckOutOptions): Promise<CheckedOut> {
   const { folder, store, signal, onProgress } = options
   onProgress(`fetching ${source.name}`)
   const repositories = [source, ...Object.values(source.submodules)]
@@ -48,7 +51,7 @@ export async function checkOut(source: BuildSource, commit: string | undefined, 
   }
   const repository = join(folder, 'repository.git')
   await clone(source, repository)
-  const found = commit ?? await commitOf(source, repository, git)
+  const found = pinned?.commit ?? await commitOf(source, repository, git)
   const known = await git(['-C', repository, 'cat-file', '-t', found]).catch(() => '')
   if (known.trim() !== 'commit') throw new BuildError('BUILD_REF_UNKNOWN', `${titleOf(source)}: the repository has no commit ${found} any more, which is locked: \`crowbar lock --update ${source.name}\``)
   const tree = join(folder, 'src')
@@ -56,19 +59,27 @@ export async function checkOut(source: BuildSource, commit: string | undefined, 
   await addSubmodules(source, { repository, commit: found, tree, folder, clone, git })
   for (const [i, patch] of source.patches.entries()) await applyPatch(source, patch, { tree, file: join(folder, `${String(i)}.patch`), git })
   const time = Number((await git(['-C', repository, 'show', '--no-patch', '--format=%ct', found])).trim())
-  const tag = await git(['-C', repository, 'describe', '--tags', '--abbrev=0', found]).then(text => /\d\S*/.exec(text)?.[0] ?? null, () => null)
+  const tag = pinned !== undefined ? pinned.tag : await git(['-C', repository, 'describe', '--tags', '--abbrev=0', found]).then(text => /\d\S*/.exec(text)?.[0] ?? null, () => null)
   // What a build makes of the times of its files is the same each time.
   await runProgram(['find', tree, '-exec', 'touch', '--no-dereference', `--date=@${String(time)}`, '{}', '+'], { signal })
   return { tree, commit: found, time, tag }
 }
 
 /** Names of the packages that `debian/control` of a tree says its build needs, of alternatives the first; sorted. */
-export async function buildDependsOf(tree: string): Promise<string[]> {
+export async function buildDependsOf(tree: string, architecture: string): Promise<string[]> {
   const control = await readFile(join(tree, 'debian', 'control'), 'utf8').catch(() => '')
   const unfolded = control.replace(/^#.*\n/gm, '').replace(/\n[ \t]+/g, ' ').split(/\n\s*\n/)[0] ?? ''
   const said = [...unfolded.matchAll(/^Build-Depends(?:-Arch|-Indep)?:(.*)$/gim)].flatMap(match => (match[1] ?? '').split(','))
-  const names = said.map(one => one.split('|')[0]?.trim() ?? '').filter(one => !/<\s*(?!!nocheck|!nodoc)[^!]/.test(one)).flatMap(one => /^[a-z0-9][a-z0-9+.-]+/.exec(one)?.[0] ?? [])
+  const names = said.map(one => one.split('|')[0]?.trim() ?? '').filter(one => !/<\s*(?!!nocheck|!nodoc)[^!]/.test(one) && isFor(one, architecture)).flatMap(one => /^[a-z0-9][a-z0-9+.-]+/.exec(one)?.[0] ?? [])
   return [...new Set(names)].toSorted()
+}
+
+/** Whether a dependency counts on an architecture: `foo [amd64 arm64]`, `foo [!i386]`, `foo [linux-any]`. Debian Policy 7.1 */
+function isFor(dependency: string, architecture: string): boolean {
+  const said = /\[([^\]]*)\]/.exec(dependency)?.[1]?.trim().split(/\s+/)
+  if (said === undefined) return true
+  const meant = [architecture, 'any', 'linux-any', `any-${architecture}`, `linux-${architecture}`]
+  return said.some(one => one.startsWith('!')) ? !said.some(one => meant.includes(one.slice(1))) : said.some(one => meant.includes(one))
 }
 
 type Git = (args: readonly string[]) => Promise<string>

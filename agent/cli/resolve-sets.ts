@@ -9,14 +9,14 @@ import { StagerError } from '../stager/order.ts'
 import { liveLine } from './live.ts'
 
 /** Resolves packages for `crowbar lock --update`, with the apt of this machine and beside its own state. */
-export const resolveSets: ResolveSets = async (sets, plan) => {
+export const resolveSets: ResolveSets = async (sets, plan, held) => {
   const stop = new AbortController()
   const live = liveLine()
   const interrupt = (): void => stop.abort(new StageError('PROGRAM_FAILED', 'interrupted; nothing was written'))
   process.once('SIGINT', interrupt)
   try {
     const store = await openStore(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store'))
-    return { sets: await lockSets(sets, plan, { store, signal: stop.signal, onProgress: message => live.show([message]) }) }
+    return { sets: await lockSets(sets, plan, { store, held, signal: stop.signal, onProgress: message => live.show([message]) }) }
   } catch (error) {
     if (error instanceof StageError || error instanceof StagerError || error instanceof BuildError) return { problem: error.message }
     throw error

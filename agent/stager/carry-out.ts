@@ -9,7 +9,7 @@ import { buildLocalBoot } from '../image/local-boot.ts'
 import { provideHostNeeds } from '../image/needs.ts'
 import { buildRootfs } from '../image/rootfs/rootfs.ts'
 import { describePackages, stageDebianPackages } from '../stage/debian-packages.ts'
-import { fetchLocked, objectOf } from '../stage/fetch-locked.ts'
+import { fetchLocked, missingOf, objectOf } from '../stage/fetch-locked.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
 import { openBuiltRepository } from '../stage/built-repository.ts'
 import type { StoredPackage } from '../stage/package-index.ts'
@@ -74,7 +74,7 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
       return { kind: 'rootfs', archive: rootfs.hash, bytes: rootfs.bytes, status: rootfs.status }
     }
     case 'packages': {
-      const built = await buildAll(order.builds ?? [], store, options)
+      const built = await buildAll(await unbuilt(order, store), store, options)
       if (order.locked !== undefined) {
         const { packages } = order.locked
         const other = built.find(one => packages[one.name]?.source === one.source && packages[one.name]?.sha256 !== one.hash.slice('sha256:'.length))
@@ -91,7 +91,7 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
     }
     case 'build': {
       await using work = await store.temporaryFolder('checkout')
-      const checkedOut = await checkOut(order.source, order.locked?.commit, { folder: work.path, store, ...options })
+      const checkedOut = await checkOut(order.source, order.locked, { folder: work.path, store, ...options })
       const root = await carryOut(buildRoot(order, await neededBy(order, checkedOut.tree)), store, options)
       if (root.kind !== 'rootfs') throw new TypeError('a root filesystem order came to something else')
       return { kind: 'build', manifest: await buildPackages(order.source, checkedOut, { root: root.archive as ObjectHash, release: order.os.version, store, ...options }) }
@@ -99,9 +99,16 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
   }
 }
 
+/** What has to be built: of what is locked, that of which the store lacks a package. */
+async function unbuilt({ builds = [], locked }: Extract<StageOrder, { kind: 'packages' }>, store: Store): Promise<readonly BuildOrder[]> {
+  if (locked === undefined) return builds
+  const missing = new Set((await missingOf(locked.packages, store)).map(({ locked: one }) => one.source))
+  return builds.filter(({ source }) => missing.has(source.name))
+}
+
 /** Packages that the root filesystem of a build has beside what every system has, sorted. */
-export async function neededBy({ source: { build } }: BuildOrder, tree: string): Promise<string[]> {
-  return [...new Set([...packagesOfBuilder(build.with), ...(build.needs ?? []), ...(build.with === 'debian' ? await buildDependsOf(tree) : [])])].toSorted()
+export async function neededBy({ os, source: { build } }: BuildOrder, tree: string): Promise<string[]> {
+  return [...new Set([...packagesOfBuilder(build.with), ...(build.needs ?? []), ...(build.with === 'debian' ? await buildDependsOf(tree, os.architecture) : [])])].toSorted()
 }
 
 /** A package that a source of the site gave. */

@@ -1,5 +1,5 @@
 import { artifactInputs } from '../../schemas/artifacts.ts'
-import type { Artifacts, LockedBuild } from '../../schemas/artifacts.ts'
+import type { Artifacts, HeldBuilds, LockedBuild } from '../../schemas/artifacts.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { checkOut } from '../build/checkout.ts'
 import { LEAST, rootfsWanted } from '../image/rootfs/rootfs.ts'
@@ -19,6 +19,7 @@ export interface LockSetOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
+  readonly held: HeldBuilds
 }
 
 /**
@@ -76,9 +77,9 @@ async function lockBuilds(orders: readonly BuildOrder[], { apt, ...options }: Lo
   const builds: Record<string, LockedBuild> = {}
   for (const order of orders) {
     await using work = await options.store.temporaryFolder('checkout')
-    const { commit, tree } = await checkOut(order.source, undefined, { ...options, folder: work.path })
+    const { commit, tag, tree } = await checkOut(order.source, options.held[order.source.name], { ...options, folder: work.path })
     const wanted = rootfsWanted('container', order.os.architecture, await neededBy(order, tree))
-    builds[order.source.name] = { commit, wanted, epoch: apt.releaseTime, packages: byName(await apt.resolve([...LEAST, ...wanted], [])) }
+    builds[order.source.name] = { commit, tag, wanted, epoch: apt.releaseTime, packages: byName(await apt.resolve([...LEAST, ...wanted], [])) }
   }
   return { builds, packages: await buildAll(orders.map(order => ({ ...order, locked: builds[order.source.name] as LockedBuild })), options.store, options) }
 }

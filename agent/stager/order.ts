@@ -1,6 +1,6 @@
 import { digest } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
-import { BUILD_RECIPE } from '../build/builders.ts'
+import { buildRecipe } from '../build/builders.ts'
 import { buildSourcesOf } from '../build/build-source.ts'
 import type { BuildSource } from '../build/build-source.ts'
 import { ROOTFS_RECIPE, rootfsPackages } from '../image/rootfs/packages.ts'
@@ -26,7 +26,7 @@ export interface BuildOrder {
   readonly os: DebianRelease
   readonly source: BuildSource
   readonly sources: readonly SiteSource[]
-  readonly locked?: { readonly commit: string } & LockedRootfs
+  readonly locked?: { readonly commit: string; readonly tag: string | null } & LockedRootfs
 }
 
 /** An order of an artifact set. */
@@ -133,7 +133,7 @@ export function orderReference(order: StageOrder): string {
 function referred(order: StageOrder): unknown {
   if (order.kind === 'discovery') return order
   const { sources, ...said } = order
-  const rest = said.kind === 'build' ? { ...said, source: builtFrom(said.source), recipe: BUILD_RECIPE } : said.kind === 'packages' && said.builds !== undefined ? { ...said, builds: said.builds.map(referred) } : said
+  const rest = said.kind === 'build' ? { ...said, source: builtFrom(said.source), recipe: buildRecipe() } : said.kind === 'packages' && said.builds !== undefined ? { ...said, builds: said.builds.map(referred) } : said
   const plain = sources.every(({ upstream, suites, components, keys }) => upstream === 'system' && keys === null && suites.join() === order.os.suite && components.join() === 'main')
   return order.locked !== undefined || plain ? rest : { ...rest, sources: sources.map(one => ({ ...one, at: null })) }
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ARTIFACTS_FOLDER, artifactsPath, artifactsShape } from '../../schemas/artifacts.ts'
-import type { Artifacts, ResolveSets } from '../../schemas/artifacts.ts'
+import type { Artifacts, HeldBuilds, ResolveSets } from '../../schemas/artifacts.ts'
 import { byCodePoint, canonical, digestBytes } from '../../schemas/canonical.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import type { Plan } from '../../schemas/plan.ts'
@@ -54,7 +54,7 @@ export async function lockUpdateCommand(options: LockUpdateArguments, resolveSet
   const chosen = Object.keys(plan.artifacts).filter((set) => sourcesOf(set).some((name) => options.update === true || options.update.includes(name))).toSorted(byCodePoint)
   const stranger = options.update === true ? undefined : options.update.find((name) => !Object.keys(plan.artifacts).some((set) => sourcesOf(set).includes(name)))
   if (stranger !== undefined) return misused(`no node of the site gets packages from a source ${stranger}; there are ${[...new Set(Object.keys(plan.artifacts).flatMap(sourcesOf))].toSorted(byCodePoint).join(', ') || 'none'}`)
-  const found = await resolveSets(chosen, plan)
+  const found = await resolveSets(chosen, plan, heldOf(chosen, { tree, lock: compiled.lock, update: options.update }))
   if ('problem' in found) {
     process.stderr.write(`crowbar: ${found.problem}\n`)
     return EXIT.fault
@@ -67,6 +67,15 @@ export async function lockUpdateCommand(options: LockUpdateArguments, resolveSet
   writeLock(options.site, { ...compiled.lock, artifacts })
   process.stderr.write(updates.every(({ same }) => same) ? 'Nothing changed.\n' : `site.lock.json and ${ARTIFACTS_FOLDER} written: look at them with \`crowbar diff\`, then commit them.\n`)
   return EXIT.done
+}
+
+/** Of sources that were not named the commits that are locked. */
+function heldOf(sets: readonly string[], { tree, lock, update }: { readonly tree: Tree; readonly lock: Lock; readonly update: LockUpdateArguments['update'] }): HeldBuilds {
+  const builds = update === true ? [] : sets.flatMap((set) => {
+    const file = tree.files.get(artifactsPath(lock.artifacts[set] ?? ''))
+    return Object.entries((file === undefined ? undefined : readable(file.bytes(), lock.artifacts[set] ?? ''))?.builds ?? {})
+  })
+  return Object.fromEntries(builds.flatMap(([name, { commit, tag }]) => (update !== true && update.includes(name) ? [] : [[name, { commit, tag }]])))
 }
 
 /** When all packages are as they were, a mirror that was merely signed anew changes nothing. */

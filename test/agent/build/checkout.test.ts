@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BuildSource } from '../../../agent/build/build-source.ts'
 import { versionOf } from '../../../agent/build/build.ts'
 import { buildDependsOf, checkOut } from '../../../agent/build/checkout.ts'
+import type { Pinned } from '../../../agent/build/checkout.ts'
 import { openStore } from '../../../agent/stage/store.ts'
 
 let folder = ''
@@ -36,7 +37,7 @@ function commit(name: string, files: Readonly<Record<string, string>>, more: rea
 const source = (more: Partial<BuildSource> = {}): BuildSource => ({ name: 'app', upstreams: [`file://${join(folder, 'app')}`], ref: 'main', patches: [], submodules: {}, build: { with: 'make', packages: ['app'] }, at: 'sources.yaml:1:1', ...more })
 const patch = (text: string): BuildSource['patches'] => [{ path: 'patches/a.patch', text: Buffer.from(text).toString('base64') }]
 
-async function laidOut(one: BuildSource, locked?: string): ReturnType<typeof checkOut> {
+async function laidOut(one: BuildSource, locked?: Pinned): ReturnType<typeof checkOut> {
   const work = mkdtempSync(join(folder, 'work-'))
   return checkOut(one, locked, { folder: work, store: await openStore(join(folder, 'store')), signal: AbortSignal.timeout(60_000), onProgress: () => undefined })
 }
@@ -55,9 +56,11 @@ describe('a source', () => {
   test('that is locked stays at its commit, whatever its branch names by now', async () => {
     const first = commit('app', { a: '1' })
     commit('app', { a: '2' })
-    expect(readFileSync(join((await laidOut(source(), first)).tree, 'a'), 'utf8')).toBe('1')
+    expect(readFileSync(join((await laidOut(source(), { commit: first, tag: null })).tree, 'a'), 'utf8')).toBe('1')
     expect(readFileSync(join((await laidOut(source())).tree, 'a'), 'utf8')).toBe('2')
-    await expect(laidOut(source(), 'f'.repeat(40))).rejects.toMatchObject({ code: 'BUILD_REF_UNKNOWN', message: expect.stringContaining('crowbar lock --update app') as string })
+    execFileSync('git', ['-C', join(folder, 'app'), 'tag', 'v9', first])
+    expect(await laidOut(source(), { commit: first, tag: null })).toMatchObject({ commit: first, tag: null })
+    await expect(laidOut(source(), { commit: 'f'.repeat(40), tag: null })).rejects.toMatchObject({ code: 'BUILD_REF_UNKNOWN', message: expect.stringContaining('crowbar lock --update app') as string })
   })
 
   test('whose ref nobody knows is named with its place', async () => {
@@ -85,8 +88,8 @@ describe('a source', () => {
 
 test('what a debian/ directory needs is read from its control file, of alternatives the first', async () => {
   mkdirSync(join(folder, 'debian'))
-  writeFileSync(join(folder, 'debian/control'), 'Source: x\nBuild-Depends: debhelper-compat (= 13), libpng-dev | libpng12-dev,\n# no\n zlib1g-dev [amd64] , python3:any, foo <cross>\nBuild-Depends-Indep: doxygen\n\nPackage: x\nBuild-Depends: never\n')
-  expect(await buildDependsOf(folder)).toEqual(['debhelper-compat', 'doxygen', 'libpng-dev', 'python3', 'zlib1g-dev'])
+  writeFileSync(join(folder, 'debian/control'), 'Source: x\nBuild-Depends: debhelper-compat (= 13), libpng-dev | libpng12-dev,\n# no\n zlib1g-dev [amd64] , python3:any, foo <cross>, a32 [i386], none [!amd64], other [!i386], any-dev [linux-any]\nBuild-Depends-Indep: doxygen\n\nPackage: x\nBuild-Depends: never\n')
+  expect(await buildDependsOf(folder, 'amd64')).toEqual(['any-dev', 'debhelper-compat', 'doxygen', 'libpng-dev', 'other', 'python3', 'zlib1g-dev'])
 })
 
 describe('a version', () => {
