@@ -3,9 +3,12 @@ import { defineConfig } from 'vitest/config'
 /** What boots virtual machines, and so keeps all processors busy. */
 const MACHINES = ['test/system/rehearsal.test.ts', 'test/system/approval.test.ts', 'test/system/boot/qemu.test.ts', 'test/system/image/*.test.ts']
 
+/** What takes minutes and asks the same of every release, tool or builder. */
+const THOROUGH = ['test/system/jigs.test.ts', 'test/system/barclamps.test.ts', 'test/system/database.test.ts', 'test/system/stage/closure.test.ts', 'test/system/from-source/builders.test.ts']
+
 /**
  * `quick` needs nothing but this checkout; `machines` and `system` need root, Debian packages and namespaces, `machines` QEMU
- * too. These two may run beside each other, but neither beside itself.
+ * too. These two may run beside each other, but neither beside itself. `thorough` is like `system`, and no part of `npm test`.
  */
 export default defineConfig({
   test: {
@@ -14,7 +17,8 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'quick', include: ['test/**/*.test.ts'], exclude: ['test/system/**'], testTimeout: 20_000 } },
       { extends: true, test: { name: 'machines', include: MACHINES, fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
-      { extends: true, test: { name: 'system', include: ['test/system/**/*.test.ts'], exclude: MACHINES, fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
+      { extends: true, test: { name: 'system', include: ['test/system/**/*.test.ts'], exclude: [...MACHINES, ...THOROUGH], fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
+      { extends: true, test: { name: 'thorough', include: THOROUGH, fileParallelism: false, testTimeout: 900_000, hookTimeout: 900_000 } },
     ],
   },
 })
