@@ -15,13 +15,14 @@ const STEP = 10
  */
 export async function unpackRootfs(rootfs: Fetchable, { folder, context }: { readonly folder: string; readonly context: TaskContext }): Promise<void> {
   const { signal } = context
+  const options = await extendedOptions(signal)
   const chunks = counted(download(rootfs, { signal, onWait: (message) => context.output('progress', message) }), rootfs.bytes, (percent) => context.output('progress', `unpacking ${percent} %`))
   const source = Readable.from(chunks)
   const tar = source.pipe(createZstdDecompress())
-  // pipe() does not carry errors on; without this a bad hash would leave tar waiting for ever.
+  // pipe() does not carry errors on; without this a bad hash would leave tar waiting for ever. Nothing is awaited from here
+  // until somebody listens to the stream: an error that comes before would be nobody's, and end the agent.
   source.on('error', (error) => tar.destroy(error))
-  const argv = ['tar', '--extract', '--file=-', '--numeric-owner', '--same-owner', '--preserve-permissions', ...(await extendedOptions(signal)), '-C', folder] as const
-  await mustRun([...argv], { signal, input: tar, onStart: (mark) => context.started(mark) })
+  await mustRun(['tar', '--extract', '--file=-', '--numeric-owner', '--same-owner', '--preserve-permissions', ...options, '-C', folder], { signal, input: tar, onStart: (mark) => context.started(mark) })
 }
 
 /** busybox's tar knows neither attributes nor ACLs. */
