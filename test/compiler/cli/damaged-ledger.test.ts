@@ -84,3 +84,17 @@ describe('a damaged ledger is never taken for an empty one:', () => {
     expect(await crowbar(['lock'])).toMatchObject({ status: 4, stderr: expect.stringContaining('LOCK_MISSING') })
   })
 })
+
+test('a shallow clone, as CI has it, reads the same ledger', async () => {
+  await crowbar(['lock'])
+  commit('first')
+  git('commit', '--quiet', '--allow-empty', '-m', 'second')
+  apply()
+  const whole = await crowbar(['diff'])
+  const shallow = join(folder, 'shallow')
+  git('clone', '--quiet', '--depth', '1', `file://${site}`, shallow)
+  execFileSync('git', ['-C', shallow, 'fetch', '--quiet', '--depth', '1', 'origin', '+refs/crowbar/*:refs/crowbar/*'])
+  expect(execFileSync('git', ['-C', shallow, 'rev-parse', '--is-shallow-repository'], { encoding: 'utf8' })).toBe('true\n')
+  expect(whole).toMatchObject({ status: 2, stdout: expect.stringContaining('applied') })
+  expect(await crowbarHere(['diff', '--site', shallow])).toEqual(whole)
+})
