@@ -4,6 +4,7 @@ import type { Facts } from '../../schemas/inventory.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { takeTurns } from '../take-turns.ts'
 import { bootInterfaces, networkReservations } from './boot-interfaces.ts'
 import type { Reservation } from './dhcp/subnet.ts'
 import { serveBoot } from './serve-boot.ts'
@@ -38,12 +39,7 @@ export function keepBoot(options: KeepBootOptions): KeptBoot {
   let problems = ''
   let followed: Plan | undefined
   const reservations = new Map<string, readonly Reservation[]>()
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const next = last.then(work)
-    last = next.catch(() => undefined)
-    return next
-  }
+  const inTurn = takeTurns()
   const current = (network: string): readonly Reservation[] => reservations.get(network) ?? []
 
   const reserve = (): void => {

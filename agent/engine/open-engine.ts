@@ -1,18 +1,20 @@
-import type { Approval, Changes } from '../../schemas/changes.ts'
-import type { Plan, StepKind } from '../../schemas/plan.ts'
-import type { Json } from '../../schemas/shape.ts'
+import type { Approval } from '../../schemas/changes.ts'
+import type { StepKind } from '../../schemas/plan.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { SessionEvent } from '../drivers/sessions.ts'
-import type { NewEvent, RunEnd, RunWork, StepSent } from '../log/event-types.ts'
+import type { NewEvent, RunEnd, StepSent } from '../log/event-types.ts'
 import { findStep } from '../state/ledger-event-of.ts'
 import { machineOfNode } from '../state/machine-of-node.ts'
 import type { RunState, State } from '../state/state.ts'
+import { takeTurns } from '../take-turns.ts'
 import { parseAttempt } from './attempt-id.ts'
 import { carryOut } from './carry-out.ts'
 import type { Assignment } from './carry-out.ts'
 import type { CompiledWork, Engine, EngineOptions } from './engine.ts'
 import { endEvents, isLeft, reference } from './end-events.ts'
 import { EngineError } from './engine-error.ts'
+import { keepWork, loadWork } from './keep-work.ts'
+import type { KeptWork } from './keep-work.ts'
 import { noDriver, refuseDenied, refuseExtension, refuseUnsupported, unsupported } from './refuse-work.ts'
 import type { WorkRefusal } from './refuse-work.ts'
 import { schedule } from './schedule.ts'
@@ -27,12 +29,6 @@ export function openEngine(options: EngineOptions): Engine {
   return new RunLoop(options)
 }
 
-interface CurrentWork {
-  readonly work: Work
-  readonly plan: string
-  readonly changes: string
-}
-
 class RunLoop implements Engine {
   readonly broken: Promise<unknown>
   readonly #options: EngineOptions
@@ -45,12 +41,12 @@ class RunLoop implements Engine {
   readonly #asked = new Set<string>()
   readonly #break: (error: unknown) => void
   #isBroken = false
-  #current: CurrentWork | undefined
+  #current: KeptWork | undefined
   #hurried = false
   #closed = false
   #timer: Disposable | undefined
   /** Calls and turns of the loop, one after the other. */
-  #queue: Promise<unknown> = Promise.resolve()
+  readonly #inTurn = takeTurns()
   #turnQueued = false
   /** The last event of this life that moved the ledger. */
   #stepped = 0
@@ -97,7 +93,7 @@ class RunLoop implements Engine {
       if (work.items.size + compiled.changes.renamed.length === 0) return this.#append(first)
       await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
       const run = (this.state.run?.run ?? 0) + 1
-      const current = await this.#keep(work)
+      const current = await keepWork(work, this.#options.documents)
       this.#askAt.clear()
       this.#hurried = false
       await this.#append([...first, { type: 'run.started', data: { run, ...runWork(current.work, current, only ?? null), steps: work.items.size, reason } }])
@@ -116,7 +112,7 @@ class RunLoop implements Engine {
       const idle = run.ended !== null && work.order.every(({ id, step }) => !isLeft(run.steps.get(id), step))
       if (idle) return
       await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
-      const current = await this.#keep(work)
+      const current = await keepWork(work, this.#options.documents)
       this.#askAt.clear()
       await this.#append([...staleApprovals(this.state, compiled), { type: 'run.extended', data: { run: run.run, ...runWork(current.work, current, run.work.only), steps: work.items.size, reason } }])
       this.#current = current
@@ -128,8 +124,7 @@ class RunLoop implements Engine {
     return this.#exclusive(async () => {
       const { run } = this.state
       if (run === null) return
-      const { plan, changes } = run.work
-      this.#current = { ...(await this.#load(run.work, run.work.rollouts)), plan, changes }
+      this.#current = await loadWork(run.work, run.work.rollouts, this.#options.documents)
       for (const { status, sent } of run.steps.values()) if (status === 'running' && sent !== null && !this.#active.has(sent.step)) await this.#settle(sent)
       this.#wake()
     })
@@ -206,7 +201,7 @@ class RunLoop implements Engine {
     const ends = [...this.#active.values()]
     for (const { stop } of ends) stop.abort('CLOSED')
     await Promise.all(ends.map(({ end }) => end))
-    await this.#queue
+    await this.#inTurn(() => Promise.resolve())
   }
 
   /** One turn: see what may start, start it, and end the run when nothing is left. */
@@ -245,7 +240,7 @@ class RunLoop implements Engine {
   }
 
   async #end({ rollouts }: Schedule, how: RunEnd): Promise<void> {
-    const { work } = this.#current as CurrentWork
+    const { work } = this.#current as KeptWork
     await this.#append(endEvents(this.state.run as RunState, { work, how, rollouts }))
     this.#hurried = false
     for (const resolve of this.#idle) resolve()
@@ -274,14 +269,15 @@ class RunLoop implements Engine {
 
   /** Takes up an attempt that an earlier life sent, under the plan that it was sent under. */
   async #settle(sent: StepSent): Promise<void> {
-    const { work } = await this.#load({ ...sent, only: null }, this.state.run?.work.rollouts ?? [])
+    const current = await loadWork({ ...sent, only: null }, this.state.run?.work.rollouts ?? [], this.#options.documents)
+    const { work } = current
     const step = findStep(sent.step, work)
     const found = work.items.get(sent.step) ?? (step === undefined ? undefined : { id: step.id, step, change: undefined, needs: [], excluded: [] })
     if (found === undefined) throw new EngineError('KIND_UNSUPPORTED', `${sent.step} was sent, and its plan does not have it`, { step: sent.step })
-    this.#launch(this.#assign(sent.run, found, { work, plan: sent.plan, changes: sent.changes }, sent))
+    this.#launch(this.#assign(sent.run, found, current, sent))
   }
 
-  #assign(run: number, found: WorkItem, current: CurrentWork, sent: StepSent | undefined): Assignment {
+  #assign(run: number, found: WorkItem, current: KeptWork, sent: StepSent | undefined): Assignment {
     const driver = this.#drivers.get(found.step.kind)
     if (driver === undefined) throw unsupported(found.step, noDriver(found.step.kind))
     return { run, item: found, work: current.work, plan: current.plan, changes: current.changes, driver, sent }
@@ -291,17 +287,6 @@ class RunLoop implements Engine {
     if (refusal === undefined) return
     await this.#append([refusal.event])
     throw refusal.error
-  }
-
-  async #keep(work: Work): Promise<CurrentWork> {
-    const { documents } = this.#options
-    return { work, plan: await documents.put(work.plan as unknown as Json), changes: await documents.put(work.changes as unknown as Json) }
-  }
-
-  async #load({ commit, plan, changes, only }: Pick<RunWork, 'commit' | 'plan' | 'changes' | 'only'>, rollouts: RunWork['rollouts']): Promise<{ readonly work: Work }> {
-    const { documents } = this.#options
-    const compiled = { commit, plan: (await documents.get(plan)) as unknown as Plan, changes: (await documents.get(changes)) as unknown as Changes }
-    return { work: prepareWork(compiled, only, rollouts) }
   }
 
   #heard(event: SessionEvent): void {
@@ -379,9 +364,7 @@ class RunLoop implements Engine {
   /** Calls and turns take their turns. */
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new EngineError('ENGINE_CLOSED', 'the engine is closed'))
-    const result = this.#queue.then(work)
-    this.#queue = result.catch(() => undefined)
-    return result
+    return this.#inTurn(work)
   }
 
   /** A log that cannot be written ends the engine. */

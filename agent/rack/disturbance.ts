@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogEvent } from '../log/event-types.ts'
+import { takeTurns } from '../take-turns.ts'
 import { RackError } from './rack-error.ts'
 
 /** Something that goes wrong on purpose, once. */
@@ -67,20 +68,18 @@ export function openDisturber(
   const begun = new Set<Disturbance>()
   const carried = new Map<Disturbance, Omit<DisturbanceReport, 'text'>>()
   let pending = 0
-  let queue: Promise<unknown> = Promise.resolve()
+  const inTurn = takeTurns()
   const tasks: Promise<void>[] = []
 
   const later = async (disturbance: Disturbance): Promise<void> => {
     pending++
     try {
       await sleep(disturbance.delayMs, undefined, { signal })
-      const next = queue.then(async () => {
+      await inTurn(async () => {
         signal.throwIfAborted()
         carried.set(disturbance, { seconds: Math.round(options.elapsedMs() / 1000), during: running.has(disturbance.step) ? 'running' : 'over' })
         await options.carryOut(disturbance)
       })
-      queue = next.catch(() => undefined)
-      await next
     } catch (error) {
       if (!signal.aborted) options.onError(error as Error)
     } finally {

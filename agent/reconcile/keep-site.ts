@@ -9,6 +9,7 @@ import { follow } from '../site/follow.ts'
 import type { Store } from '../stage/store.ts'
 import type { LiveLedger } from '../state/open-ledger.ts'
 import type { State } from '../state/state.ts'
+import { takeTurns } from '../take-turns.ts'
 import { refuseBehind } from './compare-ledger.ts'
 import { ledgerFiles } from './ledger-branch.ts'
 import { reconcile } from './reconcile.ts'
@@ -64,17 +65,12 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
   /** The event up to which the clone's ledger is folded. */
   let asOf = 0
   let told = ''
-  let queue: Promise<unknown> = Promise.resolve()
+  const exclusive = takeTurns()
   let waiting = false
   let runs = 0
   let retry: NodeJS.Timeout | undefined
   await rm(options.folder, { recursive: true, force: true })
 
-  const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = queue.then(work)
-    queue = next.catch(() => undefined)
-    return next
-  }
   const compile = async (commit: string, signal: AbortSignal, filter?: Filter): Promise<CompiledSite> => {
     const out = join(options.folder, String(++runs))
     try {
@@ -174,7 +170,7 @@ export async function keepSite(options: KeepSiteOptions): Promise<SiteKeeper> {
     async [Symbol.asyncDispose]() {
       closing.abort()
       await following
-      await queue
+      await exclusive(() => Promise.resolve())
       clearTimeout(retry)
     },
   }

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LEDGER_REF } from '../../schemas/ledger.ts'
+import { takeTurns } from '../take-turns.ts'
 import { gitIn, must } from './git.ts'
 import type { Git } from './git.ts'
 import { pushTo } from './push.ts'
@@ -87,12 +88,7 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
   const seenLedger = SEEN_LEDGER
 
   // What moves refs takes turns: a fetch that looked before a push must not write what it saw after it.
-  let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const next = last.then(work)
-    last = next.catch(() => undefined)
-    return next
-  }
+  const inTurn = takeTurns()
 
   const site: SiteRepository = {
     folder,

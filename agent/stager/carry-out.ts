@@ -14,6 +14,7 @@ import type { ObjectHash } from '../stage/object-hash.ts'
 import { openBuiltRepository } from '../stage/built-repository.ts'
 import type { StoredPackage } from '../stage/package-index.ts'
 import type { Store } from '../stage/store.ts'
+import { takeTurns } from '../take-turns.ts'
 import { buildRoot, orderReference } from './order.ts'
 import type { BuildOrder, StageOrder, StageResult } from './order.ts'
 import { openSources } from './use-sources.ts'
@@ -32,12 +33,8 @@ export type CarryOut = (order: StageOrder, options: StageOptions) => Promise<Sta
  * A discovery image is looked at anew each time, since its agent is part of this checkout; the others are had once.
  */
 export function carryOutHere(store: Store): CarryOut {
-  let last: Promise<unknown> = Promise.resolve()
-  return (order, options) => {
-    const next = last.catch(() => undefined).then(() => carryOut(order, store, options))
-    last = next
-    return next
-  }
+  const inTurn = takeTurns()
+  return (order, options) => inTurn(() => carryOut(order, store, options))
 }
 
 async function carryOut(order: StageOrder, store: Store, options: StageOptions): Promise<StageResult> {
