@@ -48,10 +48,11 @@ import { fileRoutes } from './stage/file-routes.ts'
 import { openStore } from './stage/store.ts'
 import { carryOutHere } from './stager/carry-out.ts'
 import { keepCollected } from './stager/keep-collected.ts'
+import { keepDiscovery } from './stager/keep-discovery.ts'
 import { carryOutThere } from './stager/remote.ts'
 import { checkStaged, onlyOnline } from './stager/offline.ts'
+import { openOnlineGate } from './stager/online-gate.ts'
 import { openStager } from './stager/stager.ts'
-import type { StagedDiscovery } from './stager/stager.ts'
 import { openState } from './state/open-state.ts'
 
 export interface DaemonOptions {
@@ -108,21 +109,13 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const plan = (): Plan | null => keeper?.current?.plan ?? lastPlan()
   const admin = (): string => plan()?.site.admin.address ?? '127.0.0.1'
   const base = (): string => `http://${admin()}:${settings.ports.http}`
-  // Whether upstreams may be asked is the site's to say: nobody asks before the branch was looked at, or while no plan is known.
-  const looked = Promise.withResolvers<void>()
-  let hasLooked = false
   const isOffline = (one: Plan | null): boolean => settings.offline || one === null || one.agents[settings.node]?.mode === 'offline'
-  const online = (): boolean => hasLooked && !isOffline(plan())
-  const onlineSoon = (): Promise<boolean> => Promise.race([looked.promise, aborted(signal)]).then(online)
-  const endLook = (): void => {
-    hasLooked = true
-    looked.resolve()
-  }
-  const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online: onlineSoon })
+  const gate = openOnlineGate(() => !isOffline(plan()), signal)
+  const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online: gate.soon })
   const stager = openStager({ store: objects, base, carryOut })
 
   const host = await readHostApt()
-  const proxy = parts.use(openProxy({ store: objects, sources: [], online, now, log, upstreamProxy: settings.upstreamProxy }))
+  const proxy = parts.use(openProxy({ store: objects, sources: [], online: gate.now, now, log, upstreamProxy: settings.upstreamProxy }))
 
   // Nodes: who they are, and what they may do.
   const identity = await openServerIdentity(join(settings.data, 'tls'), { names: localNames(), now: now() })
@@ -166,26 +159,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   await engine.resume()
 
   // Booting: what machines are told when they ask the network.
-  let image: StagedDiscovery | null = null
-  let imageProblem = 'the site was not read yet, which says whether the discovery image may be fetched'
-  let discovery = Promise.resolve()
-  let isMaking = false
-  const haveDiscovery = (): void => {
-    if (isMaking) return
-    isMaking = true
-    imageProblem = 'the discovery image is being made'
-    discovery = stager.discovery({ signal, onProgress: message => log('discovery image', { message }) }).then(
-      made => {
-        image = made
-      },
-      (error: unknown) => {
-        imageProblem = `the discovery image cannot be made: ${String(error)}`
-        if (!signal.aborted) log('the discovery image cannot be made', { error: String(error) })
-        // Another commit may allow what this one does not.
-        isMaking = false
-      },
-    )
-  }
+  const discovery = keepDiscovery({ stager, signal, log })
   const takeBootEvent = openBucket({ ...BOOT_EVENTS, now })
   const boot = parts.use(keepBoot({
     node: settings.node,
@@ -193,7 +167,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     leaseFile: join(settings.data, 'leases'),
     booter: {
       answer: client => decideBoot({
-        plan: plan(), state: state.current, ledger: ledger.current, work: engine.work, image,
+        plan: plan(), state: state.current, ledger: ledger.current, work: engine.work, image: discovery.image,
         machineOf: mac => machineOf(mac, { machines: state.current.machines.values(), committed, isClaimed: id => Object.values(plan()?.nodes ?? {}).some(one => one.machine === id) }),
         commandLine: mac => [
           // Nobody sits before a machine that cannot start: it tries again.
@@ -203,9 +177,9 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       }, client),
     },
     artifact: sha256 => objects.path(`sha256:${sha256}`),
-    file: name => (image !== null && name === 'local-x86_64.efi' ? objects.path(image.local as `sha256:${string}`) : undefined),
+    file: name => (discovery.image !== null && name === 'local-x86_64.efi' ? objects.path(discovery.image.local as `sha256:${string}`) : undefined),
     routes: fileRoutes(objects, now),
-    forward: forwardTo(proxy, { tunnels: settings.tunnels, online }),
+    forward: forwardTo(proxy, { tunnels: settings.tunnels, online: gate.now }),
     clock: now,
     report(event) {
       const dropped = takeBootEvent()
@@ -229,8 +203,8 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   // The site: followed, compiled, committed to. What cannot be read now leaves in force what was read last.
   using _looked = store.subscribe(events => {
     if (!events.some(({ type }) => type === 'site.refused' || type === 'site.unreachable')) return
-    endLook()
-    if (plan() !== null) haveDiscovery()
+    gate.open()
+    if (plan() !== null) discovery.have()
   })
   keeper = parts.use(await keepSite({
     site, ledger, append, store: objects, state: () => state.current, compiler: settings.compiler, megabytes: settings.compilerMegabytes, deadlineMs: settings.compilerMs,
@@ -238,14 +212,14 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     onError(error) {
       const { code } = error as { code?: unknown }
       log('the site could not be looked at', { error: String(error), code })
-      endLook()
-      if (plan() !== null) haveDiscovery()
+      gate.open()
+      if (plan() !== null) discovery.have()
       // Another agent has gone on from where this one stands.
       if (code === 'LEDGER_BEHIND' && state.current.frozen === null) engine.freeze({ by: 'the agent', reason: String(error) }).catch((failed: unknown) => log('cannot freeze', { error: String(failed) }))
     },
     async onCompiled({ compiled, head, own }) {
-      endLook()
-      haveDiscovery()
+      gate.open()
+      discovery.have()
       await readInventory(site, compiled.commit, committed, signal)
       await boot.follow(compiled.plan, signal)
       const { sources, problems } = planSources(compiled.plan, host)
@@ -280,7 +254,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       sessions: nodes.sessions, stager, secrets, reference: value => store.key.reference(value), epoch, timers: systemTimers(), signal,
       view: () => ({ ledger: ledger.current, state: state.current, unseal: reference => store.unseal(reference) }),
     }),
-    notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : image === null ? imageProblem : boot.serving ? null : 'no interface is served'),
+    notReady: () => (plan() === null ? 'no commit of the site has compiled yet' : discovery.image === null ? discovery.problem : boot.serving ? null : 'no interface is served'),
     async admit(machine, by) {
       await append([{ type: 'machine.admitted', data: { machine, by } }])
       await nodes.reconsider(machine)
@@ -298,7 +272,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   log('agent is up', { node: settings.node, epoch, socket: settings.socket })
   await Promise.race([aborted(signal), engine.broken.then(error => Promise.reject(error as Error))])
   await append([{ type: 'agent.stopped', data: { reason: 'asked to end' } }])
-  await discovery
+  await discovery.settled()
 }
 
 async function readInventory(site: SiteRepository, commit: string, committed: Map<string, Facts>, signal: AbortSignal): Promise<void> {
