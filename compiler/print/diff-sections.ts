@@ -1,6 +1,7 @@
 import { canonical } from '../../schemas/canonical.ts'
 import type { Cause, Change, Changes, DiskFate } from '../../schemas/changes.ts'
 import { own } from '../../schemas/own.ts'
+import { columnsOf } from '../diagnostics/width.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { causeLines } from './cause-lines.ts'
 import type { DiffOptions } from './diff-options.ts'
@@ -106,7 +107,7 @@ function erasureLines(erasures: readonly Change[], telling: Telling): readonly s
   if (erasures.length === 0) return []
   const alone = erasures.length === 1
   const told = telling.options.full === true ? erasures : erasures.slice(0, NODES_TOLD)
-  const lines = told.flatMap((one) => [...machineHead(one, alone ? null : one.step.node, null, telling), ...diskLines(one, alone, telling.options)])
+  const lines = told.flatMap((one) => [...(alone ? machineLines(one, telling) : labelled(one.step.node ?? '', machineOf(one, telling).words)), ...diskLines(one, alone, telling.options)])
   if (told.length < erasures.length) lines.push(`  ... and ${count(erasures.length - told.length, 'node')} more, each disk by its serial: --full`)
   const again = erasures.every(({ step }) => telling.plan.operations.find(({ name }) => step.id.startsWith(`operation/${name}/`))?.do.includes('reinstall'))
   return [...lines, ...labelled('then', again ? 'installed again, with all roles' : `nothing is installed there, until crowbar reinstall ${alone ? (erasures[0]?.step.node ?? '') : 'NODE'}`)]
@@ -139,19 +140,19 @@ function nodeLines(group: ChangeGroup, telling: Telling): readonly string[] {
   const [only] = changes
   if (only !== undefined && changes.length === 1) {
     const said = placeOf(group)
-    return [...causeLines(only.causes.filter((cause) => cause.kind !== 'new'), { said, full }), ...machineHead(only, null, null, telling), ...diskLines(only, true, options), ...nodeEnd(only, telling), ...permissionLines(group, full)]
+    return [...causeLines(only.causes.filter((cause) => cause.kind !== 'new'), { said, full }), ...machineLines(only, telling), ...diskLines(only, true, options), ...nodeEnd(only, telling), ...permissionLines(group, full)]
   }
   const lines: string[] = []
+  let listed = 0
   let told = 0
   for (const variant of group.variants) {
     const shared = (variant.changes[0]?.causes ?? []).filter((cause) => cause.kind === 'os')
     lines.push(...causeLines(shared.map((cause) => ({ ...cause, at: null })), { said: null, full }))
-    for (const one of variant.changes) {
-      if (!full && told === NODES_TOLD) break
-      told++
-      const at = one.causes.find((cause) => cause.at !== null)?.at ?? null
-      lines.push(...machineHead(one, one.step.node, at, telling))
-      lines.push(...causeLines(one.causes.filter((cause) => cause.kind !== 'new' && cause.kind !== 'os'), { said: at, full }), ...diskLines(one, false, options))
+    for (const { like, at, words, body } of alike(variant.changes, telling)) {
+      if (!full && listed === NODES_TOLD) break
+      listed++
+      told += like.length
+      lines.push(...namedHead(like, words, at, full), ...body)
     }
   }
   if (told < changes.length) lines.push(`  ... and ${count(changes.length - told, 'node')} more, each disk by its serial: --full`)
@@ -162,6 +163,33 @@ function nodeLines(group: ChangeGroup, telling: Telling): readonly string[] {
   return [...lines, ...permissionLines(group, full)]
 }
 
+interface Alike {
+  readonly like: readonly string[]
+  readonly at: string | null
+  readonly words: string
+  readonly body: readonly string[]
+}
+
+/** Nodes of which the same is told, as of all that wait for a machine of one kind, are told once. */
+function alike(changes: readonly Change[], telling: Telling): readonly Alike[] {
+  const full = telling.options.full === true
+  const told = changes.map((one) => {
+    const at = one.causes.find((cause) => cause.at !== null)?.at ?? null
+    const { label, words } = machineOf(one, telling)
+    const said = label === 'claims' ? `claims ${words}` : words
+    return { node: one.step.node ?? '', at, words: said, body: [...causeLines(one.causes.filter((cause) => cause.kind !== 'new' && cause.kind !== 'os'), { said: at, full }), ...diskLines(one, false, telling.options)] }
+  })
+  const same = Map.groupBy(told, ({ at, words, body }) => JSON.stringify([at, words, body]))
+  return [...same.values()].flatMap((nodes) => nodes.slice(0, 1).map(({ at, words, body }) => ({ like: nodes.map(({ node }) => node), at, words, body })))
+}
+
+/** Headed by the names where they fit beside what is said of them. */
+function namedHead(nodes: readonly string[], words: string, at: string | null, full: boolean): readonly string[] {
+  const names = foldNames(nodes)
+  if (nodes.length === 1 || columnsOf(names) <= WIDTH / 2) return labelled(names, words, at)
+  return [...labelled('nodes', full ? names : cut(names, WIDTH * 2)), ...labelled('', words, at)]
+}
+
 interface Telling {
   readonly grouped: Grouped
   readonly plan: Plan
@@ -170,17 +198,23 @@ interface Telling {
   readonly options: DiffOptions
 }
 
-/** The machine; headed by the node's name and place when several nodes are told. */
-function machineHead(one: Change, name: string | null, at: string | null, { plan, options }: Telling): readonly string[] {
+/** The machine that a node has, gives back, or waits for. */
+function machineOf(one: Change, { plan, options }: Telling): { readonly label: 'machine' | 'claims'; readonly words: string } {
   if (one.step.kind === 'release') {
     const machine = one.causes[0]?.before
-    return labelled(name ?? 'machine', typeof machine === 'string' ? machineWords(machine, options) : 'no machine', at)
+    return { label: 'machine', words: typeof machine === 'string' ? machineWords(machine, options) : 'no machine' }
   }
   const node = own(plan.nodes, one.step.node ?? '')
   const machine = node?.machine ?? null
-  if (machine !== null) return labelled(name ?? 'machine', machineWords(machine, options, own(node?.labels ?? {}, 'rack')), at)
-  const claim = one.causes.find((cause) => cause.kind === 'machine' && cause.path === 'claim')?.at ?? null
-  return labelled(name ?? 'claims', `${name === null ? '' : 'claims '}${safe(node?.selector ?? '')}; none yet`, name !== null ? at : claim === one.causes.find((cause) => cause.at !== null)?.at ? null : claim)
+  if (machine !== null) return { label: 'machine', words: machineWords(machine, options, own(node?.labels ?? {}, 'rack')) }
+  return { label: 'claims', words: `${safe(node?.selector ?? '')}; none yet` }
+}
+
+/** The machine of the one node that is told, with the place of its claim unless that was said. */
+function machineLines(one: Change, telling: Telling): readonly string[] {
+  const { label, words } = machineOf(one, telling)
+  const claim = label === 'claims' ? (one.causes.find((cause) => cause.kind === 'machine' && cause.path === 'claim')?.at ?? null) : null
+  return labelled(label, words, claim === one.causes.find((cause) => cause.at !== null)?.at ? null : claim)
 }
 
 /** What happens to the disks of one node; `alone`: no other node is told beside it, so there is room for those that stay. */

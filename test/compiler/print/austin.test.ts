@@ -6,13 +6,14 @@ import { diffMarkdown } from '../../../compiler/print/diff-markdown.ts'
 import { diffText } from '../../../compiler/print/diff-text.ts'
 import type { Changes } from '../../../schemas/changes.ts'
 import type { InstallTarget } from '../../../schemas/install.ts'
+import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Ledger } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import { AFTER, austin, BEFORE } from '../../builders/austin.ts'
 import type { AustinEdit } from '../../builders/austin.ts'
 import { expectGolden } from '../../builders/golden.ts'
 import { applied } from '../../builders/ledger.ts'
-import { compileTree, documentOf, lockFile, success } from '../compiling.ts'
+import { compileTree, documentOf, exampleTree, lockFile, success } from '../compiling.ts'
 import { treeOf } from '../../../compiler/tree/tree.ts'
 
 const compile = (edit: AustinEdit, commit: string, lock: Parameters<typeof lockFile>[0] | null) => success(compileTree({ ...treeOf({ ...austin(edit), ...(lock === null ? {} : lockFile(lock)) }), commit }))
@@ -46,6 +47,11 @@ describe('the review of a commit to austin', () => {
     const kernel = 'kind: operation\nname: 2026-12-kernel\ndo: [drain, reboot, resume]\nwhere: "node.name.startsWith(\'compute-\')"\nrollout: { batches: [1, 10%], maxFailures: 1, pause: after-first }\n'
     const operation = review({ ...BEFORE, more: kernel })
     expectGolden(diffText(operation.changes, operation.plan, { machines: MACHINES }), golden('austin-kernel.txt'))
+  })
+
+  test('reads so before any machine was seen, and says once what is the same of many nodes', () => {
+    const example = success(compileTree(exampleTree('austin')))
+    expectGolden(diffText(change(EMPTY_LEDGER, example.plan, { at: placesOf(example) }), example.plan), golden('austin-first.txt'))
   })
 
   test('is no wider than eighty columns', () => {
