@@ -18,9 +18,10 @@ export interface IniProblem {
  * An inventory in INI form as a document: line number → `{ section }`, `{ host, vars }`, `{ child }` or `{ var }`, each in
  * the form that its section gives it, with values as Ansible reads them.
  */
-export function readIni(source: SourceText): { readonly document: SourceDocument; readonly problems: readonly IniProblem[] } {
+export function readIni(source: SourceText): { readonly document: SourceDocument; readonly problems: readonly IniProblem[]; readonly notes: readonly IniProblem[] } {
   const root = mapNode({ start: 0, end: source.text.length, keyStart: -1, keyEnd: -1 })
   const problems: IniProblem[] = []
+  const notes: IniProblem[] = []
   let kind = 'hosts'
   let offset = 0
   let number = 0
@@ -36,6 +37,7 @@ export function readIni(source: SourceText): { readonly document: SourceDocument
     root.content.entries.set(key, entry)
     const say = (name: string, value: Json, start = 0, end = line.length): void => void entry.content.entries.set(name, valueNode(value, { ...span, start: from + start, end: from + end }))
     const wrong = (way: string | readonly string[], problem: string): void => void problems.push({ pointer: [key, ...[way].flat()], problem })
+    const note = (way: readonly string[], what: string): void => void notes.push({ pointer: [key, ...way], problem: what })
     const section = SECTION.exec(line)
     if (section !== null) {
       kind = section[2] ?? 'hosts'
@@ -54,22 +56,23 @@ export function readIni(source: SourceText): { readonly document: SourceDocument
       if (equals < 0) {
         say('text', line)
         wrong('text', 'a variable is `name=value`')
-      } else variable(entry, 'var', { name: line.slice(0, equals).trim(), text: line.slice(equals + 1).trim(), start: from, end: span.end }, wrong)
-    } else if (kind === 'hosts') hostLine(entry, { line, from }, { say, wrong })
+      } else variable(entry, 'var', { name: line.slice(0, equals).trim(), text: line.slice(equals + 1).trim(), start: from, end: span.end }, { wrong, note })
+    } else if (kind === 'hosts') hostLine(entry, { line, from }, { say, wrong, note })
     else {
       say('text', line)
       wrong('text', 'the section is of no kind that there is')
     }
   }
-  return { document: documentOf(root, source), problems }
+  return { document: documentOf(root, source), problems, notes }
 }
 
 interface Says {
   readonly say: (name: string, value: Json, start?: number, end?: number) => void
   readonly wrong: (way: string | readonly string[], problem: string) => void
+  readonly note: (way: readonly string[], what: string) => void
 }
 
-function hostLine(entry: ReturnType<typeof mapNode>, { line, from }: { readonly line: string; readonly from: number }, { say, wrong }: Says): void {
+function hostLine(entry: ReturnType<typeof mapNode>, { line, from }: { readonly line: string; readonly from: number }, { say, wrong, note }: Says): void {
   const words = shellWords(line)
   const [host, ...rest] = typeof words === 'string' ? [] : words
   if (typeof words === 'string' || host === undefined || rest.some(({ text }) => !text.includes('='))) {
@@ -81,11 +84,11 @@ function hostLine(entry: ReturnType<typeof mapNode>, { line, from }: { readonly 
   if (host.text === '---' || host.text.endsWith(':')) wrong('host', 'this is no host: is the file YAML?')
   for (const { text, start, end } of rest) {
     const equals = text.indexOf('=')
-    variable(entry, 'vars', { name: text.slice(0, equals), text: text.slice(equals + 1), start: from + start, end: from + end }, wrong)
+    variable(entry, 'vars', { name: text.slice(0, equals), text: text.slice(equals + 1), start: from + start, end: from + end }, { wrong, note })
   }
 }
 
-function variable(entry: ReturnType<typeof mapNode>, where: string, { name, text, start, end }: { readonly name: string; readonly text: string; readonly start: number; readonly end: number }, wrong: Says['wrong']): void {
+function variable(entry: ReturnType<typeof mapNode>, where: string, { name, text, start, end }: { readonly name: string; readonly text: string; readonly start: number; readonly end: number }, { wrong, note }: Pick<Says, 'wrong' | 'note'>): void {
   const span = { start, end, keyStart: start, keyEnd: Math.min(end, start + name.length) }
   let vars = entry.content.entries.get(where)
   if (vars === undefined) {
@@ -104,4 +107,5 @@ function variable(entry: ReturnType<typeof mapNode>, where: string, { name, text
   vars.content.entries.set(name, node)
   if (name === '__proto__') wrong([where, name], 'the name `__proto__` is not allowed')
   if ('problem' in literal) wrong([where, name], literal.problem)
+  if ('note' in literal) note([where, name], literal.note)
 }

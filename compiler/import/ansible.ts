@@ -15,6 +15,8 @@ import { ANSIBLE_YAML } from './yaml-dialects.ts'
 
 /** `group_vars/web.yml`, `group_vars/web/10-ports.yml`. */
 const VARS_FILE = /^(?:(.*)\/)?(group_vars|host_vars)\/(.+)$/
+/** The first line that says something is a key: Ansible tries YAML before INI. */
+const LOOKS_LIKE_YAML = /^(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:\{|---|(?:[^\s=[\]#;"']|"[^"\n]*"|'[^'\n]*')+:(?:\s|$))/
 const EXTENSIONS = ['', '.yml', '.yaml', '.json']
 
 /** An Ansible inventory: its files in the order of their names, then `group_vars` and `host_vars`. */
@@ -62,7 +64,7 @@ function readInventory(file: InputFile, inventory: AnsibleInventory, { fields, r
     const document = readToml(source, report)
     return document === undefined ? whole('it could not be read') : inventory.addTree(fields.add(document))
   }
-  if (/\.(ya?ml|json)$/i.test(file.path) || /^\s*(\{|---)/.test(text)) {
+  if (/\.(ya?ml|json)$/i.test(file.path) || LOOKS_LIKE_YAML.test(text)) {
     const document = readDocument(file, ANSIBLE_YAML, report)
     if (document === undefined) return whole('it could not be read')
     const root = fields.add(document)
@@ -79,7 +81,7 @@ function isScript(root: Place): boolean {
 }
 
 function readIniInventory(source: Parameters<typeof readIni>[0], inventory: AnsibleInventory, fields: Fields): void {
-  const { document, problems } = readIni(source)
+  const { document, problems, notes } = readIni(source)
   const root = fields.add(document)
   const bad = new Set<string>()
   for (const { pointer, problem } of problems) {
@@ -118,6 +120,7 @@ function readIniInventory(source: Parameters<typeof readIni>[0], inventory: Ansi
     for (const place of places) fields.refused(place, `there is no section [${name}]`)
     inventory.forget(name)
   }
+  for (const { pointer, problem } of notes) fields.raw(at(root, ...pointer) as Place, problem)
 }
 
 function readVariables(files: readonly InputFile[], inventory: AnsibleInventory, { fields, report }: Reading): void {

@@ -31,6 +31,8 @@ function items(list: readonly Json[], indent: string): readonly string[] {
 
 function flow(value: Json): string {
   if (typeof value === 'string') return text(value)
+  // 10000000000000000000 would be read as a whole number, which it cannot be exactly.
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) return value.toExponential()
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${(value as readonly Json[]).map(flow).join(', ')}]`
   const fields = Object.entries(value).map(([key, child]) => `${text(key)}: ${flow(child)}`)

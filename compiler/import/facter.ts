@@ -93,6 +93,10 @@ function puppetDbSets(root: Place, fields: Fields): readonly FactSet[] {
       fields.refused(item, 'it has no `certname`')
       continue
     }
+    if (at(item, 'path') !== undefined) {
+      fields.refused(item, 'it is a part of a fact: ask PuppetDB for `facts`, `factsets` or `inventory`')
+      continue
+    }
     const set = sets.get(name) ?? { roots: new Map<string, Place>(), place: item, named: [] }
     sets.set(name, set)
     set.named.push(certname)

@@ -54,8 +54,8 @@ const ARCHITECTURES: Readonly<Record<string, Facts['architecture']>> = { amd64: 
 /** What vendors write where a number is missing. */
 const FILLER = /fill|default|not (spec|avail|appl|sett)|^(none|unknown|n\/?a|null|0+|x+|\.+|-+|system serial number)$/i
 /** Names of ports that are no hardware. */
-const VIRTUAL_PORT = /^(lo\d*|docker|veth|virbr|br[-\d]|bond|team|tun|tap|cali|flannel|cni|dummy|ip6tnl|sit|gre|wg|vxlan|ovs|vlan|lxc|ifb)|[.@:]/
-const VIRTUAL_DISK = /^(loop|ram|zram|dm-|md|sr|fd|nbd|rbd|drbd)/
+const VIRTUAL_PORT = /^(lo\d*$|docker|veth|vnet|vmbr|virbr|xenbr|br[-\d]|qbr|qv[bo]|q[rg]-|fw(br|ln|pr)|vif|bond|team|tun|tap|macv|ipvlan|ipvtap|cali|cilium|antrea|weave|flannel|cni|podman|nerdctl|kube-|genev|dummy|ip_vti|ip6|sit|gre|erspan|wg|vxlan|ovs|vlan|lxc|ifb|nlmon|vcan)|[.@:]/
+const VIRTUAL_DISK = /^(loop|ram|zram|zd\d|dm-|md|sr|fd|nbd|rbd|drbd|bcache)|^mmcblk\d+(boot|rpmb)/
 
 export function isPort(name: string): boolean {
   return !VIRTUAL_PORT.test(name)
@@ -71,7 +71,8 @@ export function machineOf(said: SaidMachine, { fields, network, remark }: Pick<I
   for (const nic of said.nics) {
     const mac = nic.mac.text.toLowerCase()
     if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) fields.refused(nic.mac.place, 'this is no MAC address')
-    else if (mac !== '00:00:00:00:00:00' && !macs.has(mac)) macs.set(mac, nic)
+    else if (macs.has(mac)) fields.beside(nic.mac.place, 'another port has this MAC address: ports of a bond, or one that stands on another')
+    else if (mac !== '00:00:00:00:00:00') macs.set(mac, nic)
   }
   const uuid = useful(said.uuid, (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) && new Set(text.toLowerCase().replaceAll('-', '')).size > 2)
   const serial = useful(said.serial, (text) => text.length > 1 && !FILLER.test(text.trim()))
@@ -100,7 +101,8 @@ export function machineOf(said: SaidMachine, { fields, network, remark }: Pick<I
     went(one?.place, path)
     return one?.text ?? ''
   }
-  const disks = said.disks.filter(({ kernelName }) => isDisk(kernelName)).flatMap((disk, i): DiskFact[] => {
+  // A drive without a medium says 0.
+  const disks = said.disks.filter(({ kernelName, size }) => isDisk(kernelName) && size !== 0).flatMap((disk, i): DiskFact[] => {
     if (disk.size === undefined) {
       fields.refused(disk.bytes ?? disk.place, 'a disk has a size in bytes')
       return []

@@ -1,7 +1,8 @@
 import type { Json } from '../../schemas/shape.ts'
+import { NUMBER_AS_TEXT } from './as-text.ts'
 
-/** What a Python expression means: a value; text that is no literal, which Ansible keeps as text; or what JSON cannot say. */
-export type Literal = { readonly value: Json } | { readonly text: true } | { readonly problem: string }
+/** What a Python expression means: a value, with what is not quite as Python has it; text that is no literal, which Ansible keeps as text; or what JSON cannot say. */
+export type Literal = { readonly value: Json; readonly note?: string } | { readonly text: true } | { readonly problem: string }
 
 class NotLiteral extends Error {}
 class NotJson extends Error {}
@@ -16,7 +17,8 @@ const MAX_DEPTH = 60
 export function pythonLiteral(text: string): Literal {
   try {
     const reader = new Reader(text)
-    return { value: reader.whole() }
+    const value = reader.whole()
+    return reader.inexact ? { value, note: NUMBER_AS_TEXT } : { value }
   } catch (cause) {
     if (cause instanceof NotJson) return { problem: cause.message }
     if (cause instanceof NotLiteral) return { text: true }
@@ -30,6 +32,8 @@ const STRING = /([rRuUbB]|[bB][rR]|[rR][bB])?("""|'''|"|')/y
 const SPACE = /[ \t\f]*(?:#[^\n]*)?/y
 
 class Reader {
+  /** Whether it holds a number that is too large to be kept as one. */
+  inexact = false
   readonly #text: string
   #at = 0
 
@@ -77,6 +81,7 @@ class Reader {
       if (name === 'True') return true
       if (name === 'False') return false
       if (name === 'None') return null
+      if (name === 'set' && /^[ \t]*\([ \t]*\)/.test(this.#text.slice(this.#at))) throw new NotJson('it is a set')
       throw new NotLiteral()
     }
     if (this.#text.startsWith('...', this.#at)) throw new NotJson('Python\'s `...` is nothing that JSON knows')
@@ -101,9 +106,13 @@ class Reader {
       throw new NotLiteral()
     }
     this.#at = saved
-    const value = sign * Number(text.replaceAll('_', ''))
+    const digits = text.replaceAll('_', '')
+    const value = sign * Number(digits)
+    if (!Number.isSafeInteger(value) && /^(?:[0-9]+|0[xob][0-9a-f]+)$/i.test(digits)) {
+      this.inexact = true
+      return `${sign < 0 ? '-' : ''}${BigInt(digits.toLowerCase())}`
+    }
     if (!Number.isFinite(value)) throw new NotJson('it is larger than any number that JSON knows')
-    if (/^[0-9_]+$/.test(text) && !Number.isSafeInteger(value)) return `${sign < 0 ? '-' : ''}${text.replaceAll('_', '')}`
     return value === 0 ? 0 : value
   }
 
@@ -196,7 +205,8 @@ function unescaped(body: string): string {
       return String.fromCodePoint(point)
     }
     if (/^[0-7]/.test(code)) return String.fromCodePoint(Number.parseInt(code, 8))
-    if (/^[xuUN]$/.test(code)) throw new NotLiteral()
+    if (code === 'N') throw new NotJson('it names a character by `\\N`')
+    if (/^[xuU]$/.test(code)) throw new NotLiteral()
     return ESCAPES[code] ?? whole
   })
 }

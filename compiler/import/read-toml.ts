@@ -185,7 +185,8 @@ class Reader {
     const number = this.#match(NUMBER)
     if (number === undefined || /[A-Za-z0-9_.]/.test(this.#text[this.#at] ?? '')) return undefined
     const value = Number(number.replaceAll('_', ''))
-    return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value)) ? (value === 0 ? 0 : value) : number
+    if (/^(?:[-+]?[0-9_]+|0[xob].*)$/.test(number) && !Number.isSafeInteger(value)) return String(BigInt(number.replaceAll(/[_+]/g, '')))
+    return Number.isFinite(value) ? (value === 0 ? 0 : value) : number
   }
 
   #string(): string {

@@ -1,5 +1,6 @@
 import type { Json } from '../../schemas/shape.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
+import { becameText } from './as-text.ts'
 import { at, entriesOf, isMap } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
 import type { ImportContext } from './import-context.ts'
@@ -127,6 +128,8 @@ export class Attributes {
       this.#remark(`${placeOf(rangeOf(place.document, place.pointer))}: ${key} looks like a password in plain text; \`crowbar secret set\` and \`{ secret: … }\` keep it out of the documents.`)
     }
     if (isTemplate) this.#fields.raw(place, 'a template, kept as text: Crowbar does not evaluate it')
+    const note = becameText(place)
+    if (note !== undefined) this.#fields.raw(place, note)
     return escaped(value)
   }
 

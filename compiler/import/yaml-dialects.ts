@@ -15,7 +15,10 @@ function pyYamlPlain(text: string): Resolved {
   if (TRUE.test(text)) return { value: true }
   if (FALSE.test(text)) return { value: false }
   if (INTEGER.test(text)) return whole(text.replaceAll('_', ''))
-  if (FLOAT.test(text)) return { value: sexagesimal(text.replaceAll('_', '')) }
+  if (FLOAT.test(text)) {
+    const value = sexagesimal(text.replaceAll('_', ''))
+    return Number.isFinite(value) ? { value: value === 0 ? 0 : value } : { problem: 'too-large' }
+  }
   if (NOT_FINITE.test(text)) return { problem: 'not-a-number' }
   return { value: text }
 }
@@ -32,11 +35,27 @@ function sexagesimal(text: string): number {
   return sign * text.replace(/^[-+]/, '').split(':').reduce((sum, part) => sum * 60 + Number(part), 0)
 }
 
+/** Keys that are no text, as JSON has them: `on` is `true`, `010` is `8`. */
+function keyOf(text: string, resolved: Resolved): string {
+  if (!('value' in resolved)) return text
+  const { value } = resolved
+  return value === null || typeof value === 'boolean' || (typeof value === 'number' && !text.includes('.')) ? String(value) : text
+}
+
+function pyYamlKey(text: string): string {
+  return keyOf(text, pyYamlPlain(text))
+}
+
+function saltPlain(text: string): Resolved {
+  return pyYamlPlain(/^0[0-9]+$/.test(text) ? text.replace(/^0+(?=.)/, '') : text)
+}
+
 const noTags = (): undefined => undefined
 
 /** YAML as Ansible reads it. What is encrypted, or marked as no template, becomes what Ansible writes into JSON for it. */
 export const ANSIBLE_YAML: YamlDialect = {
   plain: pyYamlPlain,
+  key: pyYamlKey,
   tagged(tag, text): Json | undefined {
     if (tag === '!vault' || tag === '!vault-encrypted') return { __ansible_vault: text }
     return tag === '!unsafe' ? { __ansible_unsafe: text } : undefined
@@ -45,9 +64,10 @@ export const ANSIBLE_YAML: YamlDialect = {
 
 /** YAML as Salt reads it: PyYAML, but a number that begins with 0 is decimal. */
 export const SALT_YAML: YamlDialect = {
-  plain: (text) => pyYamlPlain(/^0[0-9]+$/.test(text) ? text.replace(/^0+(?=.)/, '') : text),
+  plain: saltPlain,
+  key: (text) => keyOf(text, saltPlain(text)),
   tagged: noTags,
 }
 
 /** YAML as Ruby reads it, near enough: what Crowbar 1 was written in. */
-export const RUBY_YAML: YamlDialect = { plain: pyYamlPlain, tagged: noTags }
+export const RUBY_YAML: YamlDialect = { plain: pyYamlPlain, key: pyYamlKey, tagged: (tag, text) => (tag === '!ruby/sym' || tag === '!ruby/symbol' ? text : undefined), classes: /^!ruby\/(?:object|hash|array)/ }

@@ -6,6 +6,7 @@ import { error, warning } from '../diagnostics/diagnostic.ts'
 import type { Code } from '../diagnostics/codes.ts'
 import { rangeBetween } from './document.ts'
 import type { SourceDocument, SourceText } from './document.ts'
+import { readLoosely } from './loose-indent.ts'
 import { resolvePlain } from './scalar.ts'
 import type { Resolved } from './scalar.ts'
 import { explainSyntax } from './syntax-error.ts'
@@ -19,27 +20,49 @@ const MAX_ALIASED_VALUES = 100_000
 export interface YamlDialect {
   /** What a plain scalar means. */
   readonly plain: (text: string) => Resolved
+  /** What a plain key means, as text. */
+  readonly key: (text: string) => string
   /** What a scalar with a tag of that program means; undefined for a tag that it does not have. */
   readonly tagged: (tag: string, text: string) => Json | undefined
+  /** Tags that say of which class a list or a map is, and nothing else that matters. */
+  readonly classes?: RegExp
 }
 
 /**
  * Reads every document of a YAML 1.2 (or JSON) file. Documents without any content are left out.
  *
  * @param dialect of a file that is no part of a site: merge keys count there, of a key that is given twice the last
- *   counts, with a warning, and a number that JSON cannot keep is text.
+ *   counts, with a warning, a number that JSON cannot keep is text, and indentation means nothing inside brackets and quotes.
  * @returns undefined when something in the file could not be understood; it is reported, one syntax error a file.
  */
 export function parseYaml(source: SourceText, report: Report, dialect?: YamlDialect): readonly SourceDocument[] | undefined {
+  if (dialect !== undefined) return looseDocuments(source, report, dialect)
   let events: readonly Event[]
   try {
-    events = parseEvents(source.text, { maxDepth: MAX_DEPTH + 1 })
+    events = eventsOf(source.text)
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause
     report(explainSyntax(source, cause.reason, cause.mark?.position ?? 0))
     return undefined
   }
-  const builder = new DocumentBuilder(source, events, { report, dialect })
+  return documentsOf(source, events, { report, dialect })
+}
+
+function looseDocuments(given: SourceText, report: Report, dialect: YamlDialect): readonly SourceDocument[] | undefined {
+  const { source, events, toGiven, reportGiven } = readLoosely(given, eventsOf)
+  if ('reason' in events) {
+    report(explainSyntax(given, events.reason, events.position))
+    return undefined
+  }
+  return documentsOf(source, events, { report: reportGiven(report), dialect })?.map(toGiven)
+}
+
+function eventsOf(text: string): readonly Event[] {
+  return parseEvents(text, { maxDepth: MAX_DEPTH + 1 })
+}
+
+function documentsOf(source: SourceText, events: readonly Event[], reading: { readonly report: Report; readonly dialect: YamlDialect | undefined }): readonly SourceDocument[] | undefined {
+  const builder = new DocumentBuilder(source, events, reading)
   const documents = builder.documents()
   return builder.failed ? undefined : documents
 }
@@ -142,7 +165,7 @@ class DocumentBuilder {
 
   #sequence(event: SequenceEvent, entry: number): Json {
     const tag = this.#tag(event)
-    if (tag !== undefined && tag !== '!!seq') this.#unknownTag(event, tag)
+    if (tag !== undefined && tag !== '!!seq' && this.#dialect?.classes?.test(tag) !== true) this.#unknownTag(event, tag)
     const items: Json[] = []
     while (this.#peek().type !== EVENT_ID.POP) items.push(this.#value(items.length, -1, -1))
     this.#closeCollection(event, entry)
@@ -151,7 +174,7 @@ class DocumentBuilder {
 
   #mapping(event: MappingEvent, entry: number): Json {
     const tag = this.#tag(event)
-    if (tag !== undefined && tag !== '!!map') this.#unknownTag(event, tag)
+    if (tag !== undefined && tag !== '!!map' && this.#dialect?.classes?.test(tag) !== true) this.#unknownTag(event, tag)
     const fields: Record<string, Json> = {}
     const merged: Json[] = []
     const seen = new Map<string, number>()
@@ -205,7 +228,8 @@ class DocumentBuilder {
     if (event.type === EVENT_ID.SCALAR) {
       this.#at++
       const [start, end] = scalarSpan(text, event, -1)
-      const key = getScalarValue(text, event)
+      const raw = getScalarValue(text, event)
+      const key = this.#dialect !== undefined && event.style === SCALAR_STYLE.PLAIN && event.tagStart < 0 ? this.#dialect.key(raw) : raw
       if (event.anchorStart >= 0) this.#anchors.set(text.slice(event.anchorStart, event.anchorEnd), { value: key, first: 0, last: 0 })
       if (event.valueStart < 0) this.#fail('YAML_KEY', start, end, 'A key is missing here.', 'Write a name before the colon.')
       if (key === '__proto__') this.#fail('YAML_KEY', start, end, 'The key `__proto__` is not allowed.', 'Choose another name.')

@@ -113,6 +113,36 @@ a1 own=1
 `,
     'extra.yaml': 'web2: {hosts: {h1: {second: 2}}}\nall: {vars: {f: 2.5}}\n',
   },
+  'brackets and quotes that are closed at the margin, keys that are no text, and YAML without an extension': {
+    inventory: `# comes before INI
+web:
+  hosts:
+    w1: {port: 1}
+  vars:
+    far: 1.0e+19
+    yes: {on: a, Null: b, 010: c, 0x1F: d, 1_0: e, "on ": f}
+`,
+    'group_vars/web.yml': `ports: [
+  80,
+  443, # tls
+]
+deep:
+  map: {
+    a: [1,
+2
+], "b": 'x
+y'
+  }
+  text: "one
+two
+
+three \\
+   four"
+after: [{
+  k: v
+}]
+`,
+  },
   'what a program prints': {
     'list.json': JSON.stringify({ _meta: { hostvars: { a: { x: 1, s: '${y}', n: null, l: [{}] }, b: {} } }, all: { children: ['ungrouped', 'g', 'h'] }, g: { hosts: ['a', 'b'], vars: { v: { d: [1] } }, children: ['sub'] }, sub: { hosts: ['c'] }, h: { hosts: ['a'], vars: {} } }).replace('{', '{\n'),
   },

@@ -68,7 +68,7 @@ test.each([
   ['h[3:1]', 'h:1:1 `[3:1]` ends before it begins'], ['h[1:2:0]', 'h:1:1 `[1:2:0]` has no step of 1 or more'], ['h[01:100]', 'h:1:1 `[01:100]`: first and last have different lengths'],
   ['[a:children]\nb\n[b:children]\na', 'h:4:1 a would be a child of itself'],
   ['[a:children]\nb', 'h:2:1 there is no section [b]'],
-  ['a x="{1, 2}"', 'h:1:3 it is a set'],
+  ['a x="{1, 2}"', 'h:1:3 it is a set'], ['a x=set()', 'h:1:3 it is a set'], ['[all:vars]\nx="\\N{BULLET}"', 'h:2:1 it names a character by `\\N`'],
   ['a __proto__=1', 'h:1:3 the name `__proto__` is not allowed'],
 ])('%j is refused at its place', (text, expected) => {
   expect(refusals(imported('ansible', { h: text }))).toContain(expected)
@@ -80,6 +80,24 @@ test('text that is no YAML, JSON or TOML is one diagnostic at its place, and a r
     expect(result.diagnostics.map(({ range }) => range?.start.line)).toEqual([place])
     expect(refusals(result)).toEqual([`${path}:1:1 it could not be read`])
   }
+})
+
+test('numbers that cannot be kept and dates are text, and the report says so', () => {
+  const ini = imported('ansible', { h: 'a big=0x7fffffffffffffff list="[1, 123456789012345678901]" far=1e19 text="\'123456789012345678901\'" day=2001-12-14\n' })
+  expect(nodesOf(ini, 'ansible')['a']?.values).toEqual({ big: '9223372036854775807', list: [1, '123456789012345678901'], far: 1e19, text: '123456789012345678901', day: '2001-12-14' })
+  const number = 'a number that cannot be kept exactly, and so is text here'
+  expect(ini.report.filter(({ fate }) => fate === 'raw').map(({ pointer, note }) => [pointer.join('/'), note])).toEqual([['1/vars/big', number], ['1/vars/list/0', number], ['1/vars/list/1', number]])
+  const yaml = imported('ansible', { 'h.yml': 'all: {hosts: {a: {big: 12345678901234567890, inf: -.inf, far: 1.0e+999, day: 2001-12-14, time: "2001-12-14", t: 12345678901234567890x}}}' })
+  expect(yaml.report.filter(({ fate }) => fate === 'raw').map(({ pointer, note }) => [pointer.at(-1), note])).toEqual([['big', number], ['inf', number], ['far', number], ['day', 'a date, which is text here']])
+  const toml = imported('ansible', { 'h.toml': '[all.hosts.a]\nbig = 0xffff_ffff_ffff_ffff\nnan = nan\nday = 2001-12-14\ntext = "2001-12-14"\n' })
+  expect([nodesOf(toml, 'ansible')['a']?.values, toml.report.filter(({ fate }) => fate === 'raw').length]).toEqual([{ big: '18446744073709551615', nan: 'nan', day: '2001-12-14', text: '2001-12-14' }, 3])
+})
+
+test('what stands on a line that is closed at the margin is found at its place', () => {
+  const { report, diagnostics } = imported('ansible', { 'h.yml': 'all: {\nhosts: {\na: {x: 1, x: 2}}, vars: {\ny: [1,\n2]\n}}\n' })
+  expect(report.map(({ pointer, range }) => [pointer.at(-1), range.start.line, range.start.column])).toEqual([['x', 3, 14], [0, 4, 5], [1, 5, 1]])
+  expect(diagnostics.map(({ code, range }) => [code, range?.start.line, range?.start.column])).toEqual([['DUPLICATE_KEY', 3, 11]])
+  expect(imported('ansible', { 'h.yml': 'all: [\nx\n  ]\n]\n' }).diagnostics.map(({ range }) => range?.start)).toEqual([{ line: 4, column: 1 }])
 })
 
 test('TOML inventories say the same as YAML ones', () => {

@@ -70,6 +70,22 @@ test('what nothing says is assumed aloud, and what makes no sense is refused at 
   expect(imported('facter', { 'a.json': twice, 'b.json': twice }).report.filter(({ fate }) => fate === 'refused').length).toBeGreaterThan(0)
 })
 
+test('facts as Ruby writes them, ports on ports, drives without a medium, and parts of facts', () => {
+  const ruby = imported('facter', { 'n.yaml': `--- !ruby/object:Puppet::Node::Facts
+name: n.example.com
+values:
+  dmi: !ruby/hash:ActiveSupport::HashWithIndifferentAccess {product: {serial_number: AB12}}
+  disks: {sda: {size_bytes: 10}, sdb: {size_bytes: 0}, mmcblk0boot0: {size_bytes: 4}}
+  networking: {interfaces: {eno1: {mac: "52:54:00:00:00:01"}, eno2: {mac: "52:54:00:00:00:01"}, vmbr0: {mac: "52:54:00:00:00:02"}}}
+  state: !ruby/sym good
+` })
+  expect(refusals(ruby)).toEqual([])
+  const [inventory] = ruby.files.filter(({ path }) => path.startsWith('inventory/')).map(({ text }) => JSON.parse(text) as InventoryDocument)
+  expect([inventory?.facts.disks.map(({ bytes }) => bytes), inventory?.facts.nics.map(({ mac }) => mac)]).toEqual([[10], ['52:54:00:00:00:01']])
+  expect(ruby.report.find(({ pointer }) => pointer.includes('eno2'))?.note).toContain('another port has this MAC address')
+  expect(refusals(imported('puppetdb', { 'c.json': '[{"certname": "a", "path": ["os", "name"], "name": "name", "value": "Debian"}]' }))).toContain('c.json:1:15 it is a part of a fact: ask PuppetDB for `facts`, `factsets` or `inventory`')
+})
+
 test('any JSON at all is imported without a throw, whole and the same twice', () => {
   const seed = HOSTS.facter(MACHINES[1] as Machine)
   const keys = fc.constantFrom('networking', 'interfaces', 'dmi', 'disks', 'certname', 'facts', 'network', 'eth0', 'mac', 'product', 'a')
