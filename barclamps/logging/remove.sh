@@ -4,5 +4,6 @@ set -eu
 . "$CROWBAR_CONTENT/libraries/shell-library/shell.sh"
 . "$CROWBAR_CONTENT/role.sh"
 begin_role "$role"
-rm -rf /var/spool/rsyslog-crowbar
 undo_role
+# What no collector got goes with the role; while rsyslog runs it would miss the folder.
+if [ "$role" = logging-sender ]; then rm -rf /var/spool/rsyslog-crowbar; fi

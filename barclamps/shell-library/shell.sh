@@ -142,7 +142,14 @@ end_role() {
 undo_role() {
   for undo_unit in $(ls "$notes/services"); do
     case $undo_unit in *.part) continue ;; esac
+    # A socket would start it again in the middle, with half of its files.
+    for undo_trigger in $(systemctl show --property=TriggeredBy --value "$undo_unit"); do
+      systemctl is-active --quiet "$undo_trigger" || continue
+      printf '%s %s\n' "$undo_unit" "$undo_trigger" >> "$notes/triggers"
+      systemctl stop "$undo_trigger" 2>/dev/null || :
+    done
     systemctl stop "$undo_unit" 2>/dev/null || :
+    systemctl reset-failed "$undo_unit" 2>/dev/null || :
   done
   for undo_file in $(cd "$notes/absent" && find . ! -type d | cut -c2-) $(cd "$notes/files" && find . ! -type d ! -name '*.part' | cut -c2-); do
     [ -d "${undo_file%/*}" ] || continue
@@ -155,7 +162,9 @@ undo_role() {
     read -r undo_enabled undo_active < "$notes/services/$undo_unit" || :
     systemctl cat "$undo_unit" >/dev/null 2>&1 || continue
     case $undo_enabled in enabled) systemctl enable --quiet "$undo_unit" 2>&1 || : ;; disabled) systemctl disable --quiet "$undo_unit" 2>&1 || : ;; esac
-    [ "$undo_active" != active ] || systemctl start "$undo_unit"
+    [ "$undo_active" = active ] || continue
+    if [ -e "$notes/triggers" ]; then sed -n "s/^$undo_unit //p" "$notes/triggers" | xargs -r systemctl start; fi
+    systemctl start "$undo_unit"
   done
   if [ -e "$notes/folders" ]; then
     sort -r "$notes/folders" | while read -r undo_folder; do rmdir "$undo_folder" 2>/dev/null || :; done

@@ -156,6 +156,8 @@ test('what is removed is gone, and the nodes are as before', async () => {
     expect(rack.read(node, 'etc/resolv.conf') ?? '').not.toContain('Crowbar')
     expect(said(node, 'ss -Hltnu | grep -cE ":(53|123|6514|9100|11211|22)\\b"')).toBe('0')
     expect(said(node, 'systemctl --failed --no-legend --plain')).toBe('')
+    // Its socket did not start it again with half of its files.
+    expect(said(node, 'journalctl --unit rsyslog.service --no-pager | grep -c "could not be accessed"')).toBe('0')
   }
   // What was collected is the site's.
   expect(said('thirteen', 'ls /var/log/collected')).toBe('eleven\ntwelve')
