@@ -43,6 +43,7 @@ import { readIdentity } from './secrets/read-identity.ts'
 import { standIns } from './secrets/stand-ins.ts'
 import { openSite } from './site/repository.ts'
 import type { SiteRepository } from './site/repository.ts'
+import { openArchiveKey } from './stage/archive-key.ts'
 import { readHostApt } from './stage/site-sources.ts'
 import { fileRoutes } from './stage/file-routes.ts'
 import { openStore } from './stage/store.ts'
@@ -112,7 +113,8 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const isOffline = (one: Plan | null): boolean => settings.offline || one === null || one.agents[settings.node]?.mode === 'offline'
   const gate = openOnlineGate(() => !isOffline(plan()), signal)
   const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online: gate.soon })
-  const stager = openStager({ store: objects, base, carryOut })
+  const key = await openArchiveKey(join(settings.data, 'apt', 'archive.key'))
+  const stager = openStager({ store: objects, base, key, carryOut })
 
   const host = await readHostApt()
   const proxy = parts.use(openProxy({ store: objects, sources: [], online: gate.now, now, log, upstreamProxy: settings.upstreamProxy }))
@@ -178,7 +180,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     },
     artifact: sha256 => objects.path(`sha256:${sha256}`),
     file: name => (discovery.image !== null && name === 'local-x86_64.efi' ? objects.path(discovery.image.local as `sha256:${string}`) : undefined),
-    routes: fileRoutes(objects, now),
+    routes: fileRoutes(objects, { key, now }),
     forward: forwardTo(proxy, { tunnels: settings.tunnels, online: gate.now }),
     clock: now,
     report(event) {

@@ -11,7 +11,7 @@ export const PROTOCOL_VERSION = 1
 const fetchable = object({ url: string(), sha256: string({ pattern: '^[0-9a-f]{64}$' }), bytes: integer({ min: 0 }) })
 
 /** The flat apt repository that holds the packages of a task and what they need. Its index has the hash of each of them. */
-const packageRepository = object({ url: string(), index: string({ pattern: '^[0-9a-f]{64}$' }, 'SHA-256 of its file Packages.') })
+const packageRepository = object({ url: string(), index: string({ pattern: '^[0-9a-f]{64}$' }, 'SHA-256 of its file Packages.'), key: string({ pattern: '^[A-Za-z0-9+/]+=*$' }, 'Whose signature its Release bears: an OpenPGP keyring, base64.') })
 export type PackageRepository = TypeOf<typeof packageRepository>
 
 const roleFields = {

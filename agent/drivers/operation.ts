@@ -117,7 +117,7 @@ async function repositoryOf(step: Step, { plan }: StepContext, { stager }: RoleD
   // No role of this os brings packages: there is nothing to upgrade to.
   if (name === undefined) return { kind: 'unchanged', provides: {} }
   const staged = await stager.locate(name, plan)
-  if (staged?.kind === 'repository') return { inputs: staged.hash, repository: { url: staged.url, index: staged.index } }
+  if (staged?.kind === 'repository') return { inputs: staged.hash, repository: { url: staged.url, index: staged.index, key: staged.key } }
   return { kind: 'failed', code: 'NOT_STAGED', message: `${name} is not in the store`, retryable: false }
 }
 

@@ -129,7 +129,7 @@ async function fromResult(step: Step, result: TaskResult, context: StepContext):
 async function packagesOf(step: Step, plan: Plan, stager: Stager): Promise<{ readonly repository: PackageRepository | null } | StepOutcome> {
   const name = step.artifacts.find((artifact) => plan.artifacts[artifact]?.kind === 'packages')
   const staged = name === undefined ? undefined : await stager.locate(name, plan)
-  if (staged?.kind === 'repository') return { repository: { url: staged.url, index: staged.index } }
+  if (staged?.kind === 'repository') return { repository: { url: staged.url, index: staged.index, key: staged.key } }
   if (step.packages.length === 0) return { repository: null }
   return { kind: 'failed', code: 'NOT_STAGED', message: `${step.id} brings ${step.packages.join(', ')}, and ${name ?? 'no artifact set with them'} is not in the store`, retryable: false }
 }

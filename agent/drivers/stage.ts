@@ -5,8 +5,8 @@ import { stepStop } from './driver.ts'
 /** Where machines fetch a staged set. `sha256` is 64 hex digits. */
 export type StagedSet =
   | { readonly kind: 'file'; readonly url: string; readonly sha256: string; readonly bytes: number }
-  /** A flat apt repository; `index`: SHA-256 of its file Packages, 64 hex digits. */
-  | { readonly kind: 'repository'; readonly url: string; readonly hash: string; readonly index: string }
+  /** A flat apt repository; `index`: SHA-256 of its file Packages, 64 hex digits; `key`: who signs it, an OpenPGP keyring in base64. */
+  | { readonly kind: 'repository'; readonly url: string; readonly hash: string; readonly index: string; readonly key: string }
 
 /** Brings the artifact sets of a plan into the agent's store. */
 export interface Stager {

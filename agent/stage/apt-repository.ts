@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import type { ArchiveKey } from './archive-key.ts'
 import { readAptRepositoryManifest } from './debian-packages.ts'
 import type { AptRepositoryManifest } from './debian-packages.ts'
 import type { ObjectHash } from './object-hash.ts'
@@ -14,6 +15,7 @@ export interface RepositoryFile {
 /** Answers for a URL path; undefined: there is no such file (404). */
 export type AptRepository = (path: string) => Promise<RepositoryFile | undefined>
 
+const TEXT = 'text/plain; charset=utf-8'
 /** Manifests kept in memory; one is a few hundred bytes a package. */
 const KEPT_MANIFESTS = 32
 
@@ -23,14 +25,13 @@ const LARGEST_MANIFEST = 16 * 1024 * 1024
 /**
  * Serves staged packages from the store as flat apt repositories, each below `/apt/<64 hex digits of its manifest>/`.
  *
- * A node names one with exactly this line, with nothing but the admin node's address and port before the path (see
- * `aptSourcesLine`): `deb [trusted=yes] http://<admin>/apt/<hex>/ ./`. The path pins every byte, so it never changes
- * and may be cached for ever. `trusted` says that apt shall not look for a signature: a node holds the index against the
- * hash that came with its task.
+ * A node names one as `deb [signed-by=KEYRING] http://<admin>/apt/<hex>/ ./`, with the keyring that came with its task. The
+ * path pins every byte but those of the signatures, which are this admin node's, made when they are asked for: what was
+ * staged elsewhere, or came in a bundle, is signed here like all else.
  *
- * apt asks for `./Release` (after `./InRelease`, which is not there), `./by-hash/SHA256/<hex>` and `./pool/….deb`.
+ * apt asks for `./InRelease` (or `./Release` and `./Release.gpg`), `./by-hash/SHA256/<hex>` and `./pool/….deb`.
  */
-export function createAptRepository(store: Store): AptRepository {
+export function createAptRepository(store: Store, key: Pick<ArchiveKey, 'signInline' | 'signBeside'>): AptRepository {
   const manifests = new Map<ObjectHash, AptRepositoryManifest>()
   const open = async (hash: ObjectHash): Promise<AptRepositoryManifest | undefined> => {
     const kept = manifests.get(hash)
@@ -51,13 +52,12 @@ export function createAptRepository(store: Store): AptRepository {
     const rest = normalise(escaped)
     if (rest === undefined) return undefined
     const manifest = await open(`sha256:${hex}`)
-    return manifest === undefined ? undefined : find(manifest, rest)
+    if (manifest === undefined) return undefined
+    const release = manifest.files['Release']
+    if (release === undefined || (rest !== 'InRelease' && rest !== 'Release.gpg')) return find(manifest, rest)
+    const text = (await store.read(release.hash)).toString('utf8')
+    return { ...await store.put(Buffer.from(rest === 'InRelease' ? key.signInline(text) : key.signBeside(text))), contentType: TEXT }
   }
-}
-
-/** The one line for a file in a node's `/etc/apt/sources.list.d`. `base` is the admin node's URL without a slash at its end. */
-export function aptSourcesLine(base: string, manifest: ObjectHash): string {
-  return `deb [trusted=yes] ${base}/apt/${manifest.slice('sha256:'.length)}/ ./`
 }
 
 function normalise(path: string): string | undefined {
@@ -71,10 +71,10 @@ function normalise(path: string): string | undefined {
 
 function find(manifest: AptRepositoryManifest, path: string): RepositoryFile | undefined {
   const own = Object.hasOwn(manifest.files, path) ? manifest.files[path] : undefined
-  if (own !== undefined) return { ...own, contentType: 'text/plain; charset=utf-8' }
+  if (own !== undefined) return { ...own, contentType: TEXT }
   const byHash = /^by-hash\/SHA256\/([0-9a-f]{64})$/.exec(path)?.[1]
   const index = manifest.files['Packages']
-  if (byHash !== undefined && index?.hash === `sha256:${byHash}`) return { ...index, contentType: 'text/plain; charset=utf-8' }
+  if (byHash !== undefined && index?.hash === `sha256:${byHash}`) return { ...index, contentType: TEXT }
   const found = manifest.packages.find(one => one.path === path)
   return found && { hash: found.hash, bytes: found.bytes, contentType: 'application/vnd.debian.binary-package' }
 }

@@ -1,5 +1,6 @@
 import { link, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { archiveKey } from './archive-key.ts'
 import type { AptSource } from './apt-sources.ts'
 import type { DebianRelease } from './debian-packages.ts'
 import { packageIndex, poolPath, releaseOf } from './package-index.ts'
@@ -12,12 +13,15 @@ export interface BuiltRepository extends AsyncDisposable {
   readonly sources: readonly AptSource[]
 }
 
-/** Lets apt choose among packages that were built here. They are whole in the store, so nobody signs them for it. */
+/** Lets apt choose among packages that were built here, signed by a key that nobody keeps. */
 export async function openBuiltRepository(
   packages: readonly (StoredPackage & { readonly source: string })[], { os, store, signal }: { readonly os: DebianRelease; readonly store: Store; readonly signal: AbortSignal },
 ): Promise<BuiltRepository> {
   const folder = await store.temporaryFolder('built')
   const sources: AptSource[] = []
+  const key = archiveKey()
+  const keyring = join(folder.path, 'keyring.gpg')
+  await writeFile(keyring, key.public)
   for (const name of [...new Set(packages.map(({ source }) => source))].toSorted()) {
     const own = packages.filter(({ source }) => source === name)
     const place = join(folder.path, name)
@@ -25,8 +29,8 @@ export async function openBuiltRepository(
     for (const one of own) await link(store.path(one.hash), join(place, poolPath(one)))
     const index = await packageIndex(own, { store, signal })
     await writeFile(join(place, 'Packages'), index)
-    await writeFile(join(place, 'Release'), releaseOf(os, index))
-    sources.push({ uris: [`copy:${place}`], suites: ['./'], components: [], options: { Trusted: 'yes' }, site: { name, keys: null, at: null, proxied: false } })
+    await writeFile(join(place, 'InRelease'), key.signInline(releaseOf(os, index)))
+    sources.push({ uris: [`copy:${place}`], suites: ['./'], components: [], options: { 'Signed-By': keyring }, site: { name, keys: null, at: null, proxied: false } })
   }
   return { sources, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() }
 }

@@ -1,12 +1,13 @@
 import { FileCache } from '../boot/http/file-cache.ts'
 import type { BootRoute } from '../boot/http/boot-route.ts'
 import { serveFile } from '../boot/http/serve-file.ts'
+import type { ArchiveKey } from './archive-key.ts'
 import { createAptRepository } from './apt-repository.ts'
 import type { Store } from './store.ts'
 
-/** What the boot server serves besides booting: staged packages below `/apt/`, and the time at `/time`. */
-export function fileRoutes(store: Store, now: () => number): readonly BootRoute[] {
-  const repository = createAptRepository(store)
+/** What the boot server serves besides booting: staged packages below `/apt/`, signed, and the time at `/time`. */
+export function fileRoutes(store: Store, { key, now }: { readonly key: ArchiveKey; readonly now: () => number }): readonly BootRoute[] {
+  const repository = createAptRepository(store, key)
   const cache = new FileCache()
   return [
     {

@@ -22,6 +22,8 @@ export type StageErrorCode =
   | 'APT_UNRESOLVABLE'
   /** A package could not be fetched, or its hash differs from the signed index. */
   | 'APT_DOWNLOAD'
+  /** The file of the key that repositories are signed with is not usable. */
+  | 'KEY_INVALID'
   /** A stored document is not what its reader expects. */
   | 'MANIFEST_INVALID'
 

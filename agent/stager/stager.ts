@@ -1,4 +1,5 @@
 import type { StagedSet, Stager } from '../drivers/stage.ts'
+import type { ArchiveKey } from '../stage/archive-key.ts'
 import { readAptRepositoryManifest } from '../stage/debian-packages.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
 import type { Store } from '../stage/store.ts'
@@ -25,16 +26,17 @@ export interface ArtifactStager extends Stager {
  * The stager of an agent: one store, and somebody who carries out what is not in it.
  *
  * @param options.base gives the URL of the boot server as machines reach it, without a slash at the end.
+ * @param options.key what the boot server signs repositories with.
  */
-export function openStager(options: { readonly store: Store; readonly carryOut: CarryOut; readonly base: () => string }): ArtifactStager {
-  const { store, carryOut, base } = options
+export function openStager(options: { readonly store: Store; readonly carryOut: CarryOut; readonly base: () => string; readonly key: Pick<ArchiveKey, 'public'> }): ArtifactStager {
+  const { store, carryOut, base, key } = options
   const object = (hash: string): string => `${base()}/artifacts/sha256/${hash.replace('sha256:', '')}`
   const staged = async (result: StageResult): Promise<StagedSet> => {
     switch (result.kind) {
       case 'rootfs':
         return { kind: 'file', url: object(result.archive), sha256: result.archive.replace('sha256:', ''), bytes: result.bytes }
       case 'packages':
-        return { kind: 'repository', url: `${base()}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest, index: await indexOf(result.manifest as ObjectHash, store) }
+        return { kind: 'repository', url: `${base()}/apt/${result.manifest.replace('sha256:', '')}/`, hash: result.manifest, index: await indexOf(result.manifest as ObjectHash, store), key: key.public.toString('base64') }
       case 'build':
       case 'discovery':
         throw new TypeError('neither a discovery image nor a build is an artifact set')

@@ -7,11 +7,14 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { archiveKey } from '../../agent/stage/archive-key.ts'
 import type { TaskContext } from '../../agent/node/executor.ts'
 import { installPackages, upgradePackages } from '../../agent/node/tasks/packages.ts'
 
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex')
 const EMPTY = sha256('')
+const KEY = archiveKey()
+const key = KEY.public.toString('base64')
 let work = ''
 beforeEach(() => {
   work = mkdtempSync(join(tmpdir(), 'crowbar-packages-'))
@@ -23,8 +26,9 @@ afterEach(() => {
 /** A repository without any package, on a port of its own or a given one. */
 async function emptyRepository(port = 0): Promise<Server> {
   const server = createServer((request, response) => {
-    response.statusCode = request.url?.endsWith('/Packages') === true ? 200 : 404
-    response.end()
+    const file = request.url?.endsWith('/InRelease') === true ? KEY.signInline(`Suite: x\nSHA256:\n ${EMPTY} 0 Packages\n`) : request.url?.endsWith('/Packages') === true ? '' : undefined
+    response.statusCode = file === undefined ? 404 : 200
+    response.end(file)
   })
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   return server
@@ -47,7 +51,7 @@ test('apt is run again when the server of the packages was away, and what it the
   const context = listening(AbortSignal.timeout(120_000), (stream, line) => {
     if (stream === 'progress' && line.startsWith('waiting for')) again ??= emptyRepository(port)
   })
-  const installing = installPackages(['no-such-package-here'], { repository: { url: `http://127.0.0.1:${port}/apt/`, index: EMPTY }, work, context })
+  const installing = installPackages(['no-such-package-here'], { repository: { url: `http://127.0.0.1:${port}/apt/`, index: EMPTY, key }, work, context })
   await expect(installing).rejects.toMatchObject({ code: 'PACKAGES_FAILED', message: expect.stringContaining('Unable to locate package no-such-package-here') as string })
   const server = await again
   expect(server).toBeDefined()
@@ -62,7 +66,7 @@ test('whoever waits for a server that never comes can be stopped', async () => {
   const context = listening(stop.signal, stream => {
     if (stream === 'progress') stop.abort(new Error('enough'))
   })
-  await expect(installPackages(['no-such-package-here'], { repository: { url: `http://127.0.0.1:${port}/apt/`, index: EMPTY }, work, context })).rejects.toThrow()
+  await expect(installPackages(['no-such-package-here'], { repository: { url: `http://127.0.0.1:${port}/apt/`, index: EMPTY, key }, work, context })).rejects.toThrow()
 })
 
 /** A repository with one package, of which a test may change a byte on the way. */
@@ -74,11 +78,11 @@ async function repositoryOf(change: (files: Map<string, Buffer>) => void, versio
   execFileSync('dpkg-deb', ['--build', '--root-owner-group', root, deb], { stdio: 'ignore' })
   const bytes = readFileSync(deb)
   const index = Buffer.from(`${readFileSync(join(root, 'DEBIAN/control'), 'utf8')}Filename: pool/nothing.deb\nSize: ${bytes.length}\nSHA256: ${sha256(bytes)}\n`)
-  const release = (packages: Buffer): Buffer => Buffer.from(`Suite: bookworm\nArchitectures: amd64\nSHA256:\n ${sha256(packages)} ${packages.length} Packages\n`)
-  const files = new Map([['Packages', index], ['Release', release(index)], ['pool/nothing.deb', bytes]])
+  const release = (packages: Buffer): Buffer => Buffer.from(KEY.signInline(`Suite: bookworm\nArchitectures: amd64\nSHA256:\n ${sha256(packages)} ${packages.length} Packages\n`))
+  const files = new Map([['Packages', index], ['InRelease', release(index)], ['pool/nothing.deb', bytes]])
   change(files)
-  // Who changes the index on the way changes what it is checked against, too.
-  if (!files.get('Packages')?.equals(index)) files.set('Release', release(files.get('Packages') ?? index))
+  // Who has the key and changes the index changes what it is checked against, too.
+  if (!files.get('Packages')?.equals(index)) files.set('InRelease', release(files.get('Packages') ?? index))
   const server = createServer((request, response) => {
     const file = files.get((request.url ?? '').replace(/^\/apt\/(\.\/)?/, ''))
     response.statusCode = file === undefined ? 404 : 200
@@ -90,11 +94,13 @@ async function repositoryOf(change: (files: Map<string, Buffer>) => void, versio
 
 test.each([
   ['the index', 'the index of packages', (files: Map<string, Buffer>) => files.set('Packages', Buffer.from((files.get('Packages') ?? '').toString().replace('Version: 1', 'Version: 2')))],
+  ['the Release', 'signature', (files: Map<string, Buffer>) => files.set('InRelease', Buffer.from((files.get('InRelease') ?? '').toString().replace('bookworm', 'bookworn')))],
+  ['a Release without its signature', 'is not signed', (files: Map<string, Buffer>) => files.set('Release', Buffer.from('Suite: bookworm\n')) && files.delete('InRelease')],
   ['a package', 'Hash Sum mismatch', (files: Map<string, Buffer>) => files.get('pool/nothing.deb')?.writeUInt8(0x58, 100)],
-])('a byte of %s that was changed on the way is noticed, and nothing is installed', async (_, message, change) => {
+])('%s that is not as it was sent is noticed, and nothing is installed', async (_, message, change) => {
   const { server, url, index } = await repositoryOf(change)
   try {
-    await expect(installPackages(['crowbar-test-nothing'], { repository: { url, index }, work, context: listening(AbortSignal.timeout(60_000), () => undefined) }))
+    await expect(installPackages(['crowbar-test-nothing'], { repository: { url, index, key }, work, context: listening(AbortSignal.timeout(60_000), () => undefined) }))
       .rejects.toMatchObject({ code: 'CONTENT_MISMATCH', message: expect.stringContaining(message) as string })
   } finally {
     await close(server)
@@ -109,16 +115,16 @@ test('an upgrade brings what is installed to what the repository has, and the se
   const before = await repositoryOf(() => undefined, '1.0')
   const after = await repositoryOf(() => undefined, '1.1')
   try {
-    const install = (): ReturnType<typeof installPackages> => installPackages(['crowbar-test-nothing'], { repository: { url: before.url, index: before.index }, work, context })
+    const install = (): ReturnType<typeof installPackages> => installPackages(['crowbar-test-nothing'], { repository: { url: before.url, index: before.index, key }, work, context })
     expect(await install()).toEqual(['crowbar-test-nothing'])
     expect(await install()).toEqual([])
     expect(installed()).toBe('ii 1.0')
-    const upgrade = (): ReturnType<typeof upgradePackages> => upgradePackages({ url: after.url, index: after.index }, { work: join(work, 'upgrade'), context })
+    const upgrade = (): ReturnType<typeof upgradePackages> => upgradePackages({ url: after.url, index: after.index, key }, { work: join(work, 'upgrade'), context })
     expect(await upgrade()).toEqual({ outcome: 'succeeded', provides: {} })
     expect(installed()).toBe('ii 1.1')
     expect(await upgrade()).toEqual({ outcome: 'unchanged', provides: {} })
     // What is gone from the repository stays as it is.
-    expect(await upgradePackages({ url: before.url, index: before.index }, { work: join(work, 'upgrade'), context })).toEqual({ outcome: 'unchanged', provides: {} })
+    expect(await upgradePackages({ url: before.url, index: before.index, key }, { work: join(work, 'upgrade'), context })).toEqual({ outcome: 'unchanged', provides: {} })
     expect(installed()).toBe('ii 1.1')
   } finally {
     execFileSync('dpkg', ['--purge', 'crowbar-test-nothing'], { stdio: 'ignore' })

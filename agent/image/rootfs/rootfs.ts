@@ -7,6 +7,7 @@ import type { LockedPackage } from '../../../schemas/artifacts.ts'
 import { lockedOf, openAptRoot } from '../../stage/apt-root.ts'
 import type { AptRoot, AptUse } from '../../stage/apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from '../../stage/apt-sources.ts'
+import { archiveKey } from '../../stage/archive-key.ts'
 import type { DebianRelease } from '../../stage/debian-packages.ts'
 import { fetchLocked, objectOf } from '../../stage/fetch-locked.ts'
 import { packageIndex, poolPath, releaseOf } from '../../stage/package-index.ts'
@@ -73,6 +74,7 @@ export interface Rootfs {
  * Debian would list what it finds, on whatever disk, each time it makes an initial RAM disk. mdadm.conf(5)
  */
 const NO_ARRAYS = 'HOMEHOST <ignore>\nMAILADDR root\nAUTO -all\nARRAY <ignore> UUID=00000000:00000000:00000000:00000000\n'
+const KEYRING = 'keyring.gpg'
 const CUSTOMIZE = fileURLToPath(new URL('customize', import.meta.url))
 
 /**
@@ -212,13 +214,15 @@ async function build({ closure, inputs, epoch }: Parts, options: BuildRootfsOpti
   }
 }
 
-/** A flat repository in a folder of the store's file system, which its packages are linked into. */
+/** A flat repository in a folder of the store's file system, which its packages are linked into, signed by a key that nobody keeps. */
 async function writeRepository(folder: string, packages: readonly StoredPackage[], { os, store, signal }: { readonly os: DebianRelease; readonly store: Store; readonly signal: AbortSignal }): Promise<void> {
   await mkdir(join(folder, 'pool'), { recursive: true })
   for (const one of packages) await link(store.path(one.hash), join(folder, poolPath(one)))
   const index = await packageIndex(packages, { store, signal })
   await writeFile(join(folder, 'Packages'), index)
-  await writeFile(join(folder, 'Release'), releaseOf(os, index))
+  const key = archiveKey()
+  await writeFile(join(folder, KEYRING), key.public)
+  await writeFile(join(folder, 'InRelease'), key.signInline(releaseOf(os, index)))
 }
 
 function mmdebstrap({ repository, names, os, work, tar }: { readonly repository: string; readonly names: readonly string[]; readonly os: DebianRelease; readonly work: string; readonly tar: string }): [string, ...string[]] {
@@ -232,7 +236,7 @@ function mmdebstrap({ repository, names, os, work, tar }: { readonly repository:
     // All of them by name: which packages a variant has hangs on priorities, and those of the archive are not in the files.
     `--include=${names.join(',')}`,
     `--customize-hook=${CUSTOMIZE}`, `--customize-hook=copy-out /var/lib/dpkg/status ${work}`,
-    os.suite, tar, `deb [trusted=yes] copy://${repository} ./`,
+    os.suite, tar, `deb [signed-by=${join(repository, KEYRING)}] copy://${repository} ./`,
   ]
 }
 

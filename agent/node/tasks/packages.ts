@@ -15,8 +15,8 @@ const FIRST_WAIT_MS = 1_000
 const MOST_WAIT_MS = 10_000
 /** How apt says that nobody answered, or that somebody stopped to; not that there is no such file. */
 const UNREACHABLE = /Could not connect|Unable to connect|Connection (failed|timed out|refused|reset)|Error reading from server|Could not wait for server|Server closed the connection/i
-/** How apt says that a file is not what its index or its Release file says. */
-const MISMATCH = /Hash Sum mismatch|File has unexpected size/i
+/** How apt says that a file is not what its index or its Release file says, or that a Release file is not the admin node's. */
+const MISMATCH = /Hash Sum mismatch|File has unexpected size|(signature|signatures) (was|were|couldn't be) |is not signed|Clearsigned file isn't valid|OpenPGP signature verification failed/i
 const NAME = /^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$/
 
 /**
@@ -24,8 +24,8 @@ const NAME = /^[a-z0-9][a-z0-9+.-]*(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$/
  * asked and not changed. Configuration files that somebody changed are kept. Without a repository the packages have to
  * be there already.
  *
- * Nothing on the way is trusted: the index is held against the hash that came with the task before a package is looked
- * for in it, and apt holds each package against the index.
+ * Nothing on the way is trusted: apt holds the Release against the admin node's key, which came with the task, as did the
+ * hash that the index is held against before a package is looked for in it; and apt holds each package against the index.
  *
  * @returns the packages that are on the node now and were not before, sorted.
  * @throws {NodeError} PACKAGES_FAILED with the last lines of apt; CONTENT_MISMATCH when something is not what was staged.
@@ -69,7 +69,9 @@ async function prepareApt(repository: PackageRepository | null, { work, context 
   const folder = join(work, 'apt')
   const sources = join(folder, 'sources.list')
   await mkdir(join(folder, 'lists', 'partial'), { recursive: true })
-  await writeFile(sources, repository === null ? '' : `deb [trusted=yes] ${repository.url} ./\n`)
+  const keyring = join(folder, 'keyring.gpg')
+  if (repository !== null) await writeFile(keyring, Buffer.from(repository.key, 'base64'))
+  await writeFile(sources, repository === null ? '' : `deb [signed-by=${keyring}] ${repository.url} ./\n`)
   const options = [
     ['Dir::Etc::SourceList', sources], ['Dir::Etc::SourceParts', '-'], ['Dir::State::Lists', join(folder, 'lists')],
     ['DPkg::Lock::Timeout', String(LOCK_WAIT)], ['APT::Get::Assume-Yes', 'true'], ['APT::Install-Recommends', 'false'], ['Acquire::Languages', 'none'],

@@ -63,7 +63,7 @@ const stage = (stager: Partial<Stager>, more?: Partial<StepContext>): Promise<un
 
 test('staging tells what is in the store, and whether it was there before', async () => {
   expect(await stage({})).toEqual({ kind: 'succeeded', provides: { hash: `sha256:${'a'.repeat(64)}` } })
-  const there: Partial<Stager> = { ensure: () => Promise.resolve({ kind: 'repository', url: 'http://192.0.2.1/apt/', hash: 'sha256:bb', index: 'cc', fresh: false }) }
+  const there: Partial<Stager> = { ensure: () => Promise.resolve({ kind: 'repository', url: 'http://192.0.2.1/apt/', hash: 'sha256:bb', index: 'cc', key: 'aa', fresh: false }) }
   expect(await stage(there)).toEqual({ kind: 'unchanged', provides: { hash: 'sha256:bb' } })
 })
 

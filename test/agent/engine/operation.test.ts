@@ -100,7 +100,7 @@ test('packages are upgraded from what is staged; what is not staged fails', asyn
   const more = { artifacts: ['packages-debian-12'] }
   for (const staged of [true, false]) {
     const rack = aRack()
-    const stager: Partial<Stager> = { locate: () => Promise.resolve(staged ? { kind: 'repository', url: 'http://192.0.2.1/apt', hash: 'h', index: 'a'.repeat(64) } : undefined) }
+    const stager: Partial<Stager> = { locate: () => Promise.resolve(staged ? { kind: 'repository', url: 'http://192.0.2.1/apt', hash: 'h', index: 'a'.repeat(64), key: 'aa' } : undefined) }
     await using life = await openLife(join(folder, String(staged)), rack, { stager })
     life.sessions.connectAll()
     const { plan, ...rest } = work([{ do: 'packages' }], more)

@@ -26,7 +26,7 @@ const ping = (seq: number): NodeFrame => ({ v: 1, seq, ack: 0, type: 'ping' })
 
 test('the discovery image is never given what may hold a secret, nor packages', () => {
   const { session, sent } = open('discovery')
-  for (const task of [{ ...ROLE, sensitive: ['/wants/p'] }, { ...ROLE, mask: ['x'] }, { ...ROLE, repository: { url: 'http://a/', index: '0'.repeat(64) } }, { kind: 'entries' as const, attempt: 'a', step: 's', entries: [], timeout: 1 }]) {
+  for (const task of [{ ...ROLE, sensitive: ['/wants/p'] }, { ...ROLE, mask: ['x'] }, { ...ROLE, repository: { url: 'http://a/', index: '0'.repeat(64), key: 'aa' } }, { kind: 'entries' as const, attempt: 'a', step: 's', entries: [], timeout: 1 }]) {
     expect(() => session.send(task)).toThrow(expect.objectContaining({ code: 'DISCOVERY_NO_SECRET' }) as Error)
   }
   expect(sent).toEqual([])

@@ -2,12 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { aptSourcesLine, createAptRepository } from '../../../agent/stage/apt-repository.ts'
+import { createAptRepository } from '../../../agent/stage/apt-repository.ts'
+import { archiveKey } from '../../../agent/stage/archive-key.ts'
 import type { AptRepositoryManifest } from '../../../agent/stage/debian-packages.ts'
 import { openStore } from '../../../agent/stage/store.ts'
 import type { ObjectHash } from '../../../agent/stage/object-hash.ts'
 import type { Store } from '../../../agent/stage/store.ts'
 
+const KEY = archiveKey()
 let folder: string
 let store: Store
 let manifest: ObjectHash
@@ -28,12 +30,14 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
 test('the paths that apt asks for lead to objects of the store', async () => {
-  const repository = createAptRepository(store)
+  const repository = createAptRepository(store, KEY)
   const contentOf = async (path: string): Promise<string | undefined> => {
     const file = await repository(`${base}/${path}`)
     return file && (await store.read(file.hash)).toString()
   }
   expect(await contentOf('./Release')).toBe('Suite: bookworm\n')
+  expect(await contentOf('./InRelease')).toBe(KEY.signInline('Suite: bookworm\n'))
+  expect(await contentOf('./Release.gpg')).toBe(KEY.signBeside('Suite: bookworm\n'))
   expect(await contentOf('./Packages')).toBe('Package: g++\n')
   expect(await contentOf('Packages')).toBe('Package: g++\n')
   expect(await contentOf(`./by-hash/SHA256/${'0'.repeat(64)}`)).toBeUndefined()
@@ -43,12 +47,12 @@ test('the paths that apt asks for lead to objects of the store', async () => {
   expect(await contentOf('pool/g++_12.2.0-3_amd64.deb')).toBe('not really a package')
 })
 
-test.each(['./InRelease', './Release.gpg', './Packages.xz', './constructor', './__proto__', '../../etc/passwd', './pool/%zz', 'pool/'])('%s is not there', async path => {
-  expect(await createAptRepository(store)(`${base}/${path}`)).toBeUndefined()
+test.each(['./Packages.xz', './constructor', './__proto__', '../../etc/passwd', './pool/%zz', 'pool/'])('%s is not there', async path => {
+  expect(await createAptRepository(store, KEY)(`${base}/${path}`)).toBeUndefined()
 })
 
 test('only manifests of repositories open one', async () => {
-  const repository = createAptRepository(store)
+  const repository = createAptRepository(store, KEY)
   const { hash } = await store.put(Buffer.from('{"kind":"rootfs"}'))
   expect(await repository(`/apt/${hash.slice(7)}/./Release`)).toBeUndefined()
   expect(await repository(`/apt/${'0'.repeat(64)}/./Release`)).toBeUndefined()
@@ -57,14 +61,10 @@ test('only manifests of repositories open one', async () => {
 })
 
 test('a repository staged after the first question is found', async () => {
-  const repository = createAptRepository(store)
+  const repository = createAptRepository(store, KEY)
   const later = Buffer.from(`${(await store.read(manifest)).toString()}\n`)
   const { hash } = await (await openStore(join(folder, 'other'))).put(later)
   expect(await repository(`/apt/${hash.slice(7)}/Release`)).toBeUndefined()
   await store.put(later)
   expect(await repository(`/apt/${hash.slice(7)}/Release`)).toBeDefined()
-})
-
-test('the line for sources.list pins the manifest', () => {
-  expect(aptSourcesLine('http://10.1.0.10:8080', `sha256:${'ab'.repeat(32)}`)).toBe(`deb [trusted=yes] http://10.1.0.10:8080/apt/${'ab'.repeat(32)}/ ./`)
 })

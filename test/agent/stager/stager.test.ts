@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { archiveKey } from '../../../agent/stage/archive-key.ts'
 import { openStore } from '../../../agent/stage/store.ts'
 import { orderReference, stageOrder, StagerError } from '../../../agent/stager/order.ts'
 import type { StageOrder } from '../../../agent/stager/order.ts'
@@ -50,7 +51,7 @@ test('a set is had once, and found again without anybody', async () => {
   const store = await openStore(join(folder, 'store'))
   const orders: StageOrder[] = []
   const stager = openStager({
-    store, base: () => 'http://192.168.1.1:8080',
+    store, base: () => 'http://192.168.1.1:8080', key: archiveKey(),
     async carryOut(order) {
       orders.push(order)
       const [archive, status] = [await store.put(Buffer.from('archive')), await store.put(Buffer.from('status'))]

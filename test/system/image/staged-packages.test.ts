@@ -1,8 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createReadStream } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,10 +7,10 @@ import { beforeAll, expect, test } from 'vitest'
 import { provideHostNeeds } from '../../../agent/image/needs.ts'
 import { buildRootfs } from '../../../agent/image/rootfs/rootfs.ts'
 import type { Rootfs } from '../../../agent/image/rootfs/rootfs.ts'
-import { aptSourcesLine, createAptRepository } from '../../../agent/stage/apt-repository.ts'
 import { stageDebianPackages } from '../../../agent/stage/debian-packages.ts'
 import type { StagedDebianPackages } from '../../../agent/stage/debian-packages.ts'
 import type { Store } from '../../../agent/stage/store.ts'
+import { serveStaged } from '../stage/serve-staged.ts'
 import { BOOKWORM, openImageStore } from './image-store.ts'
 
 const run = promisify(execFile)
@@ -47,25 +44,12 @@ test('packages are staged with what they need and the root filesystem lacks, and
   expect(staged.packages.map(one => one.name)).toEqual(['jq', 'libjq1', 'libonig5', 'tree'])
   expect((await stage(['tree', 'jq'])).manifest).toBe(staged.manifest)
 
-  const repository = createAptRepository(store)
-  const server = createServer((request, response) => {
-    void repository(request.url ?? '').then(file => {
-      if (file === undefined) return response.writeHead(404).end()
-      response.writeHead(200, { 'content-type': file.contentType, 'content-length': file.bytes })
-      return createReadStream(store.path(file.hash)).pipe(response)
-    })
-  })
-  await new Promise<void>(resolve => void server.listen(0, '127.0.0.1', resolve))
-  try {
-    await using root = await unpack()
-    const line = aptSourcesLine(`http://127.0.0.1:${String((server.address() as AddressInfo).port)}`, staged.manifest)
-    await writeFile(join(root.path, 'etc/apt/sources.list.d/crowbar.list'), `${line}\n`)
-    await run('chroot', [root.path, 'apt-get', 'update'], { env: ENVIRONMENT })
-    await run('chroot', [root.path, 'apt-get', 'install', '--yes', 'jq', 'tree'], { env: ENVIRONMENT })
-    expect((await run('chroot', [root.path, 'jq', '-n', '6 * 7'])).stdout).toBe('42\n')
-  } finally {
-    server.close()
-  }
+  await using served = await serveStaged(store)
+  await using root = await unpack()
+  served.useIn(root.path, staged.manifest)
+  await run('chroot', [root.path, 'apt-get', 'update'], { env: ENVIRONMENT })
+  await run('chroot', [root.path, 'apt-get', 'install', '--yes', 'jq', 'tree'], { env: ENVIRONMENT })
+  expect((await run('chroot', [root.path, 'jq', '-n', '6 * 7'])).stdout).toBe('42\n')
 })
 
 test('what the root filesystem has needs no staging', async () => {

@@ -1,8 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { createReadStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,7 +10,6 @@ import { openProxy } from '../../../agent/proxy/proxy.ts'
 import type { Proxy } from '../../../agent/proxy/proxy.ts'
 import { planSources } from '../../../agent/proxy/plan-sources.ts'
 import { serveProxy } from '../../../agent/proxy/serve-proxy.ts'
-import { aptSourcesLine, createAptRepository } from '../../../agent/stage/apt-repository.ts'
 import { describePackages } from '../../../agent/stage/debian-packages.ts'
 import { objectOf } from '../../../agent/stage/fetch-locked.ts'
 import { readHostApt } from '../../../agent/stage/site-sources.ts'
@@ -21,6 +17,8 @@ import type { Store } from '../../../agent/stage/store.ts'
 import { lockSets } from '../../../agent/stager/lock-set.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import { openImageStore } from '../image/image-store.ts'
+import { serveStaged } from './serve-staged.ts'
+import type { ServedPackages } from './serve-staged.ts'
 
 /**
  * Alternatives (`default-mta | mail-transport-agent`, which another package of the same node decides), a virtual package
@@ -40,7 +38,7 @@ let store: Store
 let plan: Plan
 let proxy: Proxy
 let port = 0
-let repositories: Server
+let repositories: ServedPackages
 let folder = ''
 
 beforeAll(async () => {
@@ -50,16 +48,9 @@ beforeAll(async () => {
   plan = planOf(join(folder, 'site'))
   proxy = parts.use(openProxy({ store, sources: planSources(plan, await readHostApt()).sources, now: () => Date.now(), log: () => undefined }))
   port = parts.use(await serveProxy(proxy, { address: '127.0.0.1', port: 0 })).port
-  const repository = createAptRepository(store)
-  repositories = createServer((request, response) => void repository(request.url ?? '').then(file => {
-    if (file === undefined) return response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': file.contentType, 'content-length': file.bytes })
-    return createReadStream(store.path(file.hash)).pipe(response)
-  }))
-  await new Promise<void>(listening => repositories.listen(0, '127.0.0.1', listening))
+  repositories = parts.use(await serveStaged(store))
 })
 afterAll(async () => {
-  repositories?.close()
   await parts.disposeAsync()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -103,7 +94,7 @@ test.each(RELEASES)('on %s apt installs exactly the packages that the plan has l
   const packages = Object.entries(locked?.packages ?? {}).map(([name, one]) => ({ ...one, name, hash: objectOf(one) }))
   for (const { name, hash } of packages) expect([name, await store.has(hash)]).toEqual([name, true])
   const staged = await describePackages({ os: { family: 'debian', version, suite, architecture: 'amd64' }, requested: PACKAGES, packages, store, signal: work.signal })
-  writeFileSync(sources, `${aptSourcesLine(`http://127.0.0.1:${String((repositories.address() as AddressInfo).port)}`, staged.manifest)}\n`)
+  repositories.useIn(root, staged.manifest)
   writeFileSync(join(root, 'var/lib/dpkg/status'), await store.read(rootfs.status))
   await apt('update')
   const simulated = (await apt('install', '--simulate', ...PACKAGES)).split('\n').flatMap(line => /^Inst (\S+)/.exec(line)?.[1] ?? []).toSorted()
