@@ -1,6 +1,7 @@
 import { change } from '../../../compiler/change/change.ts'
 import { compile as compileSite } from '../../../compiler/compile.ts'
 import type { Compiled } from '../../../compiler/compile.ts'
+import type { GitTrees } from '../../../compiler/resolve/git-source.ts'
 import { lockText } from '../../../compiler/allocate/lock-text.ts'
 import { readBuiltin } from '../../../compiler/cli/session.ts'
 import { treeOf } from '../../../compiler/tree/tree.ts'
@@ -35,9 +36,18 @@ function fresh(edit: Edit, lock: Lock | null, crowbar: string): ReturnType<typeo
   return success(compileTexts(texts, crowbar))
 }
 
+/** A repository that has, in folders of its own, the barclamps of EDITED_SITE; another commit of it has another ntp. */
+export const REPOSITORY = { url: 'https://git.example.com/ops/barclamps.git', same: 'a'.repeat(40), edited: 'b'.repeat(40) } as const
+const gitTrees: GitTrees = ({ commit }) => {
+  if (commit === null) return { kind: 'unpinned' }
+  const files = Object.entries(EDITED_SITE).flatMap(([path, text]) => (path.startsWith('barclamps/') ? [[path.replace('barclamps/', 'all/'), text]] : []))
+  const tree = treeOf({ ...(Object.fromEntries(files) as Texts), ...(commit === REPOSITORY.edited ? { 'all/ntp/run.sh': 'run it\n' } : {}) })
+  return { kind: 'found', commit, tree, diagnostics: [] }
+}
+
 /** Compiles exactly these files. */
 export function compileTexts(texts: Texts, crowbar = '0.0.0'): Compiled {
-  return compileSite({ tree: treeOf(texts), builtin: BUILTIN, crowbar, gitTrees: () => ({ kind: 'unpinned' }) })
+  return compileSite({ tree: treeOf(texts), builtin: BUILTIN, crowbar, gitTrees })
 }
 
 const first = compiled({}, null)
@@ -110,3 +120,12 @@ export const generation = (node: string, generation: number): Lock => lockOf({ n
 export const KERNEL = 'kind: operation\nname: kernel\ndo: [check, reboot]\nnodes: [n1, j1]\n'
 export const withKernel = compiled({ 'kernel.yaml': KERNEL }, lock).plan
 export const kernelRan = (ledger: Ledger): Ledger => folded(ledger, withKernel.operations.flatMap((operation) => operation.steps.flatMap((one) => ran(one, withKernel))))
+/** All roles that stand in a ledger ran again under an edit; what was begun there and what is not installed stay as they are. */
+export const ranUnder = (edit: Edit, locked: Lock = lock) => (ledger: Ledger): Ledger => {
+  const { plan } = compiled(edit, locked)
+  const again = plan.steps.filter((one) => {
+    const node = ledger.nodes[one.node ?? '']
+    return one.kind === 'role' && node?.incarnation !== null && node?.steps[one.id] !== undefined && node.attempted[one.id] === undefined
+  })
+  return folded(ledger, again.flatMap((one) => ran(one, plan)))
+}

@@ -11,6 +11,7 @@ import { EDITED_SITE, disks } from '../../builders/edited-site.ts'
 import { secretFiles } from '../../builders/secrets.ts'
 import { applied, folded, inOrder, ran, wasSent } from '../../builders/ledger.ts'
 import { DECLARED_EDITS } from './declared-edits.ts'
+import { MOVED_EDITS, ranges } from './moved-edits.ts'
 import { attributes, changesOf, compileTexts, compiled, complete, consequences, generation, installOf, inventory, KERNEL, kernelRan, LEDGERS, LEFT, lock, lockOf, replaced, role } from './editing.ts'
 import type { Edit, Row } from './editing.ts'
 import type { Texts } from '../compiling.ts'
@@ -52,6 +53,7 @@ const N5: Edit = { ...replaced('nodes/n3.yaml', 'name: n3', 'name: n5\nmoved: { 
 
 const ROWS: readonly Row[] = [
   ...DECLARED_EDITS,
+  ...MOVED_EDITS,
   { edit: 'nothing', to: {}, gives: [] },
   { edit: 'documents moved to other files', to: { 'rules.yaml': undefined, 'a/b.yaml': EDITED_SITE['rules.yaml'] }, gives: [] },
   { edit: 'comments and white space', to: replaced('app.yaml', 'roles:\n', 'roles: # of ours\n\n'), gives: [] },
@@ -306,6 +308,9 @@ describe('a commit that cannot be carried out is refused before anything is comp
     ['the lock has the marks of a merge', codesOf({}, text.replace('\n', '\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n')), ['LOCK_CONFLICT']],
     ['the lock is not JSON', codesOf({}, '{'), ['YAML_SYNTAX']],
     ['the system disk is to be one that the machine does not have', codesOf(replaced('hardware.yaml', 'rotational: false', 'serial: x')), ['DISKS_TOO_FEW']],
+    ['the addresses of nodes are in a range for machines of nobody', codesOf(ranges('host: 10.0.0.54-10.0.0.99, dhcp: 10.0.0.49-10.0.0.53')), ['LOCK_INVALID']],
+    ['the range of the nodes has no more for them, and the lock is lost', codesOf({ ...ranges('host: 10.0.0.50-10.0.0.52'), 'site.lock.json': undefined }), ['ADDRESS_EXHAUSTED']],
+    ['the address of a node is in the range of a virtual one, which has it too', codesOf({ ...ranges('host: 10.0.0.50-10.0.0.60, vip: 10.0.0.61-10.0.0.99'), 'app.yaml': `${EDITED_SITE['app.yaml']}addresses: { front: { network: admin, address: 10.0.0.51, range: vip } }\n` }), ['ADDRESS_CONFLICT', 'ADDRESS_OUTSIDE_RANGE']],
     ['two nodes pin one machine', codesOf(replaced('nodes/n1.yaml', 'S1', 'S2')), ['CLAIM_AMBIGUOUS', 'MAC_CONFLICT']],
   ])('%s', (_, found, expected) => {
     expect(found).toStrictEqual(expected)
