@@ -100,9 +100,9 @@ function additionalFits(schema: Json, { properties = {} }: Mapping): Fits | unde
   return (value) => !isMap(value) || Object.keys(value).every((name) => Object.hasOwn(properties, name) || fits(value[name] as Json))
 }
 
-/** The full validator finds names that every object has, such as `constructor`, in every object. */
+/** The full validator finds names that every object has, such as `constructor`, in every object, and never misses the empty one. */
 function isOrdinaryName(name: unknown): name is string {
-  return typeof name === 'string' && !(name in Object.prototype)
+  return typeof name === 'string' && name !== '' && !(name in Object.prototype)
 }
 
 function isMap(value: Json): value is Mapping {

@@ -15,7 +15,7 @@ function judged(schema: Json, value: Json): boolean | undefined {
   }
 }
 
-const names = fc.constantFrom('a', 'b', 'c', 'constructor', '__proto__')
+const names = fc.constantFrom('a', 'b', 'c', '', 'constructor', '__proto__')
 const leaves = fc.oneof(
   fc.constantFrom<Json>(null, true, false, 0, 1, -1, 1.5, 2 ** 40, '', 'a', 'ab', '1', 'é', '😀', 'constructor'),
   fc.string({ maxLength: 3, unit: 'grapheme' }),
@@ -79,6 +79,7 @@ test.each<[string, Json]>([
   ['nothing to choose from', { enum: [] }],
   ['a negative length', { minLength: -1 }],
   ['a pattern that cannot be used', { pattern: '(?=a)' }],
+  ['the empty name', { required: [''] }],
   ['a name that every object has', { properties: { constructor: { type: 'string' } } }],
   ['such a schema further inside', { properties: { a: { items: { type: 'text' } } } }],
 ])('%s is not ordinary', (_, schema) => {
