@@ -35,6 +35,7 @@ const change = object({
   disks: list(disk),
   needsApproval: boolean(),
   protectedBy: nullable(string({}, 'file:line:column of the node, now or at the base, whose `protect` refuses it.')),
+  lacks: optional(list(string({}, 'Id of a disk.'), { min: 1 }, 'Of what installs a node or erases its disks: those of them that are not in its machine any more.')),
   heldBy: optional(string({}, 'Of an install: the node that the base has on this machine, that stays in the site and was not released.')),
 })
 export type Change = TypeOf<typeof change>

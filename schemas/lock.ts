@@ -1,5 +1,8 @@
-import { integer, list, literal, map, object, optional, string } from './shape.ts'
+import { either, integer, list, literal, map, object, optional, string } from './shape.ts'
 import type { TypeOf } from './shape.ts'
+
+/** A disk of an array that goes on without it: what an install has to know of it, also when it is not in its machine any more. */
+const lockedDisk = object({ id: string({}, 'As diskId() gives it.'), serial: string(), bytes: integer({ min: 0 }) })
 
 /**
  * `site.lock.json`: what must not move stays put. Written one entry a line, keys sorted, so that git merges it.
@@ -17,13 +20,18 @@ export const lockShape = object({
   /** `network/node`, or `network/deployment:name` for virtual addresses → address. */
   addresses: map(string()),
   /** `node/entry` → ids of the disks that the entry of its hardware document has; without such a document `node/system`. */
-  disks: optional(map(list(string()))),
+  disks: optional(map(list(either([string(), lockedDisk])))),
   /** `URL ref` of a git repository with barclamps → commit. Neither holds a space. */
   barclamps: map(string()),
   /** Artifact set → digest of its file below artifacts/. */
   artifacts: map(string()),
 })
 export type Lock = TypeOf<typeof lockShape>
+export type LockedDisk = NonNullable<Lock['disks']>[string][number]
+
+export function idOfLocked(disk: LockedDisk): string {
+  return typeof disk === 'string' ? disk : disk.id
+}
 
 /** The lock of a site that has none yet. */
 export const EMPTY_LOCK: Lock = { kind: 'lock', version: 1, claims: {}, nodes: {}, bindings: {}, addresses: {}, disks: {}, barclamps: {}, artifacts: {} }

@@ -148,7 +148,7 @@ const file = object({ sha256: string(), bytes: integer({ min: 0 }), mode: oneOf(
 const sharedDocument = object({ parts: map(string()) })
 
 /** What the plan cannot say yet, for whom, and why. */
-const missing = object({ what: string(), for: string(), because: string() })
+const missing = object({ what: string(), for: string(), because: string(), disk: optional(string({}, 'Id of a disk that an installation of the node writes, and that is not in its machine any more.')) })
 export type Missing = TypeOf<typeof missing>
 
 /** A rollout as it is declared. What it governs and how large its batches come out is known when there are changes. */

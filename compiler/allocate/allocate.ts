@@ -1,6 +1,6 @@
 import type { Report } from '../../schemas/diagnostic.ts'
 import { EMPTY_LOCK } from '../../schemas/lock.ts'
-import type { Lock } from '../../schemas/lock.ts'
+import type { Lock, LockedDisk } from '../../schemas/lock.ts'
 import { own } from '../../schemas/own.ts'
 import type { Attachment } from '../../schemas/plan.ts'
 import { oncePerPlace } from '../bind/once-per-place.ts'
@@ -51,17 +51,17 @@ export function allocate(bound: BoundSite, report: Report): AllocatedSite {
 
 /** Node → entry → disks. */
 function lockedDisks({ disks }: Lock): ReadonlyMap<string, DisksByEntry> {
-  const found = new Map<string, Map<string, readonly string[]>>()
-  for (const [key, ids] of Object.entries(disks ?? {})) {
+  const found = new Map<string, Map<string, readonly LockedDisk[]>>()
+  for (const [key, locked] of Object.entries(disks ?? {})) {
     const slash = key.indexOf('/')
     const node = key.slice(0, slash)
-    found.set(node, (found.get(node) ?? new Map<string, readonly string[]>()).set(key.slice(slash + 1), ids))
+    found.set(node, (found.get(node) ?? new Map<string, readonly LockedDisk[]>()).set(key.slice(slash + 1), locked))
   }
   return found
 }
 
 function disksOf(chosen: ReadonlyMap<string, { readonly disks: DisksByEntry }>): NonNullable<Lock['disks']> {
-  return Object.fromEntries([...chosen].flatMap(([node, { disks }]) => [...disks].map(([entry, ids]) => [`${node}/${entry}`, ids] as const)))
+  return Object.fromEntries([...chosen].flatMap(([node, { disks }]) => [...disks].map(([entry, chosen]) => [`${node}/${entry}`, chosen] as const)))
 }
 
 function attachment({ network, addresses, ports }: { readonly network: ResolvedNetwork; readonly addresses: readonly string[]; readonly ports: Pick<Attachment, 'ports' | 'bond'> }): Attachment {

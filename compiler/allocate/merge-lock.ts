@@ -1,6 +1,6 @@
 import { byCodePoint, canonical } from '../../schemas/canonical.ts'
-import { EMPTY_LOCK } from '../../schemas/lock.ts'
-import type { Lock } from '../../schemas/lock.ts'
+import { EMPTY_LOCK, idOfLocked } from '../../schemas/lock.ts'
+import type { Lock, LockedDisk } from '../../schemas/lock.ts'
 import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { LOCK_SECTIONS } from './lock-text.ts'
@@ -123,7 +123,7 @@ const THINGS: { readonly [section in LockSection]: (key: string, value: Json) =>
   nodes: (_, value) => (isMap(value) ? [canonical(value['index'] ?? null)] : []),
   bindings: () => [],
   addresses: (key, address) => [`${key.slice(0, key.indexOf('/'))} ${canonical(address)}`],
-  disks: (key, disks) => (Array.isArray(disks) ? disks.map((disk: Json) => `${key.slice(0, key.indexOf('/'))} ${canonical(disk)}`) : []),
+  disks: (key, disks) => (Array.isArray(disks) ? disks.map((disk: Json) => `${key.slice(0, key.indexOf('/'))} ${idOfLocked(disk as unknown as LockedDisk)}`) : []),
   barclamps: () => [],
   artifacts: () => [],
 }

@@ -1,4 +1,5 @@
 import type { Report } from '../../schemas/diagnostic.ts'
+import { idOfLocked } from '../../schemas/lock.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import { error } from '../diagnostics/diagnostic.ts'
 import { rangeOf } from '../parse/document.ts'
@@ -28,8 +29,8 @@ export function checkLock(lock: Located<Lock> | null, report: Report): void {
   once('claims', (_, machine) => machine, 'machine')
   once('addresses', (key, address) => `${key.slice(0, key.indexOf('/'))}/${address}`, 'address')
   const disks = new Map<string, string>()
-  for (const [key, ids] of Object.entries(value.disks ?? {})) {
-    for (const [i, id] of ids.entries()) {
+  for (const [key, locked] of Object.entries(value.disks ?? {})) {
+    for (const [i, id] of locked.map(idOfLocked).entries()) {
       const identity = `${key.slice(0, key.indexOf('/'))} ${id}`
       const other = disks.get(identity)
       if (other === undefined) disks.set(identity, key)

@@ -1,4 +1,5 @@
 import { diskId } from '../../schemas/inventory.ts'
+import { idOfLocked } from '../../schemas/lock.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import type { BoundMachine } from './bound-site.ts'
 
@@ -37,12 +38,12 @@ export interface Claimed {
 /** The lock without disks that have gone from the machines of the nodes that get others; those that are there stay. */
 export function withoutLostDisks(lock: Lock, { disks: nodes }: Rebind, { claims, machines }: Claimed): Lock {
   if (nodes.size === 0) return lock
-  const disks = Object.entries(lock.disks ?? {}).flatMap(([key, ids]) => {
+  const disks = Object.entries(lock.disks ?? {}).flatMap(([key, locked]) => {
     const node = key.slice(0, key.indexOf('/'))
     const machine = machines.get(claims.get(node) ?? '')
-    if (!nodes.has(node) || machine === undefined) return [[key, ids] as const]
+    if (!nodes.has(node) || machine === undefined) return [[key, locked] as const]
     const there = new Set(machine.facts.disks.map(diskId))
-    const left = ids.filter((id) => there.has(id))
+    const left = locked.filter((disk) => there.has(idOfLocked(disk)))
     return left.length === 0 ? [] : [[key, left] as const]
   })
   return { ...lock, disks: Object.fromEntries(disks) }

@@ -2,7 +2,7 @@ import { byCodePoint, digestLarge } from '../../schemas/canonical.ts'
 import type { Cause, Change, Changes } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import { isAdminMachine } from '../../schemas/incarnation.ts'
-import { nodeErasedBy } from '../../schemas/operation.ts'
+import { isErase, nodeErasedBy } from '../../schemas/operation.ts'
 import type { Ledger, LedgerNode } from '../../schemas/ledger.ts'
 import { own } from '../../schemas/own.ts'
 import { renameLedger } from '../../schemas/rename-ledger.ts'
@@ -53,7 +53,8 @@ export interface ChangeOptions {
  * by one change and the node is wiped by another.
  *
  * An install on a machine that the base has for another node of the plan says so (`heldBy`) and must not run: that node
- * has to leave it first, by changes of its own. One that left the site is released first, in the same changes.
+ * has to leave it first, by changes of its own. One that left the site is released first, in the same changes. What
+ * installs a node or erases its disks says which of them are not in its machine any more (`lacks`), and must not run.
  *
  * Nodes that have another name in the plan (`moved`) are compared as if what ran on them had run under it: so a rename by
  * itself runs nothing but what mentions the name. It is told apart (`renamed`), and comes before all changes.
@@ -82,7 +83,8 @@ export function change(applied: Ledger, planned: Plan, options: ChangeOptions = 
     if (verdict !== undefined) bare.push(stepChange(withNeeds(step, [...through(step), ...extra(step)]), verdict, sides))
   }
   for (const one of operations.changes) bare.push({ ...one, step: withNeeds(one.step, extra(one.step)) })
-  const changes = bare.map((one) => finished(one, { base, plan, options, was }))
+  const gone = disksGone(plan)
+  const changes = bare.map((one) => finished(one, { base, plan, options, was, gone }))
   const rollouts = rolloutsOf(changes, plan)
   const renaming = { base, plan, renames, at: options.at }
   const result: Omit<Changes, 'id'> = {
@@ -156,9 +158,21 @@ interface Finishing {
   readonly options: ChangeOptions
   /** Removal → where the site asked for what is undone. */
   readonly was: ReadonlyMap<string, string | null>
+  readonly gone: ReadonlyMap<string, readonly string[]>
 }
 
-function finished(one: BareChange, { base, plan, options, was }: Finishing): Change {
+/** Node → disks that an installation of it writes, and that its machine does not have any more. */
+function disksGone({ missing }: Plan): ReadonlyMap<string, readonly string[]> {
+  const gone = new Map<string, string[]>()
+  for (const { for: whom, disk } of missing) {
+    if (disk === undefined) continue
+    const node = whom.slice('node/'.length)
+    gone.set(node, [...(gone.get(node) ?? []), disk])
+  }
+  return gone
+}
+
+function finished(one: BareChange, { base, plan, options, was, gone }: Finishing): Change {
   const { step } = one
   const node = step.node === null ? undefined : own(plan.nodes, step.node)
   const causes = one.causes.map((cause) => {
@@ -177,7 +191,8 @@ function finished(one: BareChange, { base, plan, options, was }: Finishing): Cha
     const at = options.at?.(step.id, `disk:${disk.id}`) ?? null
     return at === null ? disk : { ...disk, at }
   })
-  return { ...one, causes, disks, needsApproval: one.consequence === 'wipe', protectedBy }
+  const lacks = step.destructive && (step.kind === 'install' || isErase(step)) ? gone.get(step.node ?? '') : undefined
+  return { ...one, causes, disks, needsApproval: one.consequence === 'wipe', protectedBy, ...(lacks === undefined ? {} : { lacks }) }
 }
 
 function placeOfOperation(plan: Plan, name: string | null): string | null {

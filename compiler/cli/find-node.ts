@@ -14,6 +14,8 @@ export interface FoundNode {
   readonly tree: Tree
   readonly bound: BoundSite
   readonly node: BoundNode
+  /** Ids of disks that an installation of it writes, and that are not in its machine any more. */
+  readonly lacks: readonly string[]
 }
 
 /** What the three commands that take a node off its machine refuse. */
@@ -43,7 +45,7 @@ export async function findNode(site: string, name: string, { what }: Refusals): 
     tell([missing], undefined)
     return EXIT.stale
   }
-  const { bound } = compiled.ordered.injected.allocated
+  const { bound, missing: unknown } = compiled.ordered.injected.allocated
   const node = bound.nodes.get(name)
   if (node === undefined) {
     const near = suggest(name, bound.nodes.keys())
@@ -55,7 +57,7 @@ export async function findNode(site: string, name: string, { what }: Refusals): 
   if (ledger.kind === 'damaged') return refuse(`whether ${name} was protected when it last ran is not known: ${ledger.message}`, EXIT.stale)
   const before = ledger.kind === 'found' ? own(ledger.ledger.nodes, name)?.protect : undefined
   if (before !== undefined) return refuse(`${name} was protected when it last ran (${before}): apply the commit that took \`protect\` away before it is ${what}`, EXIT.refused)
-  return { tree, bound, node }
+  return { tree, bound, node, lacks: unknown.flatMap(({ for: whom, disk }) => (whom === `node/${name}` && disk !== undefined ? [disk] : [])) }
 }
 
 export function refuse(message: string, code: number): number {

@@ -1,4 +1,5 @@
 import type { ChangeOptions } from '../change/change.ts'
+import { idOfLocked } from '../../schemas/lock.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import type { BoundNode, BoundSite } from '../bind/bound-site.ts'
 import { provenance } from '../explain/provenance.ts'
@@ -50,7 +51,7 @@ function placeOfClaim(node: BoundNode, { resolved }: BoundSite): string | null {
 function placeOfDisk(node: BoundNode, disk: string, { disks }: Lock): string | null {
   if (node.hardware === null) return null
   const prefix = `${node.name}/`
-  const entry = Object.entries(disks ?? {}).find(([key, ids]) => key.startsWith(prefix) && ids.includes(disk))?.[0].slice(prefix.length)
+  const entry = Object.entries(disks ?? {}).find(([key, locked]) => key.startsWith(prefix) && locked.some((one) => idOfLocked(one) === disk))?.[0].slice(prefix.length)
   return entry === undefined ? null : placeOf(rangeOf(node.hardware.source, ['disks', entry], 'key'))
 }
 

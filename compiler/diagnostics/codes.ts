@@ -28,7 +28,7 @@ export const CODES = {
   CSV_SYNTAX: 'A table is not CSV as RFC 4180 has it.',
   CYCLE: 'Steps need each other in a circle, so none of them can be first.',
   DISKS_TOO_FEW: 'A machine has fewer disks that match than its hardware document asks for.',
-  DISK_MISSING: 'A disk that was chosen for a node is not in its machine any more; no other one is chosen in its place.',
+  DISK_MISSING: 'A disk that was chosen for a node is not in its machine any more; no other one is chosen in its place. If an array goes on without it, so does the node, which is not installed anew or erased until the disk is back or another one is chosen.',
   DUPLICATE_DOCUMENT: 'Two documents of the same kind have the same name.',
   DUPLICATE_KEY: 'A mapping has the same key twice; YAML forbids it, and one of the two would be lost.',
   ENTRY_MISSING: 'A role names a file that its barclamp does not have.',

@@ -267,6 +267,10 @@ function permissionLines(group: ChangeGroup, full: boolean): readonly string[] {
     const held = changes.map((one) => `${one.step.node ?? ''} by ${one.heldBy ?? ''}`)
     return labelled('refused', `the machine is held: ${held.slice(0, 4).join(', ')}${held.length > 4 ? ', ...' : ''}`)
   }
+  if (group.permission === 'lacks a disk') {
+    const lost = changes.flatMap((one) => (one.lacks ?? []).map((id) => `${id} of ${one.step.node ?? ''}`))
+    return labelled('refused', `not in the machine any more: ${lost.slice(0, 4).join(', ')}${lost.length > 4 ? ', ...' : ''}`)
+  }
   if (group.permission !== 'needs approval') return []
   const asking = changes.filter((one) => one.needsApproval)
   const steps = changes.length <= 3 || group.kind !== 'install' ? asking.slice(0, 3).map((one) => one.step.id).join(', ') : `install@${foldNames(nodesOf(group))}`

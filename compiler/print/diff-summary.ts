@@ -45,7 +45,7 @@ export function labelOf(group: Pick<ChangeGroup, 'consequence' | 'certain' | 'ki
 
 /** A row for each group, worst first; nodes that have another name last. */
 export function summaryRows(grouped: Grouped, { changes, plan }: { readonly changes: Changes; readonly plan: Plan }): readonly SummaryRow[] {
-  const flags = { goes: '', 'needs approval': 'NEEDS APPROVAL', 'approve later': 'APPROVE LATER', protected: 'PROTECTED', held: 'REFUSED' } as const
+  const flags = { goes: '', 'needs approval': 'NEEDS APPROVAL', 'approve later': 'APPROVE LATER', protected: 'PROTECTED', held: 'REFUSED', 'lacks a disk': 'REFUSED' } as const
   const rows = grouped.groups.map((group) => ({ consequence: group.consequence,  label: labelOf(group), nodes: nodesOf(group).length, what: `${whatOf(group, plan)}${wavesInShort(wavesOf(group, changes))}`, flag: flags[group.permission] }))
   const later = laterWork(changes, plan).map(({ consequence, role, nodes, waitedFor }) => ({ consequence, label: `MAY ${consequence.toUpperCase()}`, nodes: nodes.length, what: `${role}, when ${waited(waitedFor)}`, flag: '' }))
   return [...[...rows, ...later].toSorted((a, b) => CONSEQUENCES.indexOf(a.consequence) - CONSEQUENCES.indexOf(b.consequence)), ...renameRows(changes)]

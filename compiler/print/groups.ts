@@ -9,7 +9,7 @@ import { removedId } from '../../schemas/removal-id.ts'
 import type { Plan } from '../../schemas/plan.ts'
 
 /** What happens to a change when nobody does anything more. */
-export type Permission = 'goes' | 'needs approval' | 'approve later' | 'protected' | 'held'
+export type Permission = 'goes' | 'needs approval' | 'approve later' | 'protected' | 'held' | 'lacks a disk'
 
 /** Changes that a reviewer reads as one: the same consequence, of the same work, on many nodes. */
 export interface ChangeGroup {
@@ -92,7 +92,7 @@ function worstOfOperations(changes: Changes): ReadonlyMap<string, Consequence> {
   return worst
 }
 
-const STRICT: readonly Permission[] = ['protected', 'held', 'approve later', 'needs approval', 'goes']
+const STRICT: readonly Permission[] = ['protected', 'held', 'lacks a disk', 'approve later', 'needs approval', 'goes']
 
 /** What the whole of an operation waits for on a node: operation and node → the change that says so. */
 function strictestOfOperations(changes: Changes): ReadonlyMap<string, Change> {
@@ -122,6 +122,7 @@ export function nodesOf(group: ChangeGroup): readonly string[] {
 export function permissionOf(one: Change): Permission {
   if (one.protectedBy !== null) return 'protected'
   if (one.heldBy !== undefined) return 'held'
+  if (one.lacks !== undefined) return 'lacks a disk'
   if (!one.needsApproval) return 'goes'
   const seen = (one.step.kind !== 'install' && !isErase(one.step)) || one.disks.some((disk) => disk.fate === 'wiped')
   const known = one.disks.every((disk) => disk.fate === 'kept' || disk.signature !== null)

@@ -1,6 +1,6 @@
 import { byCodePoint, canonical } from '../../schemas/canonical.ts'
-import { EMPTY_LOCK } from '../../schemas/lock.ts'
-import type { Lock } from '../../schemas/lock.ts'
+import { EMPTY_LOCK, idOfLocked } from '../../schemas/lock.ts'
+import type { Lock, LockedDisk } from '../../schemas/lock.ts'
 import { own } from '../../schemas/own.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { LockSection } from '../allocate/lock-text.ts'
@@ -42,7 +42,7 @@ export function lockChanges(before: Lock | null, after: Lock): readonly LockChan
     const [network = '', holder = ''] = key.split('/')
     add('addresses', key, holder.includes(':') ? null : holder, `${holder} on ${network}: ${shown(a)} -> ${shown(b)}`)
   }
-  for (const [key, a, b] of differing(was.disks ?? {}, after.disks ?? {})) add('disks', key, key.slice(0, key.indexOf('/')), `${key}: ${shown(a?.join(', '))} -> ${shown(b?.join(', '))}`)
+  for (const [key, a, b] of differing(was.disks ?? {}, after.disks ?? {})) add('disks', key, key.slice(0, key.indexOf('/')), `${key}: ${disksShown(a)} -> ${disksShown(b)}`)
   for (const section of ['barclamps', 'artifacts'] as const) {
     for (const [key, a, b] of differing(was[section] as Values, after[section] as Values)) add(section, key, null, `${key}: ${shown(a)} -> ${shown(b)}`)
   }
@@ -56,6 +56,10 @@ function* differing<T extends Json>(before: { readonly [key: string]: T }, after
     const [a, b] = [own(before, key), own(after, key)]
     if (a === undefined || b === undefined ? a !== b : canonical(a) !== canonical(b)) yield [key, a, b]
   }
+}
+
+function disksShown(disks: readonly LockedDisk[] | undefined): string {
+  return shown(disks?.map(idOfLocked).join(', '))
 }
 
 function shown(value: Json | undefined): string {

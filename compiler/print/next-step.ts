@@ -29,7 +29,8 @@ export function aftermath(changes: Changes): readonly string[] {
   const later = by('approve later')
   const refused = by('protected')
   const swapped = by('held')
-  const waiting = new Set([...held, ...later, ...refused, ...swapped].map((one) => one.step.node))
+  const lacking = by('lacks a disk')
+  const waiting = new Set([...held, ...later, ...refused, ...swapped, ...lacking].map((one) => one.step.node))
   const others = changes.changes.some((one) => one.step.node !== null && !waiting.has(one.step.node))
   const sentences: string[] = []
   const pausing = changes.rollouts.filter(({ pause, batches }) => pause !== 'never' && batches.length > 1)
@@ -43,6 +44,7 @@ export function aftermath(changes: Changes): readonly string[] {
   for (const { id, pause } of pausing.slice(0, 3)) sentences.push(`After ${pause === 'after-first' ? 'its first wave' : 'each of its waves'} ${id.replace('rollout/', '')} waits: crowbar approve ${id}`)
   if (refused.length > 0) sentences.push(`${nodes(refused)} ${stay(refused)}: protected; take \`protect\` off in a commit of its own first.`)
   if (swapped.length > 0) sentences.push(`${nodes(swapped)} ${stay(swapped)}: ${foldNames(swapped.map((one) => one.heldBy ?? ''))} ${new Set(swapped.map((one) => one.heldBy)).size === 1 ? 'has' : 'have'} to leave the machine by an apply before: with another machine, or out of the site.`)
+  if (lacking.length > 0) sentences.push(`${nodes(lacking)} ${stay(lacking)}: a disk is missing; put it back, or let \`crowbar lock --rebind NODE:disks\` choose another one.`)
   return sentences
 }
 

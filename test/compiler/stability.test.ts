@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { own } from '../../schemas/own.ts'
 import { EMPTY_LOCK } from '../../schemas/lock.ts'
+import { idOfLocked } from '../../schemas/lock.ts'
 import type { Lock } from '../../schemas/lock.ts'
 import { lockText } from '../../compiler/allocate/lock-text.ts'
 import { treeOf } from '../../compiler/tree/tree.ts'
@@ -137,5 +138,5 @@ function checkFixpoint({ site, lock }: Life): void {
 }
 
 function entriesOf(disks: NonNullable<Lock['disks']>, node: string): readonly (readonly [entry: string, ids: readonly string[]])[] {
-  return Object.entries(disks).flatMap(([key, ids]) => (key.startsWith(`${node}/`) ? [[key.slice(node.length + 1), ids] as const] : []))
+  return Object.entries(disks).flatMap(([key, ids]) => (key.startsWith(`${node}/`) ? [[key.slice(node.length + 1), ids.map(idOfLocked)] as const] : []))
 }

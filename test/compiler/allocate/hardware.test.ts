@@ -76,7 +76,7 @@ describe('chosen disks', () => {
 
   test('that went away are missed by name, and no other one stands in', () => {
     const result = compiled({ ...site([{ serial: 'A' }, { serial: 'C' }, R]), ...lockFile(first.lock) })
-    expect(lacks(result.plan)).toEqual([{ what: 'disk', for: 'node/a', because: 'disk serial:B, which a has as system, is not in machine m1 any more' }])
+    expect(lacks(result.plan)).toEqual([{ what: 'disk', for: 'node/a', because: 'disk serial:B, which a has as system, is not in machine m1 any more', disk: 'serial:B' }])
     expect(codes(result)).toEqual(['DISK_MISSING a.yaml:5:11'])
     expect(stepOf(result.plan, 'install@a')).toMatchObject({ attributes: null, once: null })
     expect(result.lock.disks).toEqual(first.lock.disks)
@@ -84,6 +84,26 @@ describe('chosen disks', () => {
     expect([codes(kept), stepOf(kept.plan, 'install@a').once]).toEqual([['DISK_MISSING a.yaml:5:11'], stepOf(first.plan, 'install@a').once])
     const only = compiled({ 'a.yaml': NODE, ...machine('m1', { serial: 'S', disks: [{ serial: 'D' }] }) })
     expect(codes(compiled({ 'a.yaml': NODE, ...machine('m1', { serial: 'S', disks: [{ serial: 'E' }] }), ...lockFile(only.lock) }))).toEqual(['DISK_MISSING a.yaml:2:7'])
+  })
+
+  test.each<[string, readonly string[], boolean]>([
+    ['raid: 1', ['A'], true], ['raid: 1', ['B'], true], ['raid: 1', ['A', 'B'], false], ['raid: 0', ['A'], false],
+    ['raid: 5, three', ['B'], true], ['raid: 5, three', ['A', 'C'], false], ['raid: 6, four', ['A', 'C'], true], ['raid: 6, four', ['A', 'B', 'C'], false], ['raid: 10, four', ['D'], true], ['raid: 10, four', ['A', 'B'], false],
+  ])('of an array of %s without %j stay targets as long as it goes on: %j', (form, gone, goesOn) => {
+    const [raid = '', count = 'two'] = form.split(', ')
+    const all = ['A', 'B', 'C', 'D'].slice(0, { two: 2, three: 3, four: 4 }[count])
+    const hard = `kind: hardware\nname: h\ndisks:\n  system: { choose: { serial: S }, onInstall: wipe }\n  data: { choose: { count: ${all.length}, rotational: true }, ${raid}, onInstall: wipe }\nlayout: [{ on: system, mount: /, size: rest }, { on: data, mount: /srv, size: rest }]\n`
+    const disk = (serial: string) => ({ serial, rotational: serial !== 'S', bytes: 5_000_000_000 })
+    const whole = compiled(site(['S', ...all].map(disk), hard))
+    const left = compiled({ ...site(['S', ...all.filter((serial) => !gone.includes(serial)), 'X'].map(disk), hard), ...lockFile(whole.lock) })
+    expect(left.lock.disks).toEqual(whole.lock.disks)
+    expect(stepOf(left.plan, 'install@a').once).toBe(goesOn ? stepOf(whole.plan, 'install@a').once : null)
+    expect(lacks(left.plan).map(({ disk: id }) => id)).toEqual(gone.map((serial) => `serial:${serial}`))
+    expect(codes(left)).toEqual(gone.map(() => 'DISK_MISSING a.yaml:5:11'))
+    // A lock that has ids alone does not know what is gone, and learns of what is there.
+    const ids = { ...whole.lock, disks: { 'a/system': ['serial:S'], 'a/data': all.map((serial) => `serial:${serial}`) } }
+    expect(stepOf(compiled({ ...site(['S', ...all.filter((serial) => !gone.includes(serial))].map(disk), hard), ...lockFile(ids) }).plan, 'install@a').once).toBeNull()
+    expect(compiled({ ...site(['S', ...all].map(disk), hard), ...lockFile(ids) }).lock.disks).toEqual(whole.lock.disks)
   })
 
   test('are chosen anew when the document means another one, or the node has another machine', () => {

@@ -54,6 +54,20 @@ describe('reinstall', () => {
     expect(file('site.lock.json')).toBe(before)
   })
 
+  test('refuses a node that lacks a disk of its mirror, and writes nothing', async () => {
+    const mirror = (...serials: string[]): Texts => machine('m2', { macs: ['52:54:00:00:00:02'], disks: serials.map((serial) => ({ serial })) })
+    put({ 'n.yaml': `${PINNED}hardware: h\n`, 'h.yaml': 'kind: hardware\nname: h\ndisks: { system: { choose: { count: 2 }, raid: 1, onInstall: wipe } }\n', ...TWO, ...mirror('A', 'B') })
+    await run('lock')
+    put(mirror('A'))
+    const before = file('site.lock.json')
+    const ran = await run('reinstall', 'db2')
+    expect([ran.status, ran.stdout, ran.stderr]).toEqual([3, '', expect.stringContaining('serial:B of db2 is not in its machine any more: put it back, or let `crowbar lock --rebind db2:disks` choose another')])
+    expect(file('site.lock.json')).toBe(before)
+    put(mirror('A', 'C'))
+    expect((await run('lock', '--rebind', 'db2:disks')).stdout).toContain('db2/system: serial:A, serial:B -> serial:A, serial:C')
+    expect((await run('reinstall', 'db2')).status).toBe(0)
+  })
+
   test('is not for admin nodes', async () => {
     expect((await run('reinstall', 'adm')).status).toBe(3)
   })

@@ -13,6 +13,7 @@ import { AFTER, austin, BEFORE } from '../../builders/austin.ts'
 import type { AustinEdit } from '../../builders/austin.ts'
 import { expectGolden } from '../../builders/golden.ts'
 import { applied } from '../../builders/ledger.ts'
+import { idOfLocked } from '../../../schemas/lock.ts'
 import { compileTree, documentOf, exampleTree, lockFile, success } from '../compiling.ts'
 import { treeOf } from '../../../compiler/tree/tree.ts'
 
@@ -23,7 +24,7 @@ const seen = (id: string, serial: string, bytes: number, summary: string) => ({ 
 const machine = first.plan.nodes['compute-017']?.machine ?? ''
 const [target] = targets
 if (target === undefined) throw new Error('compute-017 has no disk to be installed on')
-const ledger = applied(first.plan, { machines: [{ id: machine, seen: '2026-02-27T10:11:12.000Z', disks: [seen(target.id, target.serial, target.bytes, 'gpt: efi, ext4 /'), seen(first.lock.disks?.['compute-017/scratch']?.[0] ?? '', 'PHYF16', 3_840_755_982_336, 'lvm: scratch')] }] })
+const ledger = applied(first.plan, { machines: [{ id: machine, seen: '2026-02-27T10:11:12.000Z', disks: [seen(target.id, target.serial, target.bytes, 'gpt: efi, ext4 /'), seen(idOfLocked(first.lock.disks?.['compute-017/scratch']?.[0] ?? ''), 'PHYF16', 3_840_755_982_336, 'lvm: scratch')] }] })
 const MACHINES = { [machine]: { label: '4XK0017, Example R650', seen: '2026-02-27T10:11:12.000Z' } }
 
 function review(edit: AustinEdit, from: Ledger = ledger): { readonly changes: Changes; readonly plan: Plan } {
