@@ -26,13 +26,13 @@ export function textOf({ path, bytes }: InputFile, report: Report): SourceText |
 }
 
 /** A file of one document, JSON or YAML by how it begins; undefined, with a report, when it is neither. Empty: no document and no report. */
-export function readDocument(file: InputFile, dialect: YamlDialect, report: Report): SourceDocument | undefined {
+export function readDocument(file: InputFile, dialect: YamlDialect, report: Report, many: 'one' | 'many' = 'one'): SourceDocument | undefined {
   const source = textOf(file, report)
   if (source === undefined) return undefined
   // YAML in brackets may look like JSON.
   if (/^\s*[[{]/.test(source.text)) {
-    if (/\.json$/i.test(file.path)) return readJson(source, report)
-    const json = readJson(source, () => {})
+    if (/\.json$/i.test(file.path)) return readJson(source, report, many)
+    const json = readJson(source, () => {}, many)
     if (json !== undefined) return json
   }
   const [first, second] = parseYaml(source, report, dialect) ?? []

@@ -24,11 +24,12 @@ class Malformed extends Error {
  * Reads a JSON text (RFC 8259) with the place of every value. A number that cannot be kept exactly is text, and so are
  * the `NaN` and `Infinity` that Python writes; of a key that is given twice the last counts, with a warning.
  *
+ * @param many whether several maps may follow each other, which are taken as one: as Salt prints answers one by one.
  * @returns undefined when it is not JSON, which is reported.
  */
-export function readJson(source: SourceText, report: Report): SourceDocument | undefined {
+export function readJson(source: SourceText, report: Report, many: 'one' | 'many' = 'one'): SourceDocument | undefined {
   try {
-    return documentOf(new Reader(source, report).whole(), source)
+    return documentOf(new Reader(source, report).whole(many), source)
   } catch (cause) {
     if (!(cause instanceof Malformed)) throw cause
     report(error('IMPORT_SYNTAX', rangeBetween(source, cause.offset, cause.offset + 1), `This is not JSON: ${cause.message}.`, { fix: 'Give the file as the tool wrote it.' }))
@@ -46,10 +47,20 @@ class Reader {
     this.#report = report
   }
 
-  whole(): TextNode {
+  whole(many: 'one' | 'many'): TextNode {
     this.#match(SPACE)
     const node = this.#value({ keyStart: -1, keyEnd: -1 }, 0)
     this.#match(SPACE)
+    while (many === 'many' && node.content.kind === 'map' && this.#source.text[this.#at] === '{') {
+      const next = this.#value({ keyStart: -1, keyEnd: -1 }, 0)
+      this.#match(SPACE)
+      if (next.content.kind !== 'map') break
+      for (const [key, child] of next.content.entries) {
+        if (node.content.entries.has(key)) this.#report(warning('DUPLICATE_KEY', rangeBetween(this.#source, child.keyStart, child.keyEnd), `The key \`${key}\` is given twice; the last counts.`))
+        node.content.entries.set(key, child)
+      }
+      node.end = next.end
+    }
     if (this.#at < this.#source.text.length) throw new Malformed(this.#at, 'something comes after its end')
     return node
   }

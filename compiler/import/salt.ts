@@ -20,6 +20,8 @@ interface Minion {
   address: Place | undefined
 }
 
+const IN_PILLAR = /(^|\/)pillars?\//
+
 /** Keys of a roster entry that are passwords in plain text. */
 const PASSWORDS: ReadonlySet<string> = new Set(['passwd', 'priv_passwd', 'sudo_passwd'])
 
@@ -34,23 +36,39 @@ export function importSalt(files: readonly InputFile[], context: ImportContext):
   }
   const pillar = new SaltPillar(fields)
   const declared: Variables[] = []
+  const inPillar = files.some(({ path }) => path.endsWith('.sls') && IN_PILLAR.test(path))
   for (const file of files) {
     const place = read(file, context)
     if (place === undefined) continue
     const base = file.path.split('/').at(-1) ?? ''
-    if (base.endsWith('.sls')) pillar.add(file.path, place)
-    else if (!isMap(place.value)) fields.refused(place, 'it is a map of minions')
-    else if (base.startsWith('roster')) {
-      for (const [id, entry] of entriesOf(place)) readRoster(minion(id), entry, fields)
+    if (base.endsWith('.sls')) {
+      if (inPillar && !IN_PILLAR.test(file.path)) fields.refused(place, 'it is below no folder `pillar`, as others are: states are not read')
+      else pillar.add(file.path, place)
+    } else if (!isMap(place.value)) fields.refused(place, 'it is a map of minions')
+    else if (/^roster|\.roster$/.test(base)) {
+      for (const [id, entry] of entriesOf(place)) {
+        if (typeof entry.value === 'string' || (isMap(entry.value) && Object.keys(entry.value).length > 0)) readRoster(minion(id), entry, fields)
+        else fields.refused(entry, 'an entry of a roster is a map with `host`')
+      }
     } else if (/(^|\/)grains/.test(file.path)) {
       const own = /(?:^|\/)grains(?:\.d)?\/([^/]+?)(?:\.ya?ml|\.json|\.conf)?$/.exec(file.path)?.[1]
-      for (const [id, entry] of byMinion(place, own)) {
+      for (const [id, entry] of byMinion(place, own ?? ownerOf(place))) {
+        if (!isMap(entry.value)) {
+          fields.refused(entry, own === undefined && id !== 'local' ? 'nothing says whose grains these are: call the file `grains/MINION.yml`' : 'grains are a map')
+          continue
+        }
         minion(id).grains = entry
         minion(id).places.push(...[at(entry, 'id')].filter((one) => one !== undefined))
+        if (Object.keys(entry.value).length === 0) minion(id).places.push(entry)
         fields.beside(entry, 'a grain that nothing here reads')
       }
-    } else {
+    } else if (/\.conf$|^(?:master|minion|proxy|cloud|Saltfile)$/.test(base)) fields.refused(place, 'the configuration of Salt is not read')
+    else {
       for (const [id, entry] of byMinion(place, undefined)) {
+        if (!isMap(entry.value)) {
+          fields.refused(entry, 'what is said of a minion is a map')
+          continue
+        }
         const values = variablesOf(entry)
         minion(id).pillar = merged(minion(id).pillar, values)
         if (values.size === 0) minion(id).places.push(entry)
@@ -62,7 +80,8 @@ export function importSalt(files: readonly InputFile[], context: ImportContext):
   const groups = new Map<string, Place[]>()
   const hosts = [...minions].map(([name, one]): Host => {
     const variables = merged(pillar.of(name, one.grains), one.pillar, one.roster.size === 0 ? new Map<string, Sourced>() : new Map([['roster', { map: one.roster }]]))
-    const roles = [...itemsOf(at(one.grains, 'roles')), ...itemsOf(at(one.grains, 'crowbar', 'roles'))].filter(({ value }) => typeof value === 'string')
+    const said = at(one.grains, 'roles')
+    const roles = [...(typeof said?.value === 'string' ? [said] : itemsOf(said)), ...itemsOf(at(one.grains, 'crowbar', 'roles'))].filter(({ value }) => typeof value === 'string')
     for (const role of roles) groups.set(textAt(role) ?? '', [...groups.get(textAt(role) ?? '') ?? [], role])
     const [serial, uuid] = [saidAt(at(one.grains, 'serialnumber')), saidAt(at(one.grains, 'uuid'))]
     const address = context.network === undefined || parseAddress(textAt(one.address) ?? '') === undefined ? undefined : saidAt(one.address)
@@ -91,7 +110,7 @@ function read(file: InputFile, { fields, report }: ImportContext): Place | undef
   }
   const bytes = source.text.startsWith('#!') ? new TextEncoder().encode(source.text.replace(/^#![^\n]*/, (line) => `#${' '.repeat(line.length - 1)}`)) : file.bytes
   const json = parts.at(-1) === 'json' ? new TextEncoder().encode(source.text.replace(/^#![^\n]*/, (line) => ' '.repeat(line.length))) : bytes
-  const document = readDocument({ path: file.path, bytes: json }, SALT_YAML, report)
+  const document = readDocument({ path: file.path, bytes: json }, SALT_YAML, report, 'many')
   if (document !== undefined) return fields.add(document)
   return source.text.split('\n').every((line) => /^\s*(#|---|$)/.test(line)) ? undefined : refuse('it could not be read')
 }
@@ -102,9 +121,13 @@ function byMinion(place: Place, own: string | undefined): readonly (readonly [st
   return entriesOf(place).map(([id, entry]) => [id === 'local' ? (textAt(entry, 'id') ?? 'local') : id, entry])
 }
 
+/** The minion whose own grains a file has, when they say it and are not those of several. */
+function ownerOf(place: Place): string | undefined {
+  return entriesOf(place).every(([, entry]) => isMap(entry.value)) ? undefined : (textAt(place, 'id') ?? textAt(place, 'fqdn') ?? textAt(place, 'nodename'))
+}
+
 function readRoster(minion: Minion, entry: Place, fields: Fields): void {
   if (typeof entry.value === 'string') minion.address = entry
-  else if (!isMap(entry.value)) return fields.refused(entry, 'an entry of a roster is a map with `host`')
   minion.places.push(entry)
   minion.address ??= at(entry, 'host')
   minion.roster = new Map(entriesOf(entry).flatMap(([key, child]) => {

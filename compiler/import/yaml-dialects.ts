@@ -50,8 +50,6 @@ function saltPlain(text: string): Resolved {
   return pyYamlPlain(/^0[0-9]+$/.test(text) ? text.replace(/^0+(?=.)/, '') : text)
 }
 
-const noTags = (): undefined => undefined
-
 /** YAML as Ansible reads it. What is encrypted, or marked as no template, becomes what Ansible writes into JSON for it. */
 export const ANSIBLE_YAML: YamlDialect = {
   plain: pyYamlPlain,
@@ -66,7 +64,7 @@ export const ANSIBLE_YAML: YamlDialect = {
 export const SALT_YAML: YamlDialect = {
   plain: saltPlain,
   key: (text) => keyOf(text, saltPlain(text)),
-  tagged: noTags,
+  tagged: (tag, text) => (tag === '!!python/unicode' || tag === '!!python/str' ? text : undefined),
 }
 
 /** YAML as Ruby reads it, near enough: what Crowbar 1 was written in. */
