@@ -1,4 +1,5 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
+import { joinedLevel } from './chef-level.ts'
 import type { Estate, Group, Host, ImportedFile, Said } from './estate.ts'
 import { at, entriesOf, isMap, itemsOf, textAt } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
@@ -12,7 +13,7 @@ import type { Sourced, Variables } from './sourced.ts'
 import { writeEstate } from './write-estate.ts'
 import { RUBY_YAML } from './yaml-dialects.ts'
 
-type Kind = 'node' | 'role' | 'environment' | 'item'
+type Kind = 'node' | 'role' | 'environment' | 'item' | 'policy'
 
 interface ChefObject {
   readonly kind: Kind
@@ -39,6 +40,7 @@ export function importChef(files: readonly InputFile[], context: ImportContext):
   const alone = (kind: Kind): readonly ChefObject[] => of(kind).filter((one) => first.get(`${kind} ${one.name}`) === one)
   const roles = new Map(alone('role').map((role) => [role.name, role]))
   const environments = new Map(alone('environment').map((environment) => [environment.name, environment]))
+  const policies = new Map(alone('policy').map((policy) => [policy.name, policy]))
   const written: ImportedFile[] = []
   const groups = new Map<string, { places: Place[]; description: string }>()
   const declared: Variables[] = []
@@ -56,13 +58,21 @@ export function importChef(files: readonly InputFile[], context: ImportContext):
       if (one !== undefined) fields.raw(one, `of the environment ${name}: see the label chef-environment of nodes`, 'nodes.yaml')
     }
   }
+  for (const { place, name } of policies.values()) {
+    settle(place, fields, ['default_attributes', 'override_attributes', 'run_list'])
+    declared.push(layer(place, 'default_attributes'), layer(place, 'override_attributes'))
+    for (const one of [at(place, 'name')].filter((said) => said !== undefined)) fields.raw(one, `of the policy ${name}: see the label chef-policy-name of nodes`, 'nodes.yaml')
+  }
   const hosts = alone('node').map(({ name, place }): Host => {
-    const { used, listed } = expanded(place, { roles, fields, groups })
-    const environment = environments.get(textAt(place, 'chef_environment') ?? '_default')?.place
-    const levels = (key: string, ofRole: string): Variables[] => [layer(place, key), layer(environment, ofRole), joined(used, ofRole, fields)]
+    const inEnvironment = textAt(place, 'chef_environment') ?? '_default'
+    const policy = policies.get(textAt(place, 'policy_name') ?? '')
+    const { used, listed } = expanded(policy?.place ?? place, { roles, fields, groups, environment: inEnvironment })
+    const environment = environments.get(inEnvironment)?.place
+    const ofRoles = (key: string): readonly Variables[] => [...used, ...(policy === undefined ? [] : [policy])].map((role) => layer(role.place, key))
     const own = at(place, 'normal') === undefined && at(place, 'automatic') === undefined && at(place, 'default') === undefined ? soloOf(place) : new Map<string, Sourced>()
-    const [nodeOverride = new Map<string, Sourced>(), environmentOverride = new Map<string, Sourced>(), roleOverride = new Map<string, Sourced>()] = levels('override', 'override_attributes')
-    const variables = merged(...levels('default', 'default_attributes'), own, layer(place, 'normal'), nodeOverride, roleOverride, environmentOverride)
+    const defaults = joinedLevel([layer(place, 'default'), layer(environment, 'default_attributes'), ...ofRoles('default_attributes')], fields)
+    const overrides = joinedLevel([layer(place, 'override'), ...ofRoles('override_attributes'), layer(environment, 'override_attributes')], fields)
+    const variables = merged(defaults, own, layer(place, 'normal'), overrides)
     declared.push(layer(place, 'default'), layer(place, 'normal'), layer(place, 'override'))
     if (own.size === 0) settle(place, fields, ['default', 'normal', 'override', 'automatic', 'run_list'])
     const automatic = at(place, 'automatic')
@@ -78,8 +88,12 @@ export function importChef(files: readonly InputFile[], context: ImportContext):
       ...(known?.host.machine === undefined ? {} : { machine: known.host.machine, address: known.host.address }),
     }
   })
+  for (const { place } of [...roles.values(), ...policies.values()]) {
+    const list = at(place, 'run_list')
+    for (const entry of [...(list === undefined ? [] : [list]), ...itemsOf(list)]) if (!fields.has(entry)) fields.beside(entry, 'no node has this run list')
+  }
   const estate: Estate = {
-    name: 'chef', hosts, declared, common: bagsOf(of('item')),
+    name: 'chef', hosts, declared, common: bagsOf(of('item'), fields),
     groups: [...groups].toSorted(([a], [b]) => byCodePoint(a, b)).map(([name, { places, description }]): Group => ({ name, places, description })),
   }
   return [...written, ...writeEstate(estate, context)]
@@ -102,7 +116,7 @@ function objectsOf(file: InputFile, { fields, report }: ImportContext): readonly
     const kind = kindOf(place)
     const base = file.path.split('/').at(-1)?.replace(/\.json$/i, '') ?? ''
     if (kind !== undefined) return [{ kind, place, name: textAt(place, kind === 'item' ? 'id' : 'name') ?? base }]
-    fields.refused(place, 'it is neither a node nor a role, environment or data bag item')
+    fields.refused(place, 'it is neither a node nor a role, environment, policy or data bag item')
     return []
   })
 }
@@ -110,7 +124,8 @@ function objectsOf(file: InputFile, { fields, report }: ImportContext): readonly
 function kindOf(place: Place): Kind | undefined {
   if (!isMap(place.value)) return undefined
   const said = textAt(place, 'json_class') ?? textAt(place, 'chef_type') ?? ''
-  const folder = /(?:^|\/)(nodes|roles|environments|data_bags)\//.exec(place.document.path)?.[1]
+  const folder = /(?:^|\/)acls\//.test(place.document.path) ? undefined : /(?:^|\/)(nodes|roles|environments|data_bags)\//.exec(place.document.path)?.[1]
+  if ('revision_id' in place.value && 'cookbook_locks' in place.value) return 'policy'
   if (/DataBagItem|data_bag_item/.test(said) || folder === 'data_bags') return 'item'
   if (/node$/i.test(said) || folder === 'nodes') return 'node'
   if (/role$/i.test(said) || folder === 'roles') return 'role'
@@ -121,6 +136,7 @@ function kindOf(place: Place): Kind | undefined {
 
 /** Says of each field that is none of these, and of which nothing is said yet, that it is kept. */
 function settle(place: Place, fields: Fields, read: readonly string[]): void {
+  if (Object.keys(place.value ?? {}).length === 0) fields.mapped(place, 'nodes.yaml', 'empty')
   for (const [key, child] of entriesOf(place)) {
     if (HOUSEKEEPING.has(key)) fields.mapped(child, 'nodes.yaml', 'says what this is')
     else if (child.value === null || child.value === '' || (typeof child.value === 'object' && Object.keys(child.value).length === 0)) fields.mapped(child, 'nodes.yaml', 'empty')
@@ -137,9 +153,10 @@ function soloOf(place: Place): Variables {
   return new Map([...variablesOf(place)].filter(([key]) => !['name', 'run_list', 'chef_environment', 'policy_name', 'policy_group'].includes(key) && !HOUSEKEEPING.has(key)))
 }
 
-/** Roles of a run list, those in other roles first, and the names of all groups. */
-function expanded(node: Place, { roles, fields, groups }: { readonly roles: ReadonlyMap<string, ChefObject>; readonly fields: Fields; readonly groups: Map<string, { places: Place[]; description: string }> }): { readonly used: readonly ChefObject[]; readonly listed: readonly string[] } {
+/** Roles of a run list, those in other roles first, and the names of all groups. A role may have another run list in an environment. */
+function expanded(node: Place, { roles, fields, groups, environment }: { readonly roles: ReadonlyMap<string, ChefObject>; readonly fields: Fields; readonly groups: Map<string, { places: Place[]; description: string }>; readonly environment: string }): { readonly used: readonly ChefObject[]; readonly listed: readonly string[] } {
   const used = new Set<ChefObject>()
+  const entered = new Set<ChefObject>()
   const listed = new Set<string>()
   const walk = (list: Place | undefined, depth: number): void => {
     if (list !== undefined && !Array.isArray(list.value)) fields.refused(list, 'a run list is a list')
@@ -156,30 +173,14 @@ function expanded(node: Place, { roles, fields, groups }: { readonly roles: Read
       if (!group.places.some(({ document, pointer }) => document === entry.document && pointer.join('/') === entry.pointer.join('/'))) group.places.push(entry)
       listed.add(name)
       const role = type === 'role' ? roles.get(item) : undefined
-      if (role === undefined || used.has(role) || depth > MAX_DEPTH) continue
-      walk(at(role.place, 'run_list'), depth + 1)
+      if (role === undefined || entered.has(role) || depth > MAX_DEPTH) continue
+      entered.add(role)
+      walk((environment === '_default' ? undefined : at(role.place, 'env_run_lists', environment)) ?? at(role.place, 'run_list'), depth + 1)
       used.add(role)
     }
   }
   walk(at(node, 'run_list'), 0)
   return { used: [...used], listed: [...listed] }
-}
-
-/** One level of attributes of several roles: the later one counts. Chef joins lists of roles, which cannot be said here. */
-function joined(roles: readonly ChefObject[], key: string, fields: Fields): Variables {
-  const layers = roles.map(({ place }) => layer(place, key))
-  const lists = (one: Variables, other: Variables): void => {
-    for (const [name, value] of one) {
-      const over = other.get(name)
-      if (over === undefined) continue
-      if ('map' in value && 'map' in over) lists(value.map, over.map)
-      else if ('place' in value && 'place' in over && Array.isArray(value.place.value) && Array.isArray(over.place.value)) fields.refused(value.place, 'Chef joins this list with that of another role; here the other one counts')
-    }
-  }
-  layers.forEach((one, i) => {
-    for (const other of layers.slice(i + 1)) lists(one, other)
-  })
-  return merged(...layers)
 }
 
 function factsOf(automatic: Place, name: string, context: ImportContext): ReturnType<typeof machineOf> {
@@ -189,11 +190,12 @@ function factsOf(automatic: Place, name: string, context: ImportContext): Return
 }
 
 /** All data bags as one attribute, for everybody. */
-function bagsOf(items: readonly ChefObject[]): Variables {
+function bagsOf(items: readonly ChefObject[], fields: Fields): Variables {
   const bags = new Map<string, Map<string, Sourced>>()
   for (const { name, place } of items) {
     const bag = textAt(place, 'data_bag') ?? /([^/]+)\/[^/]*$/.exec(place.document.path)?.[1] ?? 'data'
     const raw = at(place, 'raw_data')
+    if (raw !== undefined) for (const key of ['name', 'data_bag', ...HOUSEKEEPING]) for (const one of [at(place, key)]) if (one !== undefined) fields.mapped(one, 'deployment.yaml', 'says what this is')
     const into = bags.get(bag) ?? new Map<string, Sourced>()
     bags.set(bag, into)
     into.set(raw === undefined ? name : (textAt(raw, 'id') ?? name), sourced(raw ?? place))

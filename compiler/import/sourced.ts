@@ -1,12 +1,12 @@
 import type { Json } from '../../schemas/shape.ts'
 import { placeOf, rangeOf } from '../parse/document.ts'
 import { becameText } from './as-text.ts'
-import { at, entriesOf, isMap } from './fields.ts'
+import { at, entriesOf, isMap, itemsOf } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
 import type { ImportContext } from './import-context.ts'
 
-/** A value whose parts may come from several files. Lists come from one. */
-export type Sourced = { readonly map: ReadonlyMap<string, Sourced> } | { readonly place: Place }
+/** A value whose parts may come from several files; `list` is one that was joined out of several. */
+export type Sourced = { readonly map: ReadonlyMap<string, Sourced> } | { readonly place: Place } | { readonly list: readonly Place[] }
 
 /** The variables of a host, by name. */
 export type Variables = ReadonlyMap<string, Sourced>
@@ -65,7 +65,7 @@ export class Attributes {
   of(value: Sourced): Json | undefined {
     const done = this.#done.get(value)
     if (done !== undefined) return done.value
-    const result = 'place' in value ? this.#leaf(value.place) : this.#map(value.map)
+    const result = 'place' in value ? this.#leaf(value.place) : 'map' in value ? this.#map(value.map) : this.#list(value.list)
     this.#done.set(value, { value: result })
     return result
   }
@@ -73,18 +73,21 @@ export class Attributes {
   /** Notes where a value, or each part of it, went. */
   went(value: Sourced, to: string, note?: string): void {
     if ('place' in value) this.#fields.mapped(value.place, to, note)
+    else if ('list' in value) for (const [i, item] of value.list.entries()) this.#fields.mapped(item, `${to}.${i}`, note)
     else for (const [key, child] of value.map) this.went(child, `${to}.${key}`, note)
   }
 
   /** Notes why a value cannot be said, of all of it of which nothing is said yet. */
   refuse(value: Sourced, note: string): void {
     if ('map' in value) for (const child of value.map.values()) this.refuse(child, note)
+    else if ('list' in value) for (const place of value.list) this.refuse({ place }, note)
     else if (!this.#fields.has(value.place)) this.#fields.refused(value.place, note)
   }
 
   /** Notes that no host takes a value. */
   unused(value: Sourced, note: string): void {
     if ('map' in value) for (const child of value.map.values()) this.unused(child, note)
+    else if ('list' in value) for (const place of value.list) this.unused({ place }, note)
     else if (!this.#fields.has(value.place)) this.#fields.beside(value.place, note)
   }
 
@@ -103,6 +106,11 @@ export class Attributes {
     return whole ? fields : undefined
   }
 
+  #list(places: readonly Place[]): Json | undefined {
+    const items = places.map((place) => this.of(sourced(place)))
+    return items.includes(undefined) ? undefined : (items as Json[])
+  }
+
   #leaf(place: Place): Json | undefined {
     const mark = marked(place)
     if (mark === 'vault') {
@@ -117,11 +125,7 @@ export class Attributes {
   /** Strings, numbers and so on, and what is in lists. */
   #plain(place: Place): Json | undefined {
     const { value } = place
-    if (Array.isArray(value)) {
-      const items = value.map((_, i) => this.of(sourced(at(place, i) as Place)))
-      if (!items.includes(undefined)) return items as Json[]
-      return undefined
-    }
+    if (Array.isArray(value)) return this.#list(itemsOf(place))
     const key = place.pointer.at(-1)
     const isTemplate = typeof value === 'string' && TEMPLATE.test(value)
     if (typeof value === 'string' && value !== '' && !isTemplate && typeof key === 'string' && PASSWORD.test(key)) {

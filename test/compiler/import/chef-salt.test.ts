@@ -35,9 +35,29 @@ test('chef: encrypted items are secrets, automatic attributes inventory, Ruby is
   const result = imported('chef', CHEF['repository 0'] ?? {})
   expect(Object.keys(textsOf(result)).filter((path) => path.startsWith('inventory/')).length).toBe(1)
   expect(nodesOf(result, 'chef')['n0.example.com']?.values['data_bags']).toMatchObject({ secrets: { db: { password: { secret: 'chef/data_bags/secrets/db/password' } } } })
-  expect(refusals(result)).toEqual(['cookbooks.json:2:11 it is neither a node nor a role, environment or data bag item', 'roles/x.rb:1:1 a Ruby program is not run: give what `knife role show NAME -F json` and the like print'])
-  const lists = imported('chef', { 'nodes/a.json': '{"name": "a", "run_list": ["role[x]", "role[y]"]}', 'roles/x.json': '{"name": "x", "default_attributes": {"l": [1]}}', 'roles/y.json': '{"name": "y", "default_attributes": {"l": [2]}}' })
-  expect([nodesOf(lists, 'chef')['a']?.values, refusals(lists)]).toEqual([{ l: [2] }, ['roles/x.json:1:44 Chef joins this list with that of another role; here the other one counts']])
+  expect(refusals(result)).toEqual(['cookbooks.json:2:11 it is neither a node nor a role, environment, policy or data bag item', 'roles/x.rb:1:1 a Ruby program is not run: give what `knife role show NAME -F json` and the like print'])
+})
+
+test('chef: lists of one level are joined, a role may run another list in an environment, and a policy stands for run list and roles', () => {
+  const json = JSON.stringify
+  const lists = imported('chef', {
+    'nodes/a.json': json({ name: 'a', chef_environment: 'e', default: { l: [1], m: { k: [] } }, normal: { n: [1] }, run_list: ['role[x]', 'role[y]', 'role[p]'] }),
+    'roles/x.json': json({ name: 'x', default_attributes: { l: [2, { a: 1 }], n: [0], m: { k: ['x'] } }, run_list: ['role[none]'], env_run_lists: { e: ['role[z]'] } }),
+    'roles/y.json': json({ name: 'y', default_attributes: { l: [1, 3, '{{ t }}'] }, override_attributes: { o: ['y'] } }), 'roles/z.json': json({ name: 'z', default_attributes: { l: [0], z: 1 } }),
+    'roles/p.json': json({ name: 'p', default_attributes: { v: 'p' }, run_list: ['role[q]'] }), 'roles/q.json': json({ name: 'q', default_attributes: { v: 'q' }, run_list: ['role[p]'] }),
+    'environments/e.json': json({ name: 'e', default_attributes: { l: ['e'] }, override_attributes: { o: ['e'] } }),
+  })
+  expect([nodesOf(lists, 'chef')['a']?.values, refusals(lists)]).toEqual([{ l: [1, 'e', 0, 2, { a: 1 }, 3, '{{ t }}'], m: { k: ['x'] }, n: [1], o: ['y', 'e'], v: 'p', z: 1 }, []])
+  expect(lists.report.filter(({ file, pointer }) => file === 'roles/y.json' && pointer.includes('l')).map(({ fate, to, note }) => [fate, to, note])).toEqual([
+    ['mapped', ['nodes.yaml'], 'the list that it is joined to has it already'], ['mapped', ['node a: attributes.chef.l.5'], undefined], ['raw', ['node a: attributes.chef.l.6'], 'a template, kept as text: Crowbar does not evaluate it'],
+  ])
+  const policy = imported('chef', {
+    'nodes/a.json': json({ name: 'a', policy_name: 'web', policy_group: 'prod', normal: { n: 1 }, run_list: [] }), 'acls/nodes/a.json': json({ create: { actors: ['pivotal'] } }),
+    'Policyfile.lock.json': json({ revision_id: 'f00', name: 'web', run_list: ['recipe[nginx::default]'], cookbook_locks: {}, default_attributes: { port: 80, n: 0 }, override_attributes: { o: 1 } }),
+    'data_bags/b/x.json': json({ name: 'data_bag_item_b_x', json_class: 'Chef::DataBagItem', chef_type: 'data_bag_item', data_bag: 'b', raw_data: { id: 'x' } }),
+  })
+  expect([nodesOf(policy, 'chef')['a']?.values, nodesOf(policy, 'chef')['a']?.groups]).toEqual([{ n: 1, o: 1, port: 80, data_bags: { b: { x: { id: 'x' } } } }, ['recipe-nginx-default']])
+  expect(refusals(policy)).toEqual([expect.stringMatching(/^acls/)])
 })
 
 test('salt: the top file, includes and merging are those of Salt; templates and passwords are refused', () => {
