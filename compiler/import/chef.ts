@@ -63,10 +63,11 @@ export function importChef(files: readonly InputFile[], context: ImportContext):
     declared.push(layer(place, 'default_attributes'), layer(place, 'override_attributes'))
     for (const one of [at(place, 'name')].filter((said) => said !== undefined)) fields.raw(one, `of the policy ${name}: see the label chef-policy-name of nodes`, 'nodes.yaml')
   }
+  const walked = new Set<unknown>()
   const hosts = alone('node').map(({ name, place }): Host => {
     const inEnvironment = textAt(place, 'chef_environment') ?? '_default'
     const policy = policies.get(textAt(place, 'policy_name') ?? '')
-    const { used, listed } = expanded(policy?.place ?? place, { roles, fields, groups, environment: inEnvironment })
+    const { used, listed } = expanded(policy?.place ?? place, { roles, fields, groups, walked, environment: inEnvironment })
     const environment = environments.get(inEnvironment)?.place
     const ofRoles = (key: string): readonly Variables[] => [...used, ...(policy === undefined ? [] : [policy])].map((role) => layer(role.place, key))
     const own = at(place, 'normal') === undefined && at(place, 'automatic') === undefined && at(place, 'default') === undefined ? soloOf(place) : new Map<string, Sourced>()
@@ -90,7 +91,7 @@ export function importChef(files: readonly InputFile[], context: ImportContext):
   })
   for (const { place } of [...roles.values(), ...policies.values()]) {
     const list = at(place, 'run_list')
-    for (const entry of [...(list === undefined ? [] : [list]), ...itemsOf(list)]) if (!fields.has(entry)) fields.beside(entry, 'no node has this run list')
+    if (list !== undefined && !walked.has(list.value)) for (const entry of [list, ...itemsOf(list)]) fields.beside(entry, 'no node has this run list')
   }
   const estate: Estate = {
     name: 'chef', hosts, declared, common: bagsOf(of('item'), fields),
@@ -154,11 +155,12 @@ function soloOf(place: Place): Variables {
 }
 
 /** Roles of a run list, those in other roles first, and the names of all groups. A role may have another run list in an environment. */
-function expanded(node: Place, { roles, fields, groups, environment }: { readonly roles: ReadonlyMap<string, ChefObject>; readonly fields: Fields; readonly groups: Map<string, { places: Place[]; description: string }>; readonly environment: string }): { readonly used: readonly ChefObject[]; readonly listed: readonly string[] } {
+function expanded(node: Place, { roles, fields, groups, walked, environment }: { readonly roles: ReadonlyMap<string, ChefObject>; readonly fields: Fields; readonly groups: Map<string, { places: Place[]; description: string }>; readonly walked: Set<unknown>; readonly environment: string }): { readonly used: readonly ChefObject[]; readonly listed: readonly string[] } {
   const used = new Set<ChefObject>()
   const entered = new Set<ChefObject>()
   const listed = new Set<string>()
   const walk = (list: Place | undefined, depth: number): void => {
+    walked.add(list?.value)
     if (list !== undefined && !Array.isArray(list.value)) fields.refused(list, 'a run list is a list')
     for (const entry of itemsOf(list)) {
       const [, type = 'recipe', named, plain] = /^(?:(role|recipe)\[([^\]]+)\]|([^[\]]+))$/.exec(textAt(entry) ?? '') ?? []

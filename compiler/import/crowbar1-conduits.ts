@@ -34,7 +34,7 @@ export function conduitsOf(network: Place, fields: Fields): readonly DocumentFie
       fields.refused(entry, 'the pattern of an entry is `mode/number of ports/role`')
       continue
     }
-    if (!isAny(ofMode) && ofMode.replaceAll(/[\^$]/g, '') !== mode) {
+    if (!isAny(ofMode) && !isMode(ofMode, mode)) {
       fields.beside(entry, `it is for another mode than ${mode}`)
       continue
     }
@@ -129,6 +129,11 @@ function orderOf(entry: Place, fields: Fields): readonly Order[] {
     return [{ place: entry, when: conditions.join(' && '), buses: last }]
   }
   return []
+}
+
+/** A mode, several with `|` between them, in parentheses or not. */
+function isMode(pattern: string, mode: string): boolean {
+  return pattern.replaceAll(/[\^$()]/g, '').split('|').includes(mode)
 }
 
 function isAny(pattern: string): boolean {

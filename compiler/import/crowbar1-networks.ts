@@ -20,20 +20,24 @@ export interface Networks {
 export function networksOf(place: Place, fields: Fields): Networks {
   fields.beside(place, 'nothing here reads it')
   const taken: { readonly name: string; readonly cidr: Cidr }[] = []
-  const documents = entriesOf(at(place, 'networks')).flatMap(([name, network]) => {
-    if (!isMap(network.value)) fields.refused(network, 'a network is a map')
-    return isMap(network.value) ? [networkOf(word(name) || 'network', network, { fields, taken })] : []
-  })
   const names = new Set<string>()
-  const unique = documents.filter((document, i) => {
-    const name = document['name'] as string
-    const again = names.has(name)
-    names.add(name)
-    if (again) fields.refused(entriesOf(at(place, 'networks'))[i]?.[1] ?? place, `another network is called ${name} here too`)
-    return !again
+  // Those of the BMCs, whose subnet often is that of `admin`, come last.
+  const documents = entriesOf(at(place, 'networks')).toSorted(([a], [b]) => rankOf(a) - rankOf(b)).flatMap(([original, network]) => {
+    const name = word(original) || 'network'
+    if (!isMap(network.value)) fields.refused(network, 'a network is a map')
+    else if (names.has(name)) fields.refused(network, `another network is called ${name} here too`)
+    else {
+      names.add(name)
+      return [networkOf(name, network, { fields, taken })]
+    }
+    return []
   })
   const start = textAt(place, 'networks', 'admin', 'ranges', 'admin', 'start')
-  return { documents: [...unique, ...conduitsOf(place, fields)], admin: start !== undefined && parseAddress(start) !== undefined ? start : undefined }
+  return { documents: [...documents, ...conduitsOf(place, fields)], admin: start !== undefined && parseAddress(start) !== undefined ? start : undefined }
+}
+
+function rankOf(name: string): number {
+  return name === 'admin' ? 0 : name.startsWith('bmc') ? 2 : 1
 }
 
 interface Reading {

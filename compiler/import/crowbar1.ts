@@ -40,7 +40,7 @@ export function importCrowbar1(files: readonly InputFile[], context: ImportConte
   const [first, ...others] = found.networks
   for (const other of others) fields.refused(other, `networks are said in ${first?.document.path ?? 'another file'} too`)
   const networks = first === undefined ? { documents: [], admin: undefined } : networksOf(first, fields)
-  const roles = new Map([...new Set([...found.barclamps.keys(), ...found.proposals.map(({ barclamp }) => barclamp)])].toSorted(byCodePoint).map((barclamp) => [barclamp, roleNames(found.proposals.filter((one) => one.barclamp === barclamp).flatMap(({ elements }) => elements.map(([role]) => role)))]))
+  const roles = rolesOf(found)
   const written: ImportedFile[] = [...roles.keys()].map((barclamp) => ({
     path: `barclamps/${nameOf(barclamp)}/barclamp.yaml`, text: documentsText([barclampOf(barclamp, { found, roles: roles.get(barclamp) ?? new Map(), fields })]),
   }))
@@ -57,6 +57,17 @@ export function importCrowbar1(files: readonly InputFile[], context: ImportConte
     remark(`site.yaml: name, domain and address of the admin node are taken from the proposal for dns and the range admin of the network admin: ${domain}, ${networks.admin}.`)
   }
   return written
+}
+
+/** Barclamp → its roles by their names in Crowbar 1. No two barclamps have a role of one name. */
+function rolesOf({ barclamps, proposals }: Read): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const taken = new Set<string>()
+  return new Map([...new Set([...barclamps.keys(), ...proposals.map(({ barclamp }) => barclamp)])].toSorted(byCodePoint).map((barclamp) => {
+    const own = roleNames(proposals.filter((one) => one.barclamp === barclamp).flatMap(({ elements }) => elements.map(([role]) => role)))
+    const roles = new Map([...own].map(([original, role]) => [original, taken.has(role) ? word(`${nameOf(barclamp)}-${role}`) : role]))
+    for (const role of roles.values()) taken.add(role)
+    return [barclamp, roles]
+  }))
 }
 
 function read(file: InputFile, found: Read, { fields, report }: ImportContext): void {
@@ -134,7 +145,7 @@ function add({ barclamp, name, own, elements, order }: Said, found: Read, fields
 /** Other elements than nodes are refused. */
 function isHost(node: Place, fields: Fields): boolean {
   const text = textAt(node) ?? ''
-  const good = text !== '' && !text.includes(':')
+  const good = hostOf(node) !== '' && !text.includes(':')
   if (!good) fields.refused(node, text.includes(':') ? 'a cluster is no node: name its nodes' : 'a node is named by text')
   return good
 }

@@ -34,6 +34,12 @@ interface Entry {
   readonly notes: string[]
 }
 
+/** Values of all documents of one import. */
+export const MAX_VALUES = 500_000
+
+/** The documents hold more values than one import reads. */
+export class TooManyValues extends Error {}
+
 const WORSE: readonly Fate[] = ['mapped', 'raw', 'refused']
 /** Destinations that are kept of one value. */
 const MAX_TO = 10
@@ -45,9 +51,16 @@ const MAX_TO = 10
 export class Fields {
   readonly #documents: SourceDocument[] = []
   readonly #entries = new Map<SourceDocument, Map<string, Entry>>()
+  #values = 0
 
-  /** Takes a document into the book. */
+  /**
+   * Takes a document into the book.
+   *
+   * @throws {TooManyValues}
+   */
   add(document: SourceDocument): Place {
+    this.#values += document.positions.next.length
+    if (this.#values > MAX_VALUES) throw new TooManyValues()
     this.#documents.push(document)
     this.#entries.set(document, new Map())
     return { document, pointer: [], value: document.value }

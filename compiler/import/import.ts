@@ -5,7 +5,7 @@ import { error } from '../diagnostics/diagnostic.ts'
 import { settle } from '../diagnostics/settle.ts'
 import { readAnsible } from './ansible.ts'
 import type { ImportedFile } from './estate.ts'
-import { Fields, pointerText, rangesOf } from './fields.ts'
+import { Fields, MAX_VALUES, pointerText, rangesOf, TooManyValues } from './fields.ts'
 import type { Leaf, ReportedField } from './fields.ts'
 import { importChef } from './chef.ts'
 import { importCrowbar1 } from './crowbar1.ts'
@@ -59,10 +59,16 @@ export function importFiles(format: string, input: readonly InputFile[], { netwo
   if (importer === undefined) return undefined
   const found: Diagnostic[] = []
   const all = input.reduce((sum, { bytes }) => sum + bytes.length, 0)
-  if (all > MAX_ALL_BYTES) return { files: [], report: [], remarks: [], diagnostics: [error('IMPORT_TOO_LARGE', undefined, `The files have ${Math.ceil(all / 1024 / 1024)} MiB together; more than ${MAX_ALL_BYTES / 1024 / 1024} MiB are not read.`, { fix: 'Import them in parts.' })] }
+  if (all > MAX_ALL_BYTES) return tooLarge(`The files have ${Math.ceil(all / 1024 / 1024)} MiB together; more than ${MAX_ALL_BYTES / 1024 / 1024} MiB are not read.`)
   const fields = new Fields()
   const remarks: string[] = []
-  const files = importer(input.toSorted((a, b) => byCodePoint(a.path, b.path)), { fields, network, remark: (sentence) => void remarks.push(sentence), report: (diagnostic) => void found.push(diagnostic) })
+  let files: readonly ImportedFile[]
+  try {
+    files = importer(input.toSorted((a, b) => byCodePoint(a.path, b.path)), { fields, network, remark: (sentence) => void remarks.push(sentence), report: (diagnostic) => void found.push(diagnostic) })
+  } catch (cause) {
+    if (!(cause instanceof TooManyValues)) throw cause
+    return tooLarge(`The files have more than ${MAX_VALUES} values together, and no more are read.`)
+  }
   const leaves = [...fields.leaves()]
   const beside = besideFiles(leaves, format)
   const ranges = new Map([...new Set(leaves.map(({ place }) => place.document))].map((document) => [document, rangesOf(document)]))
@@ -71,6 +77,10 @@ export function importFiles(format: string, input: readonly InputFile[], { netwo
     to: kept ? [...to, `${besidePath(place.document.path)}#${pointerText(place.pointer)}`] : to,
   }))
   return { files: [...files, ...beside].toSorted((a, b) => byCodePoint(a.path, b.path)), report, remarks: remarks.toSorted(byCodePoint), diagnostics: settle(found) }
+}
+
+function tooLarge(summary: string): Imported {
+  return { files: [], report: [], remarks: [], diagnostics: [error('IMPORT_TOO_LARGE', undefined, summary, { fix: 'Import them in parts.' })] }
 }
 
 function besidePath(path: string): string {

@@ -17,12 +17,26 @@ export interface InputFile {
 /** Bytes of one file, and of all of one import. */
 export const MAX_FILE_BYTES = 32 * 1024 * 1024
 export const MAX_ALL_BYTES = 256 * 1024 * 1024
+/** Characters of one file at which another value may begin. */
+const MAX_SEPARATORS = 4_000_000
 
 /** The text of a file; undefined, with a report, when it is too large or not UTF-8. */
 export function textOf({ path, bytes }: InputFile, report: Report): SourceText | undefined {
-  if (bytes.length <= MAX_FILE_BYTES) return decode(path, bytes, report)
+  if (bytes.length <= MAX_FILE_BYTES) {
+    if (!hasTooMany(bytes)) return decode(path, bytes, report)
+    report(error('IMPORT_TOO_LARGE', rangeBetween(sourceText(path, ''), 0, 0), 'The file may hold millions of values, which are not read.', { fix: 'Split it.' }))
+    return undefined
+  }
   report(error('IMPORT_TOO_LARGE', rangeBetween(sourceText(path, ''), 0, 0), `The file has ${Math.ceil(bytes.length / 1024 / 1024)} MiB; more than ${MAX_FILE_BYTES / 1024 / 1024} MiB are not read.`, { fix: 'Split it.' }))
   return undefined
+}
+
+/** Whether there are too many line ends, commas, colons and brackets. */
+function hasTooMany(bytes: Uint8Array): boolean {
+  if (bytes.length <= MAX_SEPARATORS) return false
+  let count = 0
+  for (const byte of bytes) if (byte === 0x0a || byte === 0x2c || byte === 0x3a || byte === 0x5b || byte === 0x7b) count++
+  return count > MAX_SEPARATORS
 }
 
 /** A file of one document, JSON or YAML by how it begins; undefined, with a report, when it is neither. Empty: no document and no report. */

@@ -6,7 +6,7 @@ import type { SourceDocument, SourceText } from './document.ts'
 /** Spaces put before a line that is indented too little. */
 const PAD = 256
 /** UTF-16 units that are read again in all attempts together. */
-const MAX_READ = 32 * 1024 * 1024
+const MAX_READ = 8 * 1024 * 1024
 
 /** What was read of a text, of which some lines may have been indented, and the way back to the text that was given. */
 export interface LooseText<Events> {

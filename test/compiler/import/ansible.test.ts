@@ -100,6 +100,13 @@ test('what stands on a line that is closed at the margin is found at its place',
   expect(imported('ansible', { 'h.yml': 'all: [\nx\n  ]\n]\n' }).diagnostics.map(({ range }) => range?.start)).toEqual([{ line: 4, column: 1 }])
 })
 
+test('more values than can be kept apart are not read', () => {
+  const many = imported('ansible', { a: `a\n`, 'group_vars/all.json': `{"x": [${'0,'.repeat(500_001)}0]}` })
+  expect([many.files, many.report, many.diagnostics.map(({ code, summary }) => [code, summary])]).toEqual([[], [], [['IMPORT_TOO_LARGE', 'The files have more than 500000 values together, and no more are read.']]])
+  const lines = imported('ansible', { 'h.yml': '-\n'.repeat(4_000_001) })
+  expect([lines.diagnostics.map(({ code }) => code), refusals(lines)]).toEqual([['IMPORT_TOO_LARGE'], ['h.yml:1:1 it could not be read']])
+})
+
 test('TOML inventories say the same as YAML ones', () => {
   const toml = '# x\n[all.vars]\nv = 1_000\n"quoted key" = \'lit\\eral\'\n[web]\nchildren = ["apache",\n "nginx", # c\n]\n[web.vars]\nmulti = """\na\\\n   b"""\nd = 2020-01-01\nf = 1.5e1\ninline = {x = 1, y = {z = [true, false]}}\n[apache.hosts]\ntomcat1 = {}\ntomcat2 = { myvar = 34 }\n[nginx.hosts."j[1:2]"]\nmynginx = true\n'
   const yaml = 'all: {vars: {v: 1000, quoted key: "lit\\\\eral"}}\nweb: {children: {apache: {hosts: {tomcat1: {}, tomcat2: {myvar: 34}}}, nginx: {hosts: {"j[1:2]": {mynginx: true}}}}, vars: {multi: ab, d: "2020-01-01", f: 15, inline: {x: 1, y: {z: [true, false]}}}}\n'

@@ -51,6 +51,8 @@ test('chef: lists of one level are joined, a role may run another list in an env
   expect(lists.report.filter(({ file, pointer }) => file === 'roles/y.json' && pointer.includes('l')).map(({ fate, to, note }) => [fate, to, note])).toEqual([
     ['mapped', ['nodes.yaml'], 'the list that it is joined to has it already'], ['mapped', ['node a: attributes.chef.l.5'], undefined], ['raw', ['node a: attributes.chef.l.6'], 'a template, kept as text: Crowbar does not evaluate it'],
   ])
+  const lost = lists.report.filter(({ note }) => note === 'no node has this run list')
+  expect(lost.map(({ file, pointer }) => [file, ...pointer])).toEqual([['roles/x.json', 'run_list', 0]])
   const policy = imported('chef', {
     'nodes/a.json': json({ name: 'a', policy_name: 'web', policy_group: 'prod', normal: { n: 1 }, run_list: [] }), 'acls/nodes/a.json': json({ create: { actors: ['pivotal'] } }),
     'Policyfile.lock.json': json({ revision_id: 'f00', name: 'web', run_list: ['recipe[nginx::default]'], cookbook_locks: {}, default_attributes: { port: 80, n: 0 }, override_attributes: { o: 1 } }),

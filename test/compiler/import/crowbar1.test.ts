@@ -59,3 +59,18 @@ test('what cannot be is refused at its place', () => {
     'the subnet overlaps that of admin, and no two networks may', 'the broadcast address of this subnet is 10.9.0.255', 'the router is not in the subnet', 'a range has `start` and `end` in the subnet', 'a VLAN is a number up to 4094',
   ]))
 })
+
+test('the subnet of admin is that of admin, wherever bmc stands; modes may be several, and roles of two barclamps are two', () => {
+  const { attributes } = networkJson(1) as { attributes: { network: { networks: Record<string, object>; conduit_map: { pattern: string }[] } } }
+  const { bmc, ...others } = attributes.network.networks
+  const [first, ...rest] = attributes.network.conduit_map
+  const result = imported('crowbar1', {
+    'network.json': JSON.stringify({ ...attributes.network, networks: { bmc, ...others }, conduit_map: [...rest.slice(0, 2), { ...first, pattern: '^(single|dual)$/.*/.*' }] }),
+    'a.json': JSON.stringify({ id: 'a', attributes: { a: {} }, deployment: { a: { elements: { server: ['n1.example.com', '@@@@'] } } } }), 'b.json': JSON.stringify({ id: 'b', attributes: { b: {} }, deployment: { b: { elements: { server: ['n1.example.com'] } } } }),
+  })
+  const documents = documentsOf(result)
+  expect(documents.filter(({ kind, subnets }) => kind === 'network' && subnets !== undefined).map(({ name }) => name)).toEqual(['admin', 'storage', 'nova-fixed', 'public'])
+  expect(documents.find(({ kind, name }) => kind === 'conduit' && name === 'intf0')).toMatchObject({ ports: [{ use: [{ bus: '0000:01:00.0' }] }, { use: [{ index: 0, speed: '1g' }] }] })
+  expect(documents.filter(({ kind }) => kind === 'barclamp').map(({ roles }) => Object.keys(roles ?? {}))).toEqual([['server'], ['b-server']])
+  expect(refusals(result).filter((line) => line.startsWith('a.json'))).toEqual([expect.stringContaining('a node is named by text')])
+})
