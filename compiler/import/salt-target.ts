@@ -89,7 +89,7 @@ function grainMatcher(pattern: string): Matcher {
 /** A key, keys inside it, and a glob for the value, whatever the case. */
 function hasGrain(value: Json, parts: readonly string[]): boolean {
   if (Array.isArray(value)) return (value as readonly Json[]).some((item) => hasGrain(item, parts))
-  if (!isMap(value)) return glob(parts.join(':'), String(value))
+  if (!isMap(value)) return glob(parts.join(':'), value === null ? 'none' : typeof value === 'string' ? value : JSON.stringify(value))
   if (parts.length === 0 || (parts.length === 1 && parts[0] === '*')) return true
   return parts.some((_, i) => {
     const key = parts.slice(0, i + 1).join(':')
