@@ -30,6 +30,7 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
   const nodes = new Map<string, BoundNode>()
   for (const site of [...resolved.site.nodes.values()].toSorted((a, b) => byCodePoint(a.name, b.name))) {
     const kept = own(old, site.name)
+    refuseGone({ resolved, site, kept }, report)
     const index = kept?.index ?? next++
     const machine = given.machines.get(given.claims.get(site.name) ?? '') ?? null
     const node = bindNode({ resolved, site, machine, index, kept })
@@ -50,11 +51,23 @@ export function bindNodes(resolved: ResolvedSite, given: { readonly machines: Re
       if (kept?.[field] === undefined || chosen === null || chosen === undefined || site.value[field] !== undefined || kept[field] === chosen.value) continue
       report(warning('RULE_STALE', rangeOf(chosen.rule.source, ['set', field]), `${site.name} keeps ${kept[field]}, which a rule chose for it before, and not ${chosen.value}.`, { fix: `\`crowbar lock --rebind ${site.name}:${field}\` takes what the rules say now, which installs the node anew; or write \`${field}\` into the node.` }))
     }
-    if (!node.admin && machine !== null && node.os === null) {
+    const undecided = site.value.os === undefined && kept?.os === undefined
+    if (!node.admin && machine !== null && node.os === null && undecided) {
       report(error('OS_UNDECIDED', site.at, `Nothing says which operating system ${site.name} gets.`, { fix: 'Add `os` to the node, or a rule that sets it.' }))
     }
   }
   return { nodes, lock }
+}
+
+/** What a rule chose and no document is any more: without it the node would be laid out in another way, and nobody asked for that. */
+function refuseGone({ resolved, site, kept }: Pick<NodeParts, 'resolved' | 'site' | 'kept'>, report: Report): void {
+  const known = { os: resolved.systems, hardware: resolved.site.hardware }
+  const source = resolved.site.lock?.source
+  for (const field of ['os', 'hardware'] as const) {
+    const name = site.value[field] === undefined ? kept?.[field] : undefined
+    if (name === undefined || known[field].has(name)) continue
+    report(error('REFERENCE_UNKNOWN', source === undefined ? site.at : rangeOf(source, ['nodes', site.name, field]), `There is no ${field} ${name}, which the lock keeps for ${site.name}.`, { related: [{ message: 'the node', range: site.at }], fix: `Put the document back, under that name; or take what the rules say now: \`crowbar lock --rebind ${site.name}:${field}\`.` }))
+  }
 }
 
 interface NodeParts {

@@ -311,6 +311,8 @@ describe('a commit that cannot be carried out is refused before anything is comp
     ['the addresses of nodes are in a range for machines of nobody', codesOf(ranges('host: 10.0.0.54-10.0.0.99, dhcp: 10.0.0.49-10.0.0.53')), ['LOCK_INVALID']],
     ['the range of the nodes has no more for them, and the lock is lost', codesOf({ ...ranges('host: 10.0.0.50-10.0.0.52'), 'site.lock.json': undefined }), ['ADDRESS_EXHAUSTED']],
     ['the address of a node is in the range of a virtual one, which has it too', codesOf({ ...ranges('host: 10.0.0.50-10.0.0.60, vip: 10.0.0.61-10.0.0.99'), 'app.yaml': `${EDITED_SITE['app.yaml']}addresses: { front: { network: admin, address: 10.0.0.51, range: vip } }\n` }), ['ADDRESS_CONFLICT', 'ADDRESS_OUTSIDE_RANGE']],
+    ['the os that a rule chose is gone', codesOf({}, lockOf({ nodes: { ...lock.nodes, n3: { index: lock.nodes['n3']?.index ?? 0, os: 'gone' } } })), ['REFERENCE_UNKNOWN']],
+    ['the hardware that a rule chose is gone, so that only the layout that goes without saying is left', codesOf(replaced('nodes/n3.yaml', 'hardware: two\n', ''), lockOf({ nodes: { ...lock.nodes, n3: { index: lock.nodes['n3']?.index ?? 0, os: 'debian-12', hardware: 'gone' } } })), ['REFERENCE_UNKNOWN']],
     ['two nodes pin one machine', codesOf(replaced('nodes/n1.yaml', 'S1', 'S2')), ['CLAIM_AMBIGUOUS', 'MAC_CONFLICT']],
   ])('%s', (_, found, expected) => {
     expect(found).toStrictEqual(expected)
