@@ -38,7 +38,8 @@ export function installConsequence(step: Step, install: InstallDocument | null, 
 /** Every disk of the machine, and every disk that is to be written although nobody saw it; those that are written first. */
 export function diskFates(targets: readonly InstallTarget[], seen: readonly DiskState[]): readonly DiskFate[] {
   const wanted = new Set(targets.map((target) => target.id))
-  const fates: DiskFate[] = seen.map((disk) => ({
+  const unseen = new Set(targets.filter((target) => seenAs(target, seen) === null).map((target) => target.id))
+  const fates: DiskFate[] = seen.filter((disk) => !unseen.has(disk.id)).map((disk) => ({
     id: disk.id,
     serial: disk.serial,
     model: disk.model,
@@ -49,11 +50,23 @@ export function diskFates(targets: readonly InstallTarget[], seen: readonly Disk
     signature: signatureDigest(disk),
   }))
   for (const target of targets) {
-    if (seenAs(target, seen) !== null) continue
     const { id, serial, bytes } = target
-    fates.push({ id, serial, model: '', bytes, fate: 'wiped', blank: null, summary: 'not looked at yet', signature: null })
+    if (!unseen.has(id)) continue
+    // It was looked at when it was another one, or said that it has another size.
+    const before = seen.find((disk) => disk.id === id)
+    fates.push({ id, serial, model: before?.model ?? '', bytes, fate: 'wiped', blank: null, summary: before === undefined ? 'not looked at yet' : `${before.summary}, before it changed`, signature: null })
   }
   return fates.toSorted((a, b) => Number(a.fate === 'kept') - Number(b.fate === 'kept') || byCodePoint(a.id, b.id))
+}
+
+/**
+ * Whether an install would put down what is there already, but for the sizes that its disks say they have: a volume that
+ * was grown under a running system is the disk that it was. To write such a disk takes an approval of the new size.
+ */
+export function isSameInstallation(before: InstallDocument | null, after: InstallDocument | null): boolean {
+  if (before === null || after === null) return false
+  const [was, is] = [before, after].map(({ machine, os, targets, raid, layout, generation }) => canonical({ machine, os, targets: targets.map(({ entry, id, serial }) => ({ entry, id, serial })), raid: raid ?? {}, layout, generation } as unknown as Json))
+  return was === is
 }
 
 /** What of an install differs from the installation that is there, in the words of its once-key. */

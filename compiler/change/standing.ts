@@ -2,6 +2,7 @@ import { outlivesInstallation } from '../../schemas/incarnation.ts'
 import { LEDGER_ADMIN } from '../../schemas/ledger.ts'
 import type { Ledger, LedgerEntry } from '../../schemas/ledger.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
+import { installDocument, isSameInstallation } from './install-change.ts'
 import type { DeferredLeaf } from './shown-value.ts'
 import { nodeOf, toldIn } from './told.ts'
 import type { Told, ToldLeaf } from './told.ts'
@@ -23,7 +24,7 @@ export interface Verdict {
 /**
  * The steps of a plan that have to run, given what the ledger says has; a step that is not in the result stands.
  *
- * A step with a once-key runs only when that key differs; one that runs in the discovery image only when its node is
+ * A step with a once-key runs only when that key differs (of an install by more than the size of a disk); one that runs in the discovery image only when its node is
  * installed anew, and then also when its digest differs. Any other runs when its digest differs, when its node is
  * installed anew, when it was sent and did not succeed, and perhaps when a step that it takes a run-time value from
  * runs, or has reported something else since. A barrier runs when something that it waits for does.
@@ -83,7 +84,7 @@ function nodesInstalledAnew(base: Ledger, plan: Plan, { supposed, held }: Standi
       node !== undefined &&
       planned !== undefined &&
       own(node.attempted, step.id) === null &&
-      !stepDiffers(step, entry, alone) &&
+      (!stepDiffers(step, entry, alone) || (entry !== null && isSameInstallation(installDocument(entry.step, base.values), installDocument(step, plan.values)))) &&
       (machine === null ? supposed && node.machine === null : node.incarnation !== null && node.machine === machine)
     if (!stands) anew.add(step.node)
   }

@@ -2,7 +2,7 @@ import { EDITED_SITE } from '../../builders/edited-site.ts'
 import { secretFiles } from '../../builders/secrets.ts'
 import { folded, wasSent } from '../../builders/ledger.ts'
 import type { Ledger } from '../../../schemas/ledger.ts'
-import { attributes, compiled, lock, replaced, role, step } from './editing.ts'
+import { attributes, compiled, generation, lock, replaced, role, step } from './editing.ts'
 import type { Edit, Row } from './editing.ts'
 
 const text = (path: string): string => EDITED_SITE[path] ?? ''
@@ -67,6 +67,9 @@ export const DECLARED_EDITS: readonly Row[] = [
   { edit: 'an attribute computed, to what it was', to: attributes("datadir: \"${'/var/lib' + '/mysql'}\""), gives: [] },
   { edit: 'an attribute that a rule sets', to: replaced('rules.yaml', 'tags: [big] }', 'tags: [big], attributes: { ntp: { servers: [r] } } }'), gives: ['restart base/ntp@n3'], partial: ['wipe install@n3'], failed: ['restart base/ntp@n3', 'run app/db@n1', 'wipe install@n2'] },
   // Machines and disks.
+  { edit: 'a system disk that was grown', to: replaced('inventory/m1.json', '4294967296', '8589934592'), gives: [] },
+  { edit: 'a system disk that was grown, and another layout', to: { ...replaced('inventory/m1.json', '4294967296', '8589934592'), 'hardware.yaml': `${text('hardware.yaml')}layout: [{ on: system, mount: /, fs: xfs, size: rest }]\n` }, gives: ['may restart app/user@n2', 'may wipe install@n1', 'wipe app/format@n1', 'wipe install@n2', 'wipe install@n3'], failed: ['may wipe install@n1', 'wipe app/format@n1', 'wipe install@n2', 'wipe install@n3'] },
+  { edit: 'a system disk that was grown, where an install is asked for', to: replaced('inventory/m1.json', '4294967296', '8589934592'), lock: generation('n1', 1), gives: ['may restart app/user@n2', 'may wipe install@n1', 'wipe app/format@n1'], failed: ['may wipe install@n1', 'wipe app/format@n1', 'wipe install@n2'] },
   { edit: 'both disks to be wiped and mounted', to: { 'hardware.yaml': `${text('hardware.yaml').replace('keep', 'wipe')}layout: [{ on: system, mount: /, fs: ext4, size: rest }, { on: data, mount: /srv, fs: xfs, size: rest }]\n` }, gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'] },
   { edit: 'a mirror in place of one disk', to: { 'hardware.yaml': 'kind: hardware\nname: two\ndisks:\n  system: { choose: { count: 2 }, raid: 1, onInstall: wipe }\n' }, gives: ['may restart app/user@n2', 'wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'], failed: ['wipe app/format@n1', 'wipe install@n1', 'wipe install@n2', 'wipe install@n3'] },
   { edit: 'hardware of another name', to: { ...replaced('hardware.yaml', 'name: two', 'name: pair'), ...replaced('nodes/n1.yaml', 'two', 'pair'), ...replaced('nodes/n2.yaml', 'two', 'pair'), ...replaced('nodes/n3.yaml', 'two', 'pair') }, gives: [] },
