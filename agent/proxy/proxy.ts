@@ -40,8 +40,11 @@ export interface ProxyOptions {
 export interface ProxyLimits {
   /** Connections to one upstream at once. */
   readonly sockets: number
-  /** Until an upstream's first byte, and between two pieces, milliseconds. */
+  /** Until an upstream's answer begins, and between two pieces, milliseconds. */
   readonly idleMs: number
+  /** An upstream that gives less, over so many milliseconds of waiting for it, is given up. */
+  readonly leastBytesPerSecond: number
+  readonly rateWindowMs: number
   /** How often the list of upstreams is gone through. */
   readonly rounds: number
   readonly backoffMs: number
@@ -51,7 +54,7 @@ export interface ProxyLimits {
   readonly memoryBytes: number
 }
 
-const DEFAULTS: ProxyLimits = { sockets: 8, idleMs: 20_000, rounds: 3, backoffMs: 500, maxAgeMs: 30_000, patienceMs: 30_000, memoryBytes: 128 * 1024 * 1024 }
+const DEFAULTS: ProxyLimits = { sockets: 8, idleMs: 20_000, leastBytesPerSecond: 1_000, rateWindowMs: 30_000, rounds: 3, backoffMs: 500, maxAgeMs: 30_000, patienceMs: 30_000, memoryBytes: 128 * 1024 * 1024 }
 /** For how long an object that was there is taken to be there still. */
 const TRUST_MS = 10 * 60_000
 const MOST_TRUSTED = 200_000
@@ -87,7 +90,7 @@ export function openProxy(options: ProxyOptions): Proxy {
   const onBytes = (bytes: number): void => {
     counters.bytes.upstream += bytes
   }
-  const connector = openConnector({ sockets: limits.sockets, idleMs: limits.idleMs, proxy: upstreamProxy, userAgent: `crowbar/${packageJson.version}`, ...(options.authorities === undefined ? {} : { authorities: options.authorities }) })
+  const connector = openConnector({ sockets: limits.sockets, idleMs: limits.idleMs, leastBytesPerSecond: limits.leastBytesPerSecond, rateWindowMs: limits.rateWindowMs, proxy: upstreamProxy, userAgent: `crowbar/${packageJson.version}`, ...(options.authorities === undefined ? {} : { authorities: options.authorities }) })
   const flights = openFlights({ store, connector, rounds: limits.rounds, backoffMs: limits.backoffMs, now, online, onBytes })
   const background = new Set<Promise<void>>()
   const inBackground = (work: Promise<void>): void => {

@@ -23,7 +23,7 @@ export interface ArchiveOptions {
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 /** An archive without signature, with one index for amd64. Each call with other packages is another state of it. */
-export function archive({ folder = 'dists/test/', packages, others = {}, date = 'Mon, 05 Oct 2026 10:00:00 UTC', byHash = false, control = {}, suite = 'test' }: ArchiveOptions): Archive {
+export function archive({ folder = 'dists/test/', packages, others = {}, date = 'Mon, 05 Oct 2020 10:00:00 UTC', byHash = false, control = {}, suite = 'test' }: ArchiveOptions): Archive {
   const index = Buffer.from(Object.entries(packages).map(([path, bytes], at) => `${control[path] ?? `Package: p${String(at)}\nVersion: 1\nArchitecture: amd64\n`}Filename: ${path}\nSize: ${String(bytes.length)}\nSHA256: ${sha256(bytes)}\n`).join('\n'))
   const place = folder === '' ? '' : 'main/binary-amd64/'
   const named: Record<string, Buffer> = { [`${place}Packages`]: index, [`${place}Packages.gz`]: gzipSync(index), ...others }

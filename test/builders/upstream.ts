@@ -18,7 +18,7 @@ export interface TestUpstream extends AsyncDisposable {
   kill(): Promise<void>
 }
 
-export async function testUpstream(files: Map<string, Buffer> = new Map(), tls: { readonly key: string; readonly cert: string } | null = null): Promise<TestUpstream> {
+export async function testUpstream(files: Map<string, Buffer> = new Map(), tls: { readonly key: string; readonly cert: string } | null = null, address = '127.0.0.1'): Promise<TestUpstream> {
   const asked: string[] = []
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const path = decodeURIComponent((request.url ?? '/').slice(1)).replace(/^(\.\/)+/, '')
@@ -35,11 +35,11 @@ export async function testUpstream(files: Map<string, Buffer> = new Map(), tls: 
     response.end(request.method === 'HEAD' ? undefined : bytes.subarray(from))
   }
   const server = tls === null ? createServer(answer) : createSecureServer(tls, answer)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>(resolve => server.listen(0, address, resolve))
   const kill = async (): Promise<void> => {
     server.closeAllConnections()
     if (server.listening) await new Promise(resolve => server.close(resolve))
   }
-  const upstream: TestUpstream = { url: `http${tls === null ? '' : 's'}://127.0.0.1:${String((server.address() as AddressInfo).port)}/`, files, asked, misbehave: () => false, kill, [Symbol.asyncDispose]: kill }
+  const upstream: TestUpstream = { url: `http${tls === null ? '' : 's'}://${address.includes(':') ? `[${address}]` : address}:${String((server.address() as AddressInfo).port)}/`, files, asked, misbehave: () => false, kill, [Symbol.asyncDispose]: kill }
   return upstream
 }

@@ -52,11 +52,14 @@ export async function checkSignature(signed: SignedRelease, { trust, store, sign
     files.push(join(work.path, name))
   }
   try {
-    await runProgram(['gpgv', '--quiet', '--homedir', work.path, ...rings, ...(signed.kind === 'inline' ? ['--output', out] : []), ...files], { signal, deadlineMs: 60_000 })
+    const { stdout } = await runProgram(['gpgv', '--quiet', '--status-fd', '1', '--homedir', work.path, ...rings, ...(signed.kind === 'inline' ? ['--output', out] : []), ...files], { signal, deadlineMs: 60_000 })
+    if (!isSigned(stdout)) throw new UpstreamError('wrong', 'its Release is not signed by a key of the source that counts')
   } catch (error) {
     if (!(error instanceof StageError)) throw error
     if (error.code === 'PROGRAM_MISSING') throw new ProxyError('UPSTREAM_FAILED', 'gpgv is not installed on this admin node, so no signature can be checked: apt-get install gpgv', { cause: error })
-    throw new UpstreamError('wrong', `its Release is not signed by a key of the source (${lastLine(error.message)})`, { cause: error })
+    // An archive signs by several keys, of which a source may have one: then gpgv fails for the others.
+    const { stdout = '' } = error.data as { readonly stdout?: string }
+    if (error.code !== 'PROGRAM_FAILED' || !isSigned(stdout)) throw new UpstreamError('wrong', `its Release is not signed by a key of the source (${lastLine(error.message)})`, { cause: error })
   }
   return signed.kind === 'inline' ? readFile(out) : signed.release
 }
@@ -83,6 +86,22 @@ function dearmour(key: Buffer): Buffer {
 function payload(inRelease: Buffer): Buffer {
   const match = /-----BEGIN PGP SIGNED MESSAGE-----\r?\n(?:[^\n]+\n)*\r?\n(?<text>[\s\S]*?)\r?\n-----BEGIN PGP SIGNATURE-----/.exec(inRelease.toString('latin1'))
   return match?.groups === undefined ? inRelease : Buffer.from((match.groups['text'] ?? '').replace(/^- /gm, ''), 'latin1')
+}
+
+/** All that gpgv may say of what is believed; anything else, as ERROR or BADSIG, is a no. GnuPG doc/DETAILS. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  'PLAINTEXT', 'PLAINTEXT_LENGTH', 'NEWSIG', 'KEY_CONSIDERED', 'SIG_ID', 'GOODSIG', 'VALIDSIG', 'VERIFICATION_COMPLIANCE_MODE', 'NOTATION_NAME', 'NOTATION_FLAGS', 'NOTATION_DATA', 'POLICY_URL',
+  'ERRSIG', 'NO_PUBKEY', 'EXPSIG', 'EXPKEYSIG', 'REVKEYSIG', 'KEYEXPIRED', 'KEYREVOKED', 'FAILURE',
+])
+/** MD5, SHA-1 and RIPEMD-160, by their numbers. RFC 9580 §9.5. */
+const WEAK: ReadonlySet<string> = new Set(['1', '2', '3'])
+
+/** Whether one signature at least is good, by a key that is neither revoked nor expired, and nothing else is amiss. As apt does. */
+function isSigned(status: string): boolean {
+  const lines = status.split('\n').filter(line => line.startsWith('[GNUPG:] ')).map(line => line.split(' ').slice(1))
+  if (lines.some(([word = '']) => !HARMLESS.has(word)) || lines.filter(([word]) => word === 'PLAINTEXT').length > 1) return false
+  // A GOODSIG is followed by the VALIDSIG of the same signature.
+  return lines.some(([word], at) => word === 'GOODSIG' && lines[at + 1]?.[0] === 'VALIDSIG' && !WEAK.has(lines[at + 1]?.[8] ?? '1'))
 }
 
 function lastLine(text: string): string {

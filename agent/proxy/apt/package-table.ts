@@ -40,10 +40,14 @@ export class TableBuilder {
   }
 
   build(): PackageTable {
-    const records = Array.from({ length: this.#size }, (_, index) => this.#buffer.subarray(index * RECORD, (index + 1) * RECORD))
-    // The sort is stable: the first of two with one key stays the first.
-    records.sort((a, b) => a.compare(b, 0, KEY, 0, KEY))
-    return readPackageTable(Buffer.concat([MAGIC, ...records]))
+    const all = this.#buffer
+    const inOrder = Uint32Array.from({ length: this.#size }, (_, index) => index * RECORD)
+    // Of two with one key the first stays the first.
+    inOrder.sort((a, b) => all.compare(all, b, b + KEY, a, a + KEY) || a - b)
+    const sorted = Buffer.allocUnsafeSlow(MAGIC.length + this.#size * RECORD)
+    MAGIC.copy(sorted)
+    for (const [index, at] of inOrder.entries()) all.copy(sorted, MAGIC.length + index * RECORD, at, at + RECORD)
+    return readPackageTable(sorted)
   }
 }
 

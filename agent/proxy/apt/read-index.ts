@@ -10,6 +10,8 @@ import type { PackageTable } from './package-table.ts'
 
 /** Plain text of an index, at most: ten times Debian's largest. */
 const LARGEST = 1024 * 1024 * 1024
+/** Characters of what one index says of one file: a hundred times Debian's longest. */
+const LONGEST = 4 * 1024 * 1024
 const PROGRAMS: Readonly<Record<string, readonly [string, ...string[]]>> = { '.xz': ['xz', '-dc'], '.bz2': ['bzip2', '-dc'], '.lzma': ['xz', '-dc', '--format=lzma'] }
 
 /** True for what names files by their hash: `Packages` and `Sources`, in whatever compression. */
@@ -32,6 +34,7 @@ export async function readIndex(path: string, name: string, signal: AbortSignal)
   const take = (text: string): void => {
     const stanzas = (rest + text).split('\n\n')
     rest = stanzas.pop() ?? ''
+    if (rest.length > LONGEST) throw new Error(`it says more than ${String(LONGEST)} bytes of one package`)
     for (const stanza of stanzas) (isSources ? addSource : addPackage)(stanza, table)
   }
   try {

@@ -13,6 +13,8 @@ export interface ReleaseFile {
 export interface Release {
   /** Seconds since 1970. */
   readonly date: number
+  /** Seconds since 1970; null: for ever. */
+  readonly validUntil: number | null
   readonly acquireByHash: boolean
   /** By name, relative to the Release: `main/binary-amd64/Packages.xz`. */
   readonly files: ReadonlyMap<string, ReleaseFile>
@@ -26,6 +28,7 @@ export interface Release {
 export function parseRelease(text: string): Release {
   const [stanza] = parseStanzas(text)
   const date = Date.parse(stanza?.get('Date') ?? '')
+  const validUntil = Date.parse(stanza?.get('Valid-Until') ?? '')
   const sums = stanza?.get('SHA256')
   if (Number.isNaN(date)) throw new UpstreamError('wrong', 'its Release has no date')
   if (sums === undefined) throw new UpstreamError('wrong', 'its Release has no SHA-256 in it, and nothing weaker is taken')
@@ -35,7 +38,7 @@ export function parseRelease(text: string): Release {
     const hash = `sha256:${hex}`
     if (isObjectHash(hash) && /^\d{1,15}$/.test(bytes) && isSafe(name)) files.set(name, { hash, bytes: Number(bytes) })
   }
-  return { date: date / 1000, acquireByHash: /^yes$/i.test(stanza?.get('Acquire-By-Hash') ?? ''), files }
+  return { date: date / 1000, validUntil: Number.isNaN(validUntil) ? null : validUntil / 1000, acquireByHash: /^yes$/i.test(stanza?.get('Acquire-By-Hash') ?? ''), files }
 }
 
 function isSafe(name: string): boolean {

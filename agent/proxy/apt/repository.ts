@@ -5,6 +5,7 @@ import type { Content } from '../send.ts'
 import type { FlightOrder } from '../flight.ts'
 import { ProxyError } from '../proxy-error.ts'
 import type { ProxyContext } from '../proxy-context.ts'
+import { UpstreamError } from '../upstream/upstream-error.ts'
 import { askInTurn } from '../upstream/upstreams.ts'
 import type { Upstream } from '../upstream/upstreams.ts'
 import { checkSignature } from './check-signature.ts'
@@ -13,7 +14,7 @@ import { fetchRelease } from './fetch-release.ts'
 import type { FetchedRelease } from './fetch-release.ts'
 import { isPackageIndex, readIndex } from './read-index.ts'
 import { parseRelease } from './release.ts'
-import type { ReleaseFile } from './release.ts'
+import type { Release, ReleaseFile } from './release.ts'
 import { indexFolder, loadSnapshots, saveSnapshots } from './snapshot.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -279,20 +280,32 @@ export class AptRepository {
   async #refresh(): Promise<void> {
     const { connector, now, rounds, backoffMs, signal, store, onBytes } = this.#context
     const before = this.#snapshots[0]
+    let expired: FetchedRelease | undefined
+    /** Another upstream may have what has not expired. If none has, the newest counts, and apt on the client says whether it does. */
+    const passOver = (one: FetchedRelease): FetchedRelease => {
+      const problem = expiry(one.release, now())
+      if (problem === null || this.spec.upstreams.length === 1) return one
+      if (expired === undefined || expired.release.date < one.release.date) expired = one
+      throw new UpstreamError('wrong', problem)
+    }
     const fetched = await askInTurn(this.spec.upstreams, async upstream => {
-      const release = await fetchRelease({ connector, upstream, folder: this.spec.folder, last: this.#last, signal, onBytes })
-      if (release === 'unchanged') return release
-      const text = await checkSignature(release.signed, { trust: this.spec.trust, store, signal })
-      return release.isNewer(parseRelease(text.toString('utf8')), text, before)
-    }, { what: this.#what('Release'), rounds, backoffMs, now, signal })
-    if (fetched !== 'unchanged') {
+      const asked = await fetchRelease({ connector, upstream, folder: this.spec.folder, last: this.#last, signal, now, onBytes })
+      if (asked === 'unchanged' && this.#last !== undefined) return passOver(this.#last)
+      if (asked === 'unchanged') throw new TypeError('unchanged since nothing')
+      const text = await checkSignature(asked.signed, { trust: this.spec.trust, store, signal })
+      return passOver(asked.isNewer(parseRelease(text.toString('utf8')), text, before))
+    }, { what: this.#what('Release'), rounds, backoffMs, now, signal }).catch((error: unknown) => {
+      if (expired === undefined) throw error
+      return expired
+    })
+    if (fetched !== this.#last) {
       this.#last = fetched
       await this.#adopt(fetched, before)
     }
     // It is in use, whenever it was written.
     await store.resolve(this.#reference)
     this.#checked = now()
-    this.stale = null
+    this.stale = expiry(fetched.release, now())
   }
 
   /** Makes a Release the state that counts, once it has all that is wanted of the one before. */
@@ -336,6 +349,12 @@ export class AptRepository {
     })
     this.#context.inBackground(this.#saving)
   }
+}
+
+/** Why a Release does not count any more; null: it does. */
+function expiry({ validUntil }: Release, now: number): string | null {
+  if (validUntil === null || validUntil * 1000 >= now) return null
+  return `its Release is valid until ${new Date(validUntil * 1000).toISOString()} only: the mirror stands still, or the clock of this machine is wrong`
 }
 
 function nameOf({ release }: Snapshot, folder: string, hex: string): string | undefined {

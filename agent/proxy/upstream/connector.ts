@@ -33,8 +33,11 @@ export interface GetOptions {
 export interface ConnectorOptions {
   /** Connections to one upstream at once; what is beyond waits its turn. */
   readonly sockets: number
-  /** Until the first byte of an answer, and between two pieces of a body. */
+  /** Until the whole head of an answer is there, and between two pieces of a body. */
   readonly idleMs: number
+  /** An upstream that gives less over `rateWindowMs` of waiting for it is given up. */
+  readonly leastBytesPerSecond?: number
+  readonly rateWindowMs?: number
   /** URL of a proxy that upstreams are asked through: TLS goes through a tunnel. */
   readonly proxy: string | null
   readonly userAgent: string
@@ -43,11 +46,14 @@ export interface ConnectorOptions {
 }
 
 const MOST_REDIRECTS = 5
+/** The body of a redirect is read for the sake of its connection when it has at most so many bytes. */
+const MOST_READ = 64 * 1024
 /** What Debian's programs believe, and what `update-ca-certificates` adds authorities to. */
 const SYSTEM_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 
 /** Opens a connector for http, https and file URLs. Closing it breaks what is under way. */
 export function openConnector(options: ConnectorOptions): Connector {
+  const { leastBytesPerSecond = 1_000, rateWindowMs = 30_000 } = options
   const shared = {
     keepAlive: true, maxSockets: options.sockets, maxFreeSockets: options.sockets, timeout: options.idleMs,
     ...(options.proxy === null ? {} : { proxyEnv: { http_proxy: options.proxy, https_proxy: options.proxy } }),
@@ -57,14 +63,31 @@ export function openConnector(options: ConnectorOptions): Connector {
   // To read all authorities takes a while: once, and not before there is something to ask by TLS.
   const secureAgent = (): SecureAgent => (secure ??= new SecureAgent({ ...shared, ...trust(options.authorities ?? SYSTEM_AUTHORITIES) }))
 
-  const ask = async (url: URL, { headers = {}, signal, method = 'GET' }: GetOptions): Promise<IncomingMessage> => {
+  const ask = async (url: URL, asked: GetOptions): Promise<IncomingMessage> => {
+    const { headers = {}, signal, method = 'GET' } = asked
     const { protocol } = url
     if (protocol !== 'http:' && protocol !== 'https:') throw new UpstreamError('unreachable', `${protocol.slice(0, -1)} is not something that can be asked`)
     const settings: RequestOptions = { method, agent: protocol === 'http:' ? plain : secureAgent(), headers: { 'user-agent': options.userAgent, 'accept-encoding': 'identity', ...headers }, signal }
     return new Promise((resolve, reject) => {
-      const asking = protocol === 'http:' ? plainRequest(url.href, settings, resolve) : secureRequest(url.href, settings, resolve)
-      asking.setTimeout(options.idleMs, () => asking.destroy(new UpstreamError('timeout', `nothing came for ${String(options.idleMs / 1000)} s`)))
-      asking.once('error', error => reject(explain(error, signal)))
+      let slow: NodeJS.Timeout | undefined
+      const answered = (answer: IncomingMessage): void => {
+        clearTimeout(slow)
+        resolve(answer)
+      }
+      const asking = protocol === 'http:' ? plainRequest(url.href, settings, answered) : secureRequest(url.href, settings, answered)
+      const giveUp = (): unknown => asking.destroy(new UpstreamError('timeout', `nothing came for ${String(options.idleMs / 1000)} s`))
+      asking.setTimeout(options.idleMs, giveUp)
+      // A head that drips is never idle.
+      asking.once('finish', () => {
+        slow = setTimeout(giveUp, options.idleMs)
+      })
+      asking.once('close', () => clearTimeout(slow))
+      asking.once('error', (error: NodeJS.ErrnoException) => {
+        clearTimeout(slow)
+        // A kept connection may be closed at any time, and that is no failure of the upstream (RFC 9112 §9.3.1). Each one is tried once.
+        if (asking.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE') && !signal.aborted) resolve(ask(url, asked))
+        else reject(explain(error, signal))
+      })
       asking.end()
     })
   }
@@ -78,16 +101,19 @@ export function openConnector(options: ConnectorOptions): Connector {
         const status = answer.statusCode ?? 0
         const location = answer.headers.location
         if (status >= 300 && status < 400 && status !== 304 && location !== undefined) {
-          answer.resume()
-          if (hops === MOST_REDIRECTS || !URL.canParse(location, url.href)) throw new UpstreamError('status', `it redirects without end (${String(status)} to ${location})`)
-          url = new URL(location, url)
+          if (Number(answer.headers['content-length'] ?? Number.NaN) <= MOST_READ) answer.resume()
+          else answer.destroy()
+          url = redirected(url, location, hops)
           continue
         }
         if (status === 200 || status === 206 || status === 304) {
-          return { status, headers: answer.headers, body: bodyOf(answer, asked.signal), drop: () => answer.destroy() }
+          const problem = unasked(answer, asked)
+          if (problem === undefined) return { status, headers: answer.headers, body: bodyOf(answer, { signal: asked.signal, leastBytesPerSecond, rateWindowMs }), drop: () => answer.destroy() }
+          answer.destroy()
+          throw problem
         }
         answer.destroy()
-        throw new UpstreamError(status === 404 || status === 410 ? 'absent' : 'status', `${String(status)} ${answer.statusMessage ?? ''}`.trimEnd())
+        throw new UpstreamError(status === 404 || status === 410 ? 'absent' : status === 416 ? 'unasked' : 'status', `${String(status)} ${answer.statusMessage ?? ''}`.trimEnd())
       }
     },
     [Symbol.asyncDispose]() {
@@ -102,9 +128,49 @@ function trust(file: string): { readonly secureContext?: SecureContext } {
   return existsSync(file) ? { secureContext: createSecureContext({ ca: readFileSync(file) }) } : {}
 }
 
-async function* bodyOf(answer: IncomingMessage, signal: AbortSignal): AsyncIterable<Buffer> {
+/** Where a redirect leads. @throws {UpstreamError} when it may not be followed. */
+function redirected(from: URL, location: string, hops: number): URL {
+  if (!URL.canParse(location, from.href)) throw new UpstreamError('status', `it redirects to what is no address: ${location.slice(0, 200)}`)
+  const to = new URL(location, from)
+  if (to.protocol !== 'http:' && to.protocol !== 'https:') throw new UpstreamError('status', `it redirects to ${to.protocol}, which is not followed`)
+  if (hops === MOST_REDIRECTS) throw new UpstreamError('status', `it redirects without end (to ${to.host}${to.pathname.slice(0, 200)})`)
+  return to
+}
+
+/** What is wrong with an answer that is none to the question. RFC 9110 §15.3.7, §15.4.5. */
+function unasked({ statusCode, headers }: IncomingMessage, { headers: asked = {} }: GetOptions): UpstreamError | undefined {
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity') return new UpstreamError('wrong', `it answers with content-encoding ${encoding.slice(0, 100)}, which was not asked for`)
+  if (statusCode === 206 && asked['range'] === undefined) return new UpstreamError('unasked', '206 to a question for the whole')
+  if (statusCode === 304 && asked['if-none-match'] === undefined && asked['if-modified-since'] === undefined) return new UpstreamError('unasked', '304 to a question without a condition')
+  return undefined
+}
+
+interface BodyOptions {
+  readonly signal: AbortSignal
+  readonly leastBytesPerSecond: number
+  readonly rateWindowMs: number
+}
+
+async function* bodyOf(answer: IncomingMessage, { signal, leastBytesPerSecond, rateWindowMs }: BodyOptions): AsyncIterable<Buffer> {
+  const chunks = (answer as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
+  // Only waiting counts: a disk may be slower than the upstream.
+  let waitedMs = 0
+  let came = 0
   try {
-    yield* answer as AsyncIterable<Buffer>
+    for (;;) {
+      const begun = performance.now()
+      const { done, value } = await chunks.next()
+      if (done === true) break
+      waitedMs += performance.now() - begun
+      came += value.length
+      if (waitedMs >= rateWindowMs) {
+        if (came < (leastBytesPerSecond * waitedMs) / 1000) throw new UpstreamError('timeout', `fewer than ${String(leastBytesPerSecond)} bytes a second came over ${String(rateWindowMs / 1000)} s`)
+        waitedMs = 0
+        came = 0
+      }
+      yield value
+    }
   } catch (error) {
     throw explain(error as NodeJS.ErrnoException, signal)
   }

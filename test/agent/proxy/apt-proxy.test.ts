@@ -13,7 +13,7 @@ const LARGE = randomBytes(3_000_000)
 const PACKAGES = { 'pool/small_1_amd64.deb': SMALL, 'pool/large_1_amd64.deb': LARGE }
 const DAY = 86_400_000
 /** Another state of the archive, a day later. */
-const NEXT = { date: 'Tue, 06 Oct 2026 10:00:00 UTC' }
+const NEXT = { date: 'Tue, 06 Oct 2020 10:00:00 UTC' }
 
 test('a package is fetched once, held against the index, and then served from the store', async () => {
   await using upstream = await testUpstream(archive({ packages: PACKAGES }))

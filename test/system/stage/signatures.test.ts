@@ -58,10 +58,33 @@ test('what is signed by another key, changed after it was signed, or not signed 
 
 test('text around what is signed is not read', async () => {
   const good = signed(files, { by: 'ours', inline: true })
-  const evil = Buffer.from(`Date: Mon, 05 Oct 2026 10:00:00 UTC\nSHA256:\n ${'0'.repeat(64)} 1 main/evil\n\n`)
+  const evil = Buffer.from(`Date: Mon, 05 Oct 2020 10:00:00 UTC\nSHA256:\n ${'0'.repeat(64)} 1 main/evil\n\n`)
   good.set('dists/test/InRelease', Buffer.concat([evil, good.get('dists/test/InRelease') ?? Buffer.alloc(0)]))
   await using upstream = await testUpstream(good)
   await using proxy = await openTestProxy([source(upstream.url, { kind: 'keys', keys: [gpg('--export', 'ours')] })], { limits })
   expect((await proxy.get('/apt/debian/dists/test/main/evil')).status).toBeGreaterThanOrEqual(400)
   expect((await proxy.get('/apt/debian/dists/test/Release')).body.toString()).not.toContain('main/evil')
+})
+
+test('of two signatures one is enough when the source has that key alone, and none by a revoked key is', async () => {
+  using keys = openSigner(['first', 'second'])
+  const release = (keys.sign(files, { by: 'first', inline: true }).get('dists/test/InRelease') ?? Buffer.alloc(0)).toString()
+  const both = new Map(files).set('dists/test/InRelease', keys.clearsign(files.get('dists/test/Release') ?? Buffer.alloc(0), ['first', 'second']))
+  await using upstream = await testUpstream(both)
+  const served = async (...rings: Buffer[]): Promise<string> => {
+    await using proxy = await openTestProxy([source(upstream.url, { kind: 'keys', keys: rings })], { limits })
+    const got = await proxy.get('/apt/debian/pool/p_1_amd64.deb')
+    return got.status === 200 ? 'served' : got.body.toString()
+  }
+  const [first, second] = [keys.gpg('--export', 'first@'), keys.gpg('--export', 'second@')]
+  expect([await served(first), await served(second), await served(first, second), await served(gpg('--export', 'ours'))]).toEqual(['served', 'served', 'served', expect.stringContaining('not signed by a key')])
+  keys.revoke('second@')
+  const revoked = keys.gpg('--export', 'second@')
+  expect([await served(first, revoked), await served(revoked)]).toEqual(['served', expect.stringContaining('not signed by a key')])
+  // Twice the same message, each well signed, is not one message.
+  upstream.files = new Map(files).set('dists/test/InRelease', Buffer.from(release + release))
+  expect(await served(first)).toContain('not signed by a key')
+  // A signature that is wrong is not made good by another one.
+  upstream.files = new Map(files).set('dists/test/InRelease', Buffer.from((both.get('dists/test/InRelease') ?? '').toString().replace('Suite: test', 'Suite: tesT')))
+  expect(await served(first, second)).toContain('not signed by a key')
 })
