@@ -8,6 +8,7 @@ import { own } from '../../schemas/own.ts'
 import { renameLedger } from '../../schemas/rename-ledger.ts'
 import { renamesOf } from '../../schemas/renames.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
+import { stepTargets } from '../../schemas/step-targets.ts'
 import { stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { foldNames } from '../print/fold-names.ts'
@@ -75,7 +76,8 @@ export function change(applied: Ledger, planned: Plan, options: ChangeOptions = 
   const extra = addedNeeds({ undone, released, operations: operations.changes, plan })
   const through = needsThrough(plan, (step) => verdicts.has(step))
   const overwritten = new Set(plan.steps.flatMap((step) => (step.kind === 'install' && step.destructive && verdicts.has(step.id) ? [step.node ?? ''] : [])))
-  const sides = { base, plan, holders: holdersOf(base), overwritten }
+  const erasing = new Map(operations.changes.filter(({ step }) => isErase(step)).map(({ step }) => [step.node ?? '', new Set(stepTargets(step, plan.values).map(({ id }) => id))]))
+  const sides = { base, plan, holders: holdersOf(base), erasing, overwritten }
   const was = new Map(undone.map(({ step, entry }) => [step.id, placeWas(entry.step)]))
   const bare: BareChange[] = [...undone.map(removalChange), ...released.map((release) => releaseChange(release, supposed))]
   for (const step of plan.steps) {

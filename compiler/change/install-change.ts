@@ -24,14 +24,15 @@ export function installDocument(step: Step, values: Values): InstallDocument | n
  *
  * @param options.seen the machine's disks as last looked at; null when nobody has.
  * @param options.attempted the once-key that was sent and has not succeeded.
+ * @param options.erased disks that are zeros by then, because the same changes erase them first.
  */
-export function installConsequence(step: Step, install: InstallDocument | null, options: { readonly seen: readonly DiskState[] | null; readonly attempted: string | null }): Classed {
-  const { seen, attempted } = options
+export function installConsequence(step: Step, install: InstallDocument | null, options: { readonly seen: readonly DiskState[] | null; readonly attempted: string | null; readonly erased: ReadonlySet<string> }): Classed {
+  const { seen, attempted, erased } = options
   if (!step.destructive && install?.method !== 'image') return { consequence: 'run', certain: install !== null }
   if (install === null || seen === null || install.targets.length === 0) return { consequence: 'wipe', certain: false }
   const disks = install.targets.map((target) => seenAs(target, seen))
   const resumes = attempted !== null && attempted === step.once
-  if (disks.every((disk) => diskIsKnownBlank(disk) || (resumes && disk !== null && disk.stamp !== null))) return { consequence: 'reinstall', certain: true }
+  if (disks.every((disk) => diskIsKnownBlank(disk) || (disk !== null && erased.has(disk.id)) || (resumes && disk !== null && disk.stamp !== null))) return { consequence: 'reinstall', certain: true }
   return { consequence: 'wipe', certain: disks.every((disk) => disk !== null) }
 }
 

@@ -23,6 +23,8 @@ export interface Sides {
   readonly plan: Plan
   /** Machine → the nodes that the base has installed on it, or began to: one, unless the base is at odds with itself. */
   readonly holders: ReadonlyMap<string, readonly string[]>
+  /** Node → disks that an operation erases before the node is installed again. */
+  readonly erasing: ReadonlyMap<string, ReadonlySet<string>>
   /** Nodes whose system is written anew, and not taken over as it is. */
   readonly overwritten: ReadonlySet<string>
 }
@@ -48,7 +50,9 @@ function stageChange(step: Step, { entry, attempted }: Verdict, { base, plan }: 
   return { step, ...plainConsequence(step), causes: orOther(causes), disks: [] }
 }
 
-function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Sides): BareChange {
+const NO_DISKS: ReadonlySet<string> = new Set()
+
+function installChange(step: Step, verdict: Verdict, { base, plan, holders, erasing }: Sides): BareChange {
   const install = installDocument(step, plan.values)
   const machine = install?.machine ?? (step.node === null ? null : (own(plan.nodes, step.node)?.machine ?? null))
   const seen = machine !== null && Object.hasOwn(base.machines, machine) ? (base.machines[machine]?.disks ?? null) : null
@@ -58,7 +62,7 @@ function installChange(step: Step, verdict: Verdict, { base, plan, holders }: Si
   const others = machine === null ? [] : (holders.get(machine) ?? []).filter((holder) => holder !== step.node)
   for (const holder of others) causes.push({ kind: 'machine', path: 'node', before: holder, after: step.node })
   const staying = others.find((holder) => Object.hasOwn(plan.nodes, holder))
-  return { step, ...(staying === undefined ? {} : { heldBy: staying }), ...installConsequence(step, install, { seen, attempted: verdict.attempted }), causes: orOther(causes), disks: diskFates(step.destructive || install?.method === 'image' ? (install?.targets ?? []) : [], seen ?? []) }
+  return { step, ...(staying === undefined ? {} : { heldBy: staying }), ...installConsequence(step, install, { seen, attempted: verdict.attempted, erased: erasing.get(step.node ?? '') ?? NO_DISKS }), causes: orOther(causes), disks: diskFates(step.destructive || install?.method === 'image' ? (install?.targets ?? []) : [], seen ?? []) }
 }
 
 function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {

@@ -121,6 +121,9 @@ test('with reinstall after it the node is installed on the blank disk in the sam
   await using life = await open(rack)
   await run(life, site())
   await run(life, site({ erase: true, again: true, generation: 1 }))
+  // One approval, of the step that finds something on the disk: by then it is blank for the other.
+  expect(life.engine.work?.changes.changes.flatMap(({ step: { id }, consequence, needsApproval }) => (consequence === 'wipe' || needsApproval ? [[id, consequence, needsApproval]] : []))).toEqual([[ERASE, 'wipe', true]])
+  expect(life.engine.schedule?.blocked.get('install@n1')?.map(({ message }) => message)).toContain(`n1 waits for the approval of ${ERASE}`)
   await approve(life)
   expect([life.engine.state.run?.ended?.state, rack.effects]).toEqual(['complete', ['install m-n1', 'role d/a@n1', 'drain.sh d/a@n1', 'erase m-n1', 'install m-n1', 'role d/a@n1']])
   expect(life.ledger.current.nodes['n1']).toMatchObject({ incarnation: expect.stringMatching(/^sha256:/) })
