@@ -43,6 +43,11 @@ export function isHeld(node: Pick<LedgerNode, 'erased'> | undefined, planned: { 
   return erased !== undefined && planned !== undefined && planned.machine === erased.machine && planned.generation <= erased.generation
 }
 
+/** Why nothing is installed on an erased node, and what ends that, for people. */
+export function heldBecause(node: string, { step }: NonNullable<LedgerNode['erased']>): string {
+  return `${step} erased the disks of ${node}, or began to: nothing is installed or runs there until \`crowbar reinstall ${node}\` is committed and applied, or ${node} gets another machine`
+}
+
 /** `run.json`: the last run. */
 export const ledgerRunShape = object({
   version: literal(1),

@@ -1,5 +1,6 @@
 import { suggest } from '../../schemas/cel/suggest.ts'
 import type { WhyNot } from '../../schemas/control.ts'
+import { heldBecause } from '../../schemas/ledger.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { CompiledWork } from '../engine/engine.ts'
@@ -63,7 +64,7 @@ function look(id: string, { state, ledger, schedule, work }: WhyNotSources): Loo
   const entry = Object.values(ledger.nodes).map(({ steps }) => steps[id]).find((one) => one !== undefined)
   const node = id.slice(id.lastIndexOf('@') + 1).split('#')[0] ?? ''
   const erased = ledger.nodes[node]?.erased
-  if (entry === undefined && erased !== undefined) return { state: 'held', because: [`${erased.step} erased the disks of ${node}, or began to: nothing is installed there until crowbar reinstall ${node}`], next: [] }
+  if (entry === undefined && erased !== undefined) return { state: 'held', because: [heldBecause(node, erased)], next: [] }
   if (entry !== undefined) return { state: 'done', because: [`it succeeded at ${entry.time}, with commit ${entry.commit.slice(0, 12)}`], next: [] }
   return { state: 'not asked for', because: ['no run has been asked to do it: crowbar apply'], next: [] }
 }

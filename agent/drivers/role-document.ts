@@ -1,6 +1,7 @@
 import { digest } from '../../schemas/canonical.ts'
 import { crowbarDocument } from '../../schemas/crowbar-document.ts'
 import type { ContentFile, Step } from '../../schemas/plan.ts'
+import { removedId } from '../../schemas/removal-id.ts'
 import type { RoleTask } from '../../schemas/protocol.ts'
 import { resolveDocument } from '../../schemas/resolve-deferred.ts'
 import type { Json } from '../../schemas/shape.ts'
@@ -39,6 +40,9 @@ export async function roleDocument(step: Step, context: StepView, { reference, s
   const { plan, changes } = context
   // The document of a removal is among the changes, but for what the plan has of it already.
   const planned = stepDocument(step, plan.values) ?? (step.attributes === null ? null : stepDocument(step, { ...plan.values, ...changes.values }))
+  if (step.action === 'remove' && (planned === null || filesOf(step, context) === undefined)) {
+    return { kind: 'failed', code: 'VALUES_LOST', message: `what ${removedId(step.id)} was given is not in the ledger any more, so it cannot be undone: put it back with an edit that runs it again, apply that, and take it out then; or install ${step.node} again`, retryable: false }
+  }
   if (planned === null) return waitForMachine(`what ${step.id} is given is not known before ${step.node} has a machine`)
   const inputs = await resolveInputs(planned, { step, context, secrets })
   if (inputs.kind === 'missing') return { kind: 'failed', code: inputs.code, message: inputs.message, retryable: false }
@@ -48,10 +52,13 @@ export async function roleDocument(step: Step, context: StepView, { reference, s
 }
 
 /** Where the node fetches the files of the step's barclamp. */
-export function contentOf({ content }: Pick<Step, 'content'>, { plan, changes }: Pick<StepView, 'plan' | 'changes'>, stager: Stager): RoleTask['content'] {
-  if (content === null) return []
-  const files = plan.contents[content] ?? (changes.values[content] as Readonly<Record<string, ContentFile>> | undefined) ?? {}
-  return Object.entries(files).map(([path, file]) => ({ path, mode: file.mode, file: stager.content(file) }))
+export function contentOf(step: Pick<Step, 'content'>, view: Pick<StepView, 'plan' | 'changes'>, stager: Stager): RoleTask['content'] {
+  return Object.entries(filesOf(step, view) ?? {}).map(([path, file]) => ({ path, mode: file.mode, file: stager.content(file) }))
+}
+
+/** By path; undefined when neither the plan nor the changes have the listing. */
+function filesOf({ content }: Pick<Step, 'content'>, { plan, changes }: Pick<StepView, 'plan' | 'changes'>): Readonly<Record<string, ContentFile>> | undefined {
+  return content === null ? {} : (plan.contents[content] ?? (changes.values[content] as Readonly<Record<string, ContentFile>> | undefined))
 }
 
 /** Nothing can be sent before something happens to the node's machine. */

@@ -9,7 +9,7 @@ import { renameLedger } from '../../schemas/rename-ledger.ts'
 import { renamesOf } from '../../schemas/renames.ts'
 import type { Missing, Need, Plan, Step } from '../../schemas/plan.ts'
 import { stepTargets } from '../../schemas/step-targets.ts'
-import { stepValues } from '../../schemas/step-values.ts'
+import { stepDocument, stepValues } from '../../schemas/step-values.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { foldNames } from '../print/fold-names.ts'
 import { becameAdmin } from './became-admin.ts'
@@ -104,7 +104,7 @@ export function change(applied: Ledger, planned: Plan, options: ChangeOptions = 
     values: valuesOf(undone, base, plan),
     violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...becameAdmin(base, plan), ...operations.violations, ...knots(changes, rollouts)],
     // Which versions of packages are staged is nothing that a change waits for.
-    missing: [...plan.missing.filter(({ what }) => what !== 'packages'), ...leftovers(base, plan), ...tooLate(base, plan, { verdicts, held: erased.held }), ...operations.missing],
+    missing: [...plan.missing.filter(({ what }) => what !== 'packages'), ...leftovers(base, plan), ...valuesLost(undone, base), ...tooLate(base, plan, { verdicts, held: erased.held }), ...operations.missing],
   }
   return { ...result, id: digestLarge(result) }
 }
@@ -263,6 +263,14 @@ function leftovers(base: Ledger, plan: Plan): readonly Missing[] {
     }
   }
   return missing
+}
+
+/** Removals that cannot run: the ledger does not have everything that the role was given. */
+function valuesLost(undone: readonly Removal[], base: Ledger): readonly Missing[] {
+  return undone.flatMap(({ step }) => {
+    const lost = step.entry !== null && (stepDocument(step, base.values) === null || (step.content !== null && base.values[step.content] === undefined))
+    return lost ? [{ what: 'how to undo it', for: step.id, because: 'what it was given is not in the ledger any more' }] : []
+  })
 }
 
 /** Roles of the discovery image that have not run on nodes which are installed already: they do before the next installation. */

@@ -79,7 +79,7 @@ export function compilerCommands(program: Command, finish: (code: number) => voi
   program
     .command('why')
     .description('what a step waits for in the plan, and who asked for it: the chain of needs back to the first step')
-    .argument('<step>', 'the id of a step, or a glob')
+    .argument('<step>', 'the id of a step, or a glob; a node: its steps')
     .option(...site)
     .option(...ref)
     .option('--before <step>', 'the shortest chain of needs back to this step')

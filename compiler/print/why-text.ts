@@ -1,12 +1,12 @@
 import type { Need } from '../../schemas/plan.ts'
 import type { Link, Why } from '../explain/why.ts'
 import { foldNames } from './fold-names.ts'
-import { safe } from './layout.ts'
+import { safe, WIDTH, wrap } from './layout.ts'
 
-/** What `crowbar why` prints of one step. */
-export function whyText({ step, needs, chain }: Why): string {
-  if (needs.length === 0) return `${safe(step)} needs nothing: it is among the first.\n`
-  const lines = [`${step} needs`, ...needGroups(needs), '', 'the longest chain of needs behind it', ...chainLines(chain)]
+/** What `crowbar why` prints of one step. @param held why nothing runs on its node. */
+export function whyText({ step, needs, chain }: Why, held?: string): string {
+  const stop = held === undefined ? [] : wrap(`held: ${held}`, WIDTH - 2).map((line) => `  ${line}`)
+  const lines = needs.length === 0 ? [`${step} needs nothing: it is among the first.`, ...stop] : [`${step} needs`, ...needGroups(needs), ...stop, '', 'the longest chain of needs behind it', ...chainLines(chain)]
   return `${lines.map(safe).join('\n')}\n`
 }
 

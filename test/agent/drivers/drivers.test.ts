@@ -4,6 +4,7 @@ import { crowbarDocument } from '../../../schemas/crowbar-document.ts'
 import { discoverDriver } from '../../../agent/drivers/discover.ts'
 import type { StepContext } from '../../../agent/drivers/driver.ts'
 import { replaceAt } from '../../../agent/drivers/json-pointer.ts'
+import { roleDriver } from '../../../agent/drivers/role.ts'
 import { stageDriver } from '../../../agent/drivers/stage.ts'
 import type { Stager } from '../../../agent/drivers/stage.ts'
 import { wantsDiscovery } from '../../../agent/drivers/wants-discovery.ts'
@@ -13,7 +14,7 @@ import type { State } from '../../../agent/state/state.ts'
 import { incarnation } from '../../../schemas/incarnation.ts'
 import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Plan } from '../../../schemas/plan.ts'
-import { FIXED_STAGER } from '../engine/agent-life.ts'
+import { FIXED_STAGER, NO_SECRETS } from '../engine/agent-life.ts'
 import { changesOf, planOf, step } from '../engine/build-work.ts'
 import { manualTimers } from '../engine/manual-timers.ts'
 
@@ -149,4 +150,15 @@ test('a machine boots from the network until its system is whole, and from its d
   expect(boots(run, sent, failed)).toBe('discovery')
   const later = log(run, sent, imaged, done, { ...run, data: { ...run.data, run: 2 } })
   expect(wantsDiscovery('n1', { state: later, ledger: EMPTY_LEDGER, work: undefined }).boot).toBe('local')
+})
+
+test('a removal says that the ledger lost what its role was given, and does not wait for a machine', async () => {
+  const remove = step({ id: 'd/a@n1#remove', jig: 'script', entry: 'remove.sh', attributes: 'sha256:lost' })
+  const options = { sessions: { session: () => undefined, subscribe: () => ({ [Symbol.dispose]: () => undefined }) }, stager: FIXED_STAGER, reference: () => '', secrets: NO_SECRETS }
+  const role = roleDriver(options)
+  expect(await role.run(remove, context(planOf([step({ id: 'install@n1' })])))).toEqual({
+    kind: 'failed', code: 'VALUES_LOST', retryable: false,
+    message: 'what d/a@n1 was given is not in the ledger any more, so it cannot be undone: put it back with an edit that runs it again, apply that, and take it out then; or install n1 again',
+  })
+  expect(await role.run(step({ id: 'd/a@n1', attributes: null }), context(planOf([step({ id: 'install@n1' })])))).toMatchObject({ kind: 'waiting', reason: 'what d/a@n1 is given is not known before n1 has a machine' })
 })

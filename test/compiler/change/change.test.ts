@@ -151,6 +151,15 @@ describe('removals', () => {
     expect({ entry: step.entry, action: step.action, once: step.once }).toStrictEqual({ entry: 'remove.sh', action: 'remove', once: null })
   })
 
+  it('whose values or listing the ledger lost are said to be impossible', () => {
+    const { attributes, content } = had.nodes['n1']?.steps['base/low@n1']?.step ?? {}
+    for (const lost of [attributes, content]) {
+      const values = Object.fromEntries(Object.entries(had.values).filter(([digest]) => digest !== lost))
+      expect(change({ ...had, values }, buildPlan({ ...chain, roles: [] })).missing.filter(({ for: step }) => step === 'base/low@n1#remove')).toStrictEqual([{ what: 'how to undo it', for: 'base/low@n1#remove', because: 'what it was given is not in the ledger any more' }])
+    }
+    expect(change(had, buildPlan({ ...chain, roles: [] })).missing).toStrictEqual([])
+  })
+
   it('that delete data have a key, are destructive and never retried', () => {
     const { step, consequence } = of(change(had, buildPlan({ ...chain, roles: [] })), 'base/mid@n1#remove')
     expect(consequence).toBe('wipe')

@@ -9,10 +9,12 @@ import { changesShape } from '../../../schemas/changes.ts'
 import { compilationShape } from '../../../schemas/compilation.ts'
 import { digestBytes } from '../../../schemas/canonical.ts'
 import { writeLedger } from '../../../schemas/ledger-tree.ts'
+import type { LedgerNode } from '../../../schemas/ledger.ts'
 import { lockShape } from '../../../schemas/lock.ts'
 import { planShape } from '../../../schemas/plan.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import { crowbarHere } from './in-process.ts'
+import { machine } from '../compiling.ts'
 import type { Ran } from './in-process.ts'
 import { ledgerOfPlan } from '../../../compiler/change/ledger-of-plan.ts'
 
@@ -310,14 +312,36 @@ describe('compile', () => {
   })
 })
 
+/** Puts a ledger that has one node on refs/crowbar/applied of the site. */
+function publish(node: LedgerNode): void {
+  const files = writeLedger({ nodes: { [node.node]: node }, machines: {}, values: {}, run: null })
+  const stream = ['commit refs/crowbar/applied', 'committer t <t@example.com> 0 +0000', 'data 1', 'x', ...[...files].flatMap(([path, text]) => [`M 100644 inline ${path}`, `data ${Buffer.byteLength(text)}`, text]), 'done', ''].join('\n')
+  execFileSync('git', ['fast-import', '--quiet', '--force'], { cwd: site, input: stream })
+}
+
+describe('a node whose disks were erased', () => {
+  test('is said to be held by why, of each of its steps and of itself, until its generation is raised', async () => {
+    mkdirSync(join(site, 'inventory'), { recursive: true })
+    writeFileSync(join(site, 'inventory/m1.json'), machine('m1', { macs: ['52:54:00:12:4d:01'] })['inventory/m1.json'] ?? '')
+    await crowbar(['lock'])
+    commit('first')
+    expect((await crowbar(['why', 'install@web'])).stdout).not.toContain('held')
+    publish({ version: 1, node: 'web', machine: 'm1', incarnation: null, erased: { step: 'operation/gone/erase@web', machine: 'm1', generation: 0 }, attempted: {}, steps: {} })
+    const held = 'operation/gone/erase@web erased the disks of web, or began to: nothing is installed or runs there until `crowbar reinstall web` is committed and applied, or web gets another machine'
+    const [step, whole, json] = [await crowbar(['why', 'hello/hello-server@web']), await crowbar(['why', 'web']), await crowbar(['why', 'install@*', '--format', 'json'])]
+    expect(step.stdout.replaceAll(/\s+/g, ' ')).toContain(`held: ${held}`)
+    expect(whole.stdout.match(/^\S+@web needs/gm)).toEqual(expect.arrayContaining(['install@web needs', 'hello/hello-server@web needs']))
+    expect((JSON.parse(json.stdout) as readonly { readonly step: string; readonly held?: string }[]).map(({ step: id, held: why }) => [id, why])).toEqual([['install@client', undefined], ['install@web', held]])
+    await crowbar(['reinstall', 'web'])
+    expect((await crowbar(['why', 'install@web'])).stdout).not.toContain('held')
+  })
+})
+
 describe('a node that was protected when it last ran', () => {
   test('is not reinstalled, replaced or released before that is over', async () => {
     await crowbar(['lock'])
     commit('first')
-    const ledger = { version: 1, node: 'web', machine: 'm', incarnation: null, protect: 'nodes.yaml:2:7', attempted: {}, steps: {} } as const
-    const files = writeLedger({ nodes: { web: ledger }, machines: {}, values: {}, run: null })
-    const stream = ['commit refs/crowbar/applied', 'committer t <t@example.com> 0 +0000', 'data 1', 'x', ...[...files].flatMap(([path, text]) => [`M 100644 inline ${path}`, `data ${Buffer.byteLength(text)}`, text]), 'done', ''].join('\n')
-    execFileSync('git', ['fast-import', '--quiet'], { cwd: site, input: stream })
+    publish({ version: 1, node: 'web', machine: 'm', incarnation: null, protect: 'nodes.yaml:2:7', attempted: {}, steps: {} })
     for (const args of [['release', 'web'], ['reinstall', 'web'], ['replace', 'web', '--serial', 'x']]) {
       expect(await crowbar(args)).toMatchObject({ status: 3, stdout: '', stderr: expect.stringContaining('web was protected when it last ran (nodes.yaml:2:7)') })
     }
