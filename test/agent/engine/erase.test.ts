@@ -11,6 +11,7 @@ import type { DiskState } from '../../../schemas/inventory.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import { stepDigest } from '../../../schemas/step-digest.ts'
 import { openLife } from './agent-life.ts'
+import type { Json } from '../../../schemas/shape.ts'
 import type { AgentLife } from './agent-life.ts'
 import { operationOf, planOf, step } from './build-work.ts'
 import { FakeRack } from './fake-rack.ts'
@@ -32,7 +33,7 @@ function site({ erase = false, generation = 0, again = false, protect = false } 
   const steps = [
     step({ id: 'stage/rootfs-debian-12', node: null }),
     step({ id: 'discover@n1', runsOn: 'admin', document: { machine: { machine: 'm-n1', protect } } }),
-    step({ id: 'install@n1', needs: ['discover@n1', 'stage/rootfs-debian-12'], destructive: true, once: `once-${generation}`, artifacts: ['rootfs-debian-12'], document: { install: installDocument('n1') } }),
+    step({ id: 'install@n1', needs: ['discover@n1', 'stage/rootfs-debian-12'], destructive: true, once: `once-${generation}`, artifacts: ['rootfs-debian-12'], document: { install: { ...(installDocument('n1') as object), generation } as Json } }),
     step({ id: 'd/a@n1', needs: ['install@n1'], document: { d: {} } }),
   ]
   const targets = [{ entry: 'system', id: 'serial:m-n1-disk', serial: 'm-n1-disk', bytes: 1000 }]
