@@ -21,6 +21,7 @@ import { movedSince, readdressed } from './readdressed.ts'
 import { renamedNodes, renameViolations } from './renamed.ts'
 import { NO_DOCUMENT, releases, removals } from './removals.ts'
 import type { Removal } from './removals.ts'
+import { sharedDisks } from './shared-disks.ts'
 import { rotation } from './shown-value.ts'
 import { knots, rolloutsOf } from './rollouts.ts'
 import { standing } from './standing.ts'
@@ -61,7 +62,7 @@ export interface ChangeOptions {
  * itself runs nothing but what mentions the name. It is told apart (`renamed`), and comes before all changes.
  *
  * An installed node whose addresses the plan has otherwise is a violation (readdressed.ts), and so is a rename that
- * cannot be carried out (renamed.ts), or an admin node that the base has on a machine (became-admin.ts). Policies are judged over the result by whoever has them.
+ * cannot be carried out (renamed.ts), or an admin node that the base has on a machine (became-admin.ts), and one disk under two nodes (shared-disks.ts). Policies are judged over the result by whoever has them.
  */
 export function change(applied: Ledger, planned: Plan, options: ChangeOptions = {}): Changes {
   const renames = renamesOf(applied, planned)
@@ -102,7 +103,7 @@ export function change(applied: Ledger, planned: Plan, options: ChangeOptions = 
     ...erasedStay(base, erased.held, (node) => erased.by.has(node)),
     unchanged: plan.steps.length - verdicts.size,
     values: valuesOf(undone, base, plan),
-    violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...becameAdmin(base, plan), ...operations.violations, ...knots(changes, rollouts)],
+    violations: [...renameViolations(changes, renaming), ...readdressed(base, plan, { runs: (step) => verdicts.has(step), at: options.at }), ...becameAdmin(base, plan), ...sharedDisks(changes, base, plan), ...operations.violations, ...knots(changes, rollouts)],
     // Which versions of packages are staged is nothing that a change waits for.
     missing: [...plan.missing.filter(({ what }) => what !== 'packages'), ...leftovers(base, plan), ...valuesLost(undone, base), ...tooLate(base, plan, { verdicts, held: erased.held }), ...operations.missing],
   }
