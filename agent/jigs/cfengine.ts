@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { canonical } from '../../schemas/canonical.ts'
+import { cfengineProblem } from '../../schemas/cfengine-value.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Foreseen } from '../../schemas/foreseen.ts'
 import { JigValueError } from './jig.ts'
@@ -39,21 +40,11 @@ function exported({ document, entryText, content, work, results }: JigInput, mod
   }
 }
 
-/**
- * What cf-agent would change on the way: it expands references in values, again and again, and there is no way to quote one;
- * it takes escapes out of strings twice, keeps integers in 32 bits and four digits after the point.
- *
- * @throws {JigValueError}
- */
+/** @throws {JigValueError} for what cf-agent would change. */
 function checkedFor(value: Json, path: string): void {
-  if (typeof value === 'string' && value.includes('\\')) throw new JigValueError(`${path} holds a backslash, which cf-agent takes for the beginning of an escape`)
-  if (typeof value === 'number' && !fits(value)) throw new JigValueError(`${path} is ${value}, which cf-agent does not keep (integers of 32 bits, four digits after the point): make it a string`)
-  if (typeof value === 'string' && /[$@][({]/.test(value)) throw new JigValueError(`${path} holds a reference in the language of CFEngine ($( or \${), which cf-agent would expand`)
+  const problem = cfengineProblem(value)
+  if (problem !== undefined) throw new JigValueError(`${path} ${problem}`)
   if (value !== null && typeof value === 'object') for (const [key, child] of Object.entries(value)) checkedFor(child as Json, path === '' ? key : `${path}.${key}`)
-}
-
-function fits(value: number): boolean {
-  return Number.isInteger(value) ? value >= -(2 ** 31) && value < 2 ** 31 : /^-?[0-9]{1,9}\.[0-9]{1,4}$/.test(String(value))
 }
 
 /** What cf-agent leaves beside a file that it edits. */

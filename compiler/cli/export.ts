@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { clusterOf } from '../export/cluster.ts'
-import { EXPORT_TARGETS, exportCluster } from '../export/export.ts'
+import { EXPORT_TARGETS, exportCluster, keptBy } from '../export/export.ts'
 import type { ContentOf, ExportedFile } from '../export/exported-file.ts'
 import { compileSite } from './compile-site.ts'
 import type { GoodSite, SiteArguments } from './compile-site.ts'
@@ -16,7 +16,7 @@ export async function exportCommand(options: SiteArguments & { readonly to: stri
   const { tree, compiled, diagnostics } = await compileSite(options)
   tell(diagnostics, tree)
   if (compiled === undefined) return EXIT.fault
-  const cluster = clusterOf(compiled.plan, compiled.ordered.injected)
+  const cluster = keptBy(to, clusterOf(compiled.plan, compiled.ordered.injected))
   const files = exportCluster(to, { cluster, contentOf: contentOf(compiled) }) ?? []
   const [only] = files
   if (out !== undefined) for (const file of files) write(out, file)
@@ -24,7 +24,7 @@ export async function exportCommand(options: SiteArguments & { readonly to: stri
   else return misused(`an export to ${to} is ${files.length} files: say where with --out DIR`)
   const { leftOut } = cluster
   for (const { node, role, path, because } of leftOut.slice(0, SHOWN)) process.stderr.write(`left out: ${path === '' ? role : `${path} of ${role}`} on ${node}: ${because}\n`)
-  if (leftOut.length > SHOWN) process.stderr.write(`… and ${leftOut.length - SHOWN} more values that are secret or not known before a step has run\n`)
+  if (leftOut.length > SHOWN) process.stderr.write(`… and ${leftOut.length - SHOWN} more values\n`)
   return EXIT.done
 }
 

@@ -90,7 +90,7 @@ export function clusterOf(plan: Plan, injected: InjectedSite): Cluster {
 function exportedRole(step: Step, { plan, injected, leftOut }: { readonly plan: Plan; readonly injected: InjectedSite; readonly leftOut: LeftOut[] }): ExportedRole {
   const key = `${step.deployment}/${step.role}`
   const whole = stepDocument(step, plan.values)
-  const known = whole === null ? null : withoutDeferred(whole, [], (pointer, because) => void leftOut.push({ node: step.node ?? '', role: key, path: pointer.join('.'), because }))
+  const known = whole === null ? null : without(whole, deferred, (pointer, because) => void leftOut.push({ node: step.node ?? '', role: key, path: pointer.join('.'), because }))
   if (whole === null) leftOut.push({ node: step.node ?? '', role: key, path: '', because: `${step.node} has no machine yet` })
   const nodeRole = injected.nodeRoles.get(step.id)
   return {
@@ -103,25 +103,33 @@ function exportedRole(step: Step, { plan, injected, leftOut }: { readonly plan: 
   }
 }
 
+/** Why a value of a document stays out; undefined when it does not. */
+export type Leaves = (value: Json) => string | undefined
+
+const deferred: Leaves = (value) => {
+  if (!isDeferred(value)) return undefined
+  return [...new Set(Object.values(value.deferred.inputs).map((input) => ('secret' in input ? `secret ${input.secret}` : `what ${input.step} reports`)))].join(', ')
+}
+
 /** A list that has a value which is left out is left out whole: a shorter one would mean something else. */
-function withoutDeferred(value: Json, pointer: Pointer, leave: (pointer: Pointer, because: string) => void): Json | undefined {
-  if (value === null || typeof value !== 'object') return value
-  if (isDeferred(value)) {
-    const inputs = Object.values(value.deferred.inputs).map((input) => ('secret' in input ? `secret ${input.secret}` : `what ${input.step} reports`))
-    leave(pointer, [...new Set(inputs)].join(', '))
+export function without(value: Json, leaves: Leaves, leave: (pointer: Pointer, because: string) => void, pointer: Pointer = []): Json | undefined {
+  const because = leaves(value)
+  if (because !== undefined) {
+    leave(pointer, because)
     return undefined
   }
+  if (value === null || typeof value !== 'object') return value
   if (Array.isArray(value)) {
-    const items = (value as readonly Json[]).map((item, i) => withoutDeferred(item, [...pointer, i], leave))
+    const items = (value as readonly Json[]).map((item, i) => without(item, leaves, leave, [...pointer, i]))
     return items.includes(undefined) ? undefined : (items as Json[])
   }
   return Object.fromEntries(Object.entries(value).flatMap(([name, child]) => {
-    const kept = withoutDeferred(child, [...pointer, name], leave)
+    const kept = without(child, leaves, leave, [...pointer, name])
     return kept === undefined ? [] : [[name, kept]]
   }))
 }
 
-function agreed(roles: readonly ExportedRole[]): { readonly attributes: Document; readonly differing: readonly string[] } {
+export function agreed(roles: readonly ExportedRole[]): { readonly attributes: Document; readonly differing: readonly string[] } {
   const attributes: Record<string, Json> = {}
   const differing = new Set<string>()
   for (const { barclamp, document } of roles) {

@@ -1,6 +1,7 @@
 import { ansibleFiles, ansibleInventory } from './ansible.ts'
-import { cfengineFiles } from './cfengine.ts'
+import { cfengineFiles, keptByCfengine } from './cfengine.ts'
 import { chefFiles } from './chef.ts'
+import type { Cluster } from './cluster.ts'
 import type { ExportedFile, ExportInput } from './exported-file.ts'
 import { hostsFile, sshConfig } from './names.ts'
 import { puppetFiles } from './puppet.ts'
@@ -27,4 +28,9 @@ export const EXPORT_TARGETS: readonly string[] = Object.keys(EXPORTS)
 export function exportCluster(target: string, input: ExportInput): readonly ExportedFile[] | undefined {
   const files = Object.hasOwn(EXPORTS, target) ? EXPORTS[target]?.(input) : undefined
   return files?.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** The cluster without what a tool cannot be given as it is; `leftOut` has that too. */
+export function keptBy(target: string, cluster: Cluster): Cluster {
+  return target === 'cfengine' ? keptByCfengine(cluster) : cluster
 }

@@ -20,6 +20,9 @@ export function puppetFiles({ cluster }: ExportInput): readonly ExportedFile[] {
   ]
 }
 
+/** Names that a lookup does not take apart: a dot goes into a value. */
+const PARAMETER = /^[^.'"]+$/
+
 const ENC = `#!/bin/sh
 # External node classifier: node_terminus = exec, external_nodes = this file.
 case \${1-} in ''|*/*|.*) echo "usage: enc CERTNAME" >&2; exit 64 ;; esac
@@ -37,7 +40,7 @@ function dataText(node: ExportedNode): string {
   for (const [barclamp, value] of Object.entries(node.attributes)) {
     const word = wordOf(barclamp)
     data[word] = literal(value)
-    for (const [key, child] of Object.entries(value as Document)) data[`${word}::${key}`] = literal(child)
+    for (const [key, child] of Object.entries(value as Document)) if (PARAMETER.test(key)) data[`${word}::${key}`] = literal(child)
   }
   data['crowbar_roles'] = literal(Object.fromEntries(node.roles.map(({ key, document }) => [key, document ?? {}])))
   return commentedYaml(data, {

@@ -146,6 +146,7 @@ function scalar(text: string): Json {
   if (text === 'NaN' || text.endsWith('Infinity')) return text
   const value = JSON.parse(text) as Json
   if (typeof value !== 'number') return value
-  const kept = /^-?[0-9]+$/.test(text) ? Number.isSafeInteger(value) : Number.isFinite(value)
+  // Others may have written 1e19 so.
+  const kept = /^-?[0-9]+$/.test(text) ? Number.isSafeInteger(value) || (text.length < 30 && BigInt(value) === BigInt(text)) : Number.isFinite(value)
   return kept ? (value === 0 ? 0 : value) : text
 }

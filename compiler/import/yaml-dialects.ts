@@ -35,15 +35,20 @@ function sexagesimal(text: string): number {
   return sign * text.replace(/^[-+]/, '').split(':').reduce((sum, part) => sum * 60 + Number(part), 0)
 }
 
+/** Most keys are text, and seen to be. */
+const MAYBE_NO_TEXT = /^(?:[-+.~0-9]|(?:null|yes|no|true|false|on|off)$)/i
+
 /** Keys that are no text, as JSON has them: `on` is `true`, `010` is `8`. */
-function keyOf(text: string, resolved: Resolved): string {
+function keyOf(text: string, plain: (text: string) => Resolved): string {
+  if (!MAYBE_NO_TEXT.test(text)) return text
+  const resolved = plain(text)
   if (!('value' in resolved)) return text
   const { value } = resolved
   return value === null || typeof value === 'boolean' || (typeof value === 'number' && !text.includes('.')) ? String(value) : text
 }
 
 function pyYamlKey(text: string): string {
-  return keyOf(text, pyYamlPlain(text))
+  return keyOf(text, pyYamlPlain)
 }
 
 function saltPlain(text: string): Resolved {
@@ -63,7 +68,7 @@ export const ANSIBLE_YAML: YamlDialect = {
 /** YAML as Salt reads it: PyYAML, but a number that begins with 0 is decimal. */
 export const SALT_YAML: YamlDialect = {
   plain: saltPlain,
-  key: (text) => keyOf(text, saltPlain(text)),
+  key: (text) => keyOf(text, saltPlain),
   tagged: (tag, text) => (tag === '!!python/unicode' || tag === '!!python/str' ? text : undefined),
 }
 

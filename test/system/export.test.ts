@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { keptByCfengine } from '../../compiler/export/cfengine.ts'
 import { clusterOf } from '../../compiler/export/cluster.ts'
 import type { Cluster } from '../../compiler/export/cluster.ts'
 import { exportCluster } from '../../compiler/export/export.ts'
@@ -97,7 +98,7 @@ test('puppet lookup --compile, given all the facts that identify a node, says th
 
 test.each(EXAMPLE_SITES)('%s: cf-promises has every variable and class of every node', async (site) => {
   const out = exported(site, 'cfengine')
-  for (const node of siteOf(site).cluster.nodes) {
+  for (const node of keptByCfengine(siteOf(site).cluster).nodes) {
     const policy = join(out, node.fqdn, 'promises.cf')
     writeFileSync(policy, 'bundle agent main { reports: "read"; }\n')
     const { stdout } = await run('cf-promises', ['-f', policy, String.raw`--show-vars=default:def\.`, '--show-classes=^(role|tag|os)_'], MANY)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { clusterOf } from '../../../compiler/export/cluster.ts'
 import type { Cluster } from '../../../compiler/export/cluster.ts'
-import { EXPORT_TARGETS, exportCluster } from '../../../compiler/export/export.ts'
+import { EXPORT_TARGETS, exportCluster, keptBy } from '../../../compiler/export/export.ts'
 import { isDeferred } from '../../../schemas/deferred.ts'
 import type { Json } from '../../../schemas/shape.ts'
 import { stepDocument } from '../../../schemas/step-values.ts'
@@ -105,4 +105,17 @@ test('hosts and ssh_config name every address', () => {
   const cluster = clusterFrom(compiled(TEXTS))
   expect(filesOf(cluster, 'hosts').get('hosts')).toBe('# Nodes of test.\n10.0.0.2\tadm.test.example.com adm adm-admin\n10.0.0.50\tn-1.test.example.com n-1 n-1-admin\n')
   expect(filesOf(cluster, 'ssh').get('ssh_config')).toContain('Host n-1 n-1.test.example.com\n    HostName 10.0.0.50\n')
+})
+
+test('what cf-agent would change is left out and said, and Hiera has no key that a lookup takes apart', () => {
+  const cluster = clusterFrom(compiled({
+    'n.json': JSON.stringify({ kind: 'node', name: 'n-1', os: 'debian-12', machine: { serial: 's' } }), 'barclamps/app/barclamp.yaml': 'kind: barclamp\nname: app\nversion: 1.0.0\nattributes: { type: object }\nroles: { app: {} }\n',
+    'd.json': JSON.stringify({ kind: 'deployment', name: 'd', roles: { app: { nodes: ['n-1'] } }, attributes: { app: { path: 'C:\\x', ref: '$(sys.host)', small: 1e-7, list: ['fine', '@(x)'], fine: 1.25, 'net.ipv4': 1, '': 2 } } }),
+  }))
+  const def = JSON.parse(filesOf(cluster, 'cfengine').get('n-1.test.example.com/def.json') ?? '') as { vars: { app: object; crowbar_roles: Record<string, { app: object }> } }
+  expect([def.vars.app, def.vars.crowbar_roles['d/app']?.app]).toEqual([{ '': 2, fine: 1.25, 'net.ipv4': 1 }, { '': 2, fine: 1.25, 'net.ipv4': 1 }])
+  expect(keptBy('cfengine', cluster).leftOut.map(({ node, role, path }) => [node, role, path])).toEqual([['n-1', 'd/app', 'app.path'], ['n-1', 'd/app', 'app.ref'], ['n-1', 'd/app', 'app.small'], ['n-1', 'd/app', 'app.list.1']])
+  expect(keptBy('ansible', cluster).leftOut).toEqual([])
+  const keys = Object.keys(parse(filesOf(cluster, 'puppet').get('data/nodes/n-1.test.example.com.yaml') ?? '') as object)
+  expect(keys.toSorted()).toEqual(['app', 'app::fine', 'app::list', 'app::path', 'app::ref', 'app::small', 'crowbar_roles'])
 })
