@@ -22,8 +22,8 @@ export interface FlightOrder {
   readonly upstreams: readonly Upstream[]
   /** For messages. */
   readonly what: string
-  /** Somebody waits until it is in the store. */
-  readonly urgent?: boolean
+  /** It is here already, and has to be kept. */
+  readonly content?: Buffer
 }
 
 /** An object on its way from an upstream into the store, for however many readers. It ends by itself, with or without them. */
@@ -60,17 +60,18 @@ export interface FlightOptions {
   /** Whether there is room in memory for an object of so many bytes. */
   readonly hasRoom: (bytes: number) => boolean
   /** Forces to disk one after another: whoever waits for a disk must not keep those from it who only read. */
-  readonly inTurn: <T>(work: () => Promise<T>, options: { readonly urgent: boolean }) => Promise<T>
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
   /** Told of bytes as they come from an upstream. */
   readonly onBytes: (bytes: number) => void
 }
 
 /** Smaller objects are handed out only when they are whole and right, so that a wrong one can still be had elsewhere. */
 export const HELD_BYTES = 1024 * 1024
+const PIECE = 256 * 1024
 
 /** Starts a flight. Nothing of a wrong or torn body is kept. */
 export async function startFlight(order: FlightOrder, options: FlightOptions): Promise<Flight> {
-  const inMemory = order.bytes <= HELD_BYTES && options.hasRoom(order.bytes) ? holdArriving({ ...order, store: options.store }) : null
+  const inMemory = order.content !== undefined || (order.bytes <= HELD_BYTES && options.hasRoom(order.bytes)) ? holdArriving({ ...order, store: options.store }) : null
   const inFile = inMemory === null ? await options.store.receive({ expected: order.hash }) : null
   const incoming: Arriving = inMemory ?? inFile as Incoming
   let waiters: (() => void)[] = []
@@ -106,15 +107,21 @@ export async function startFlight(order: FlightOrder, options: FlightOptions): P
     }
     throw absent ?? new UpstreamError('absent', 'it has no such path')
   }
+  /** @returns where it was had. */
+  const fetch = async (): Promise<readonly string[]> => {
+    const { rounds, backoffMs, now, signal } = options
+    if (order.content === undefined) return [await askInTurn(order.upstreams, fromUpstream, { what: order.what, rounds, backoffMs, now, signal })]
+    await incoming.write(order.content)
+    return []
+  }
   const fly = async (): Promise<{ kept: boolean }> => {
     try {
-      const { rounds, backoffMs, now, signal } = options
-      const url = await askInTurn(order.upstreams, fromUpstream, { what: order.what, rounds, backoffMs, now, signal })
+      const urls = await fetch()
       state = 'right'
       landed.resolve()
       wake()
       // Readers have open what is right, even if it cannot be kept.
-      const kept = await options.inTurn(() => incoming.keep(), { urgent: order.urgent === true }).then(() => noteOrigin(options.store, order.hash, [url])).then(() => true, () => false)
+      const kept = await options.inTurn(() => incoming.keep()).then(() => (urls.length === 0 ? undefined : noteOrigin(options.store, order.hash, urls))).then(() => true, () => false)
       return { kept }
     } catch (error) {
       failure = error instanceof StageError && error.code === 'STORE_FULL' ? new ProxyError('STORE_FULL', `${order.what}: ${error.message}`, { cause: error }) : error
@@ -169,6 +176,22 @@ export async function startFlight(order: FlightOrder, options: FlightOptions): P
         [Symbol.asyncDispose]: () => file.close(),
       }
     },
+  }
+}
+
+/** All bytes of a flight, once it has landed or as it comes. */
+export async function* readFlight(flight: Flight): AsyncIterable<Buffer> {
+  if (flight.held !== null) {
+    yield await flight.held()
+    return
+  }
+  await using reader = await flight.read(0)
+  for (;;) {
+    // Whoever takes it may hold it for as long as it wants.
+    const buffer = Buffer.allocUnsafeSlow(PIECE)
+    const bytes = await reader.next(buffer)
+    if (bytes === 0) return
+    yield buffer.subarray(0, bytes)
   }
 }
 

@@ -11,8 +11,12 @@ const MOST_HELD = 64 * 1024 * 1024
 export interface Flights extends AsyncDisposable {
   /** @throws {ProxyError} OFFLINE */
   start(order: FlightOrder): Promise<Flight>
-  /** Has the object in the store when it resolves. @throws {ProxyError} */
-  bring(order: FlightOrder): Promise<void>
+  /** Has the object whole and right: in the store, then null, or in a flight that is being kept. @throws {ProxyError} */
+  reach(order: FlightOrder): Promise<Flight | null>
+  /** Whether an object is on its way, or here and being kept. */
+  has(hash: ObjectHash): boolean
+  /** Settles when an object that is on its way is in the store, or could not be kept; at once when it is not on its way. */
+  kept(hash: ObjectHash): Promise<void>
   /** Settles when all that is under way has landed. */
   settled(): Promise<void>
   /** Objects on their way now. */
@@ -49,18 +53,21 @@ export function openFlights(options: Omit<FlightOptions, 'signal' | 'inTurn' | '
       if (!flight.failed) return flight
       if (flying.get(order.hash) === known) flying.delete(order.hash)
     }
-    if (!options.online()) throw new ProxyError('OFFLINE', `${order.what} is not in the store, and this admin node is offline`)
+    if (order.content === undefined && !options.online()) throw new ProxyError('OFFLINE', `${order.what} is not in the store, and this admin node is offline`)
     return begin(order)
   }
   return {
     start,
-    async bring(order) {
-      if (await options.store.use(order.hash)) return
-      const flight = await start({ ...order, urgent: true })
-      // It may have begun when nobody waited for it.
-      void flight.landed.then(writing.hurry)
-      const { kept } = await flight.done
-      if (!kept) throw new ProxyError('STORE_FULL', `${order.what} came and could not be kept: is there room for the store?`)
+    async reach(order) {
+      if (await options.store.use(order.hash)) return null
+      const flight = await start(order)
+      await flight.landed
+      if (flight.failed) await flight.done
+      return flight
+    },
+    has: hash => flying.has(hash),
+    async kept(hash) {
+      await flying.get(hash)?.then(flight => flight.done).catch(() => undefined)
     },
     async settled() {
       writing.hurry()

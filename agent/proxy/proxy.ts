@@ -154,7 +154,8 @@ export function openProxy(options: ProxyOptions): Proxy {
     }
   }
   const send = async (exchange: Exchange, found: Found, doubt: () => void): Promise<void> => {
-    const sent = await sendStored(exchange, found)
+    // Looked at first: what is kept meanwhile is in the store and not on its way any more.
+    const sent = flights.has(found.content.hash) ? undefined : await sendStored(exchange, found)
     if (sent !== undefined) {
       counters.requests.hit += 1
       counters.bytes.hit += sent

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseRange } from '../boot/http/parse-range.ts'
 import type { ByteRange } from '../boot/http/parse-range.ts'
@@ -21,7 +22,13 @@ export interface Content {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-const CHUNK = 256 * 1024
+const CHUNK = 128 * 1024
+/** Clients that are sent files at once: where they are more, reading for one goes on while another is written to. */
+const MANY = 16
+/** Buffers to be used again: those that the garbage collector gives back come back late. */
+const spare: Buffer[] = []
+const MOST_SPARE = 128
+let sending = 0
 
 /** The head of an answer, and the part of the content that follows it; null: nothing follows. */
 interface PlannedAnswer {
@@ -76,23 +83,43 @@ export async function sendFile({ request, response }: Exchange, content: Content
   const { first, last } = part
   await using file = await open(path, 'r')
   response.writeHead(status, head)
-  const buffers = [Buffer.allocUnsafeSlow(Math.min(CHUNK, last - first + 1)), Buffer.allocUnsafeSlow(Math.min(CHUNK, last - first + 1))] as const
-  let turn: 0 | 1 = 0
+  sending += 1
+  try {
+    await copy(file, { path, first, last, response })
+  } finally {
+    sending -= 1
+  }
+  response.end()
+  return last - first + 1
+}
+
+async function copy(file: FileHandle, { path, first, last, response }: ByteRange & { readonly path: string; readonly response: ServerResponse }): Promise<void> {
+  let buffer = takeBuffer()
+  let other = sending > MANY ? buffer : takeBuffer()
   let sent: Promise<void> = Promise.resolve()
   for (let at = first; at <= last; ) {
-    const buffer = buffers[turn]
+    // A buffer is filled again only after it was sent.
+    if (buffer === other) await sent
     const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, last - at + 1), at)
     if (bytesRead === 0) throw new Error(`${path} is shorter than it was`)
     at += bytesRead
-    turn = turn === 0 ? 1 : 0
-    // A buffer is filled again only after it was sent.
     await sent
     sent = write(response, buffer.subarray(0, bytesRead))
-    sent.catch(() => undefined)
+    sent.catch(() => undefined);
+    [buffer, other] = [other, buffer]
   }
   await sent
-  response.end()
-  return last - first + 1
+  giveBack(buffer)
+  if (other !== buffer) giveBack(other)
+}
+
+function takeBuffer(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK)
+}
+
+/** Not what a write that failed may still hold. */
+function giveBack(buffer: Buffer): void {
+  if (spare.length < MOST_SPARE) spare.push(buffer)
 }
 
 /** Sends content that is on its way, as it comes. @throws {ProxyError}; the connection must then be cut if bytes were sent. */
@@ -104,7 +131,7 @@ export async function sendFlight({ request, response }: Exchange, content: Conte
   }
   const total = part.last - part.first + 1
   await using reader = await flight.read(part.first)
-  const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, total))
+  const buffer = takeBuffer()
   // The head waits for the first byte: until then there can be a plain error.
   let had = await reader.next(buffer)
   response.writeHead(status, head)
@@ -116,6 +143,7 @@ export async function sendFlight({ request, response }: Exchange, content: Conte
     if (left === 0) break
     had = await reader.next(buffer)
   }
+  giveBack(buffer)
   response.end()
   return total - left
 }

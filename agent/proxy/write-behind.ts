@@ -4,7 +4,7 @@ export interface WriteBehind {
   expect(): void
   /** It has come, or will not. */
   arrived(): void
-  readonly write: <T>(work: () => Promise<T>, options: { readonly urgent: boolean }) => Promise<T>
+  readonly write: <T>(work: () => Promise<T>) => Promise<T>
   /** Lets all that waits begin. */
   readonly hurry: () => void
 }
@@ -51,8 +51,8 @@ export function openWriteBehind(): WriteBehind {
       arriving -= 1
       soon()
     },
-    async write(work, { urgent }) {
-      if (!urgent && waiting.size < MOST_WAITING) {
+    async write(work) {
+      if (waiting.size < MOST_WAITING) {
         const waited = wait()
         soon()
         await waited

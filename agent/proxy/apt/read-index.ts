@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { createReadStream } from 'node:fs'
 import { PassThrough, Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -22,11 +21,11 @@ export function isPackageIndex(name: string): boolean {
 /**
  * Reads the files that an index names.
  *
- * @param path the index, as it was fetched and checked.
+ * @param content the index, as it was fetched and checked.
  * @param name its name in the repository, whose ending says how it is compressed.
  * @throws {ProxyError} when it cannot be unpacked.
  */
-export async function readIndex(path: string, name: string, signal: AbortSignal): Promise<PackageTable> {
+export async function readIndex(content: AsyncIterable<Buffer>, name: string, signal: AbortSignal): Promise<PackageTable> {
   const table = new TableBuilder()
   const isSources = /(^|\/)Sources(\.|$)/.test(name)
   let rest = ''
@@ -38,7 +37,7 @@ export async function readIndex(path: string, name: string, signal: AbortSignal)
     for (const stanza of stanzas) (isSources ? addSource : addPackage)(stanza, table)
   }
   try {
-    await pipeline(createReadStream(path, { highWaterMark: 256 * 1024 }), unpack(name), async (chunks: AsyncIterable<Buffer>) => {
+    await pipeline(content, unpack(name), async (chunks: AsyncIterable<Buffer>) => {
       for await (const chunk of chunks) {
         bytes += chunk.length
         if (bytes > LARGEST) throw new Error(`it has more than ${String(LARGEST)} bytes`)

@@ -1,7 +1,10 @@
+import { createReadStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHash } from 'node:crypto'
 import { hashOf } from '../../stage/object-hash.ts'
+import type { StoredObject } from '../../stage/object-hash.ts'
 import type { Content } from '../send.ts'
+import { readFlight } from '../flight.ts'
 import type { FlightOrder } from '../flight.ts'
 import { ProxyError } from '../proxy-error.ts'
 import type { ProxyContext } from '../proxy-context.ts'
@@ -46,6 +49,7 @@ const PIN_MS = 10 * 60_000
 const MOST_PINS = 10_000
 /** Between two looks at upstreams of which none answers. */
 const RETRY_MS = 15_000
+const PIECE = 256 * 1024
 
 /**
  * A repository as its upstreams have it, state by state. A new Release counts when its signature is good, it is not older
@@ -159,7 +163,7 @@ export class AptRepository {
   async #whole(force: boolean): Promise<Snapshot> {
     const snapshot = await this.current(force)
     for (const { hash } of Object.values(snapshot.files)) {
-      if (await this.#context.store.use(hash)) continue
+      if (this.#context.flights.has(hash) || await this.#context.store.use(hash)) continue
       this.doubt()
       return this.current(true)
     }
@@ -254,8 +258,8 @@ export class AptRepository {
     if (known !== undefined) return known
     const { store, flights, signal } = this.#context
     const reading = (async () => {
-      await flights.bring(this.#index(snapshot, name, file).order)
-      const table = await readIndex(store.path(file.hash), name, signal)
+      const flight = await flights.reach(this.#index(snapshot, name, file).order)
+      const table = await readIndex(flight === null ? createReadStream(store.path(file.hash), { highWaterMark: PIECE }) : readFlight(flight), name, signal)
       snapshot.tables.set(folder, { hash: hashOf(table.bytes), table })
       snapshot.wanted.add(name)
       this.#save()
@@ -310,8 +314,12 @@ export class AptRepository {
 
   /** Makes a Release the state that counts, once it has all that is wanted of the one before. */
   async #adopt({ text, release, files, upstream }: FetchedRelease, before: Snapshot | undefined): Promise<void> {
-    const { store, flights } = this.#context
-    const stored = Object.fromEntries(await Promise.all(Object.entries({ Release: text, ...files }).map(async ([name, bytes]) => [name, await store.put(bytes)] as const)))
+    const { flights } = this.#context
+    const stored = Object.fromEntries(await Promise.all(Object.entries({ Release: text, ...files }).map(async ([name, content]) => {
+      const object: StoredObject = { hash: hashOf(content), bytes: content.length }
+      await flights.reach({ ...object, content, paths: [], upstreams: [], what: this.#what(name) })
+      return [name, object] as const
+    })))
     if (before !== undefined && Object.entries(stored).every(([name, { hash }]) => before.files[name]?.hash === hash)) return
     const next: Snapshot = { release, files: stored, modified: Math.max(release.date, before === undefined ? 0 : before.modified + 1), wanted: new Set(), tables: new Map() }
     // The upstream that has the Release has what it names, more likely than another.
@@ -320,7 +328,7 @@ export class AptRepository {
       const file = release.files.get(name)
       if (file === undefined) continue
       try {
-        await flights.bring({ ...this.#index(next, name, file).order, upstreams })
+        await flights.reach({ ...this.#index(next, name, file).order, upstreams })
       } catch (error) {
         // Archives name more than they have.
         if (error instanceof ProxyError && error.code === 'NOT_FOUND') continue
@@ -344,10 +352,19 @@ export class AptRepository {
   }
 
   #save(): void {
-    this.#saving = this.#saving.then(() => saveSnapshots(this.#context.store, this.#reference, this.#snapshots)).catch((error: unknown) => {
+    this.#saving = this.#saving.then(() => this.#saveKept()).catch((error: unknown) => {
       this.#context.log('the state of a repository could not be kept', { source: this.spec.source, error: String(error) })
     })
     this.#context.inBackground(this.#saving)
+  }
+
+  /** States are written when all that they name is in the store. */
+  async #saveKept(): Promise<void> {
+    const { store, flights } = this.#context
+    const snapshots = this.#snapshots
+    const named = snapshots.flatMap(({ files, wanted, release }) => [...Object.values(files), ...[...wanted].flatMap(name => release.files.get(name) ?? [])])
+    await Promise.all(named.map(({ hash }) => flights.kept(hash)))
+    await saveSnapshots(store, this.#reference, snapshots)
   }
 }
 

@@ -4,23 +4,22 @@ import { openWriteBehind } from '../../../agent/proxy/write-behind.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('what is not urgent waits until nothing arrives any more, or for two seconds', async () => {
+test('an object waits until nothing arrives any more, or for two seconds', async () => {
   const writing = openWriteBehind()
   const written: string[] = []
-  const write = (name: string, urgent = false): void => {
-    void writing.write(() => Promise.resolve(void written.push(name)), { urgent })
+  const write = (name: string): void => {
+    void writing.write(() => Promise.resolve(void written.push(name)))
   }
   writing.expect()
   write('late')
-  write('urgent', true)
   await vi.advanceTimersByTimeAsync(1_900)
-  expect(written).toEqual(['urgent'])
+  expect(written).toEqual([])
   await vi.advanceTimersByTimeAsync(100)
-  expect(written).toEqual(['urgent', 'late'])
+  expect(written).toEqual(['late'])
   write('calm')
   writing.arrived()
   await vi.advanceTimersByTimeAsync(100)
-  expect(written).toEqual(['urgent', 'late', 'calm'])
+  expect(written).toEqual(['late', 'calm'])
 })
 
 test('at most 256 objects wait, and two are written at once', async () => {
@@ -34,7 +33,7 @@ test('at most 256 objects wait, and two are written at once', async () => {
     most = Math.max(most, running)
     await promise
     running -= 1
-  }, { urgent: false }))
+  }))
   await vi.advanceTimersByTimeAsync(10)
   expect(running).toBe(2)
   writing.hurry()
