@@ -114,6 +114,22 @@ test('nothing runs on a node of which `protect` refuses a step, and the run ends
   expect(reasons(ask(whole, { work: prepareWork(held, null), approved: new Set(['install@n1']) }), 'install@n1')).toContainEqual(['REFUSED', 'install@n1'])
 })
 
+test('a node that lacks a disk which its installation writes is left alone when it is to be installed, also by what leads to that', () => {
+  const install = step({ id: 'install@n1', destructive: true, once: 'k' })
+  const drain = step({ id: 'operation/again/drain@n1', kind: 'operation' })
+  const elsewhere = step({ id: 'd/c@n2' })
+  const whole = planOf([install, elsewhere])
+  const changes = changesOf(whole)
+  const [like] = changes.changes
+  if (like === undefined) throw new Error('nothing changes')
+  const lacking = changes.changes.map((one) => (one.step.id === 'install@n1' ? { ...one, lacks: ['serial:B'] } : one))
+  const work = prepareWork({ commit: 'c', plan: whole, changes: { ...changes, changes: [...lacking, { ...like, step: drain, consequence: 'run', needsApproval: false }] } }, null)
+  const now = ask(whole, { work, approved: new Set(['install@n1']) })
+  expect(now.start).toEqual(['d/c@n2'])
+  expect(reasons(now, drain.id)).toEqual([['REFUSED', 'install@n1']])
+  expect(now.blocked.get('install@n1')).toContainEqual({ code: 'REFUSED', message: 'serial:B of n1 is not in its machine any more: put it back, or let `crowbar lock --rebind n1:disks` choose another', step: 'install@n1' })
+})
+
 test('removals go before the roles of their node', () => {
   const removal = step({ id: 'd/old@n1#remove' })
   const late = step({ id: 'd/older@n1#remove', needs: ['d/old@n2#remove'] })
