@@ -14,7 +14,7 @@ import { needDebianPackages } from './debian-packages.ts'
 const run = promisify(execFile)
 let folder = ''
 beforeAll(async () => {
-  await needDebianPackages(['ansible-core', 'facter'])
+  await needDebianPackages(['ansible-core', 'facter', 'ohai'])
   folder = mkdtempSync(join(tmpdir(), 'crowbar-import-'))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -43,9 +43,9 @@ test.each([...Object.entries(NASTY), ['a dozen files as one inventory', Object.f
   expect(Object.fromEntries(hosts.map((host) => [host, ours[host]?.groups]))).toEqual(Object.fromEntries(hosts.map((host) => [host, members(host)])))
 })
 
-test('what facter prints of this machine becomes an inventory with its memory, ports and processors', async () => {
-  const { stdout } = await run('facter', ['--json', 'memory', 'networking', 'processors', 'os', 'disks'], { maxBuffer: 64 * 1024 * 1024 })
-  const result = imported('facter', { 'here.json': stdout })
+test.each([['facter', ['--json', 'memory', 'networking', 'processors', 'os', 'disks']], ['facter', ['--yaml', 'memory', 'networking', 'processors', 'os', 'disks']], ['ohai', []]] as const)('what %s (%j) prints of this machine becomes an inventory with its memory, ports and processors', async (tool, options) => {
+  const { stdout } = await run(tool, options, { maxBuffer: 64 * 1024 * 1024 })
+  const result = imported(tool, { here: stdout })
   const [inventory] = result.files.filter(({ path }) => path.startsWith('inventory/')).map(({ text }) => JSON.parse(text) as InventoryDocument)
   const ports = readdirSync('/sys/class/net').filter((name) => existsSync(`/sys/class/net/${name}/device`)).map((name) => readFileSync(`/sys/class/net/${name}/address`, 'utf8').trim())
   expect(inventory?.facts.nics.map(({ mac }) => mac)).toEqual(expect.arrayContaining(ports))
