@@ -83,7 +83,7 @@ export class GitMirror {
     const folder = has ? this.folder : join(work.path, 'mirror.git')
     if (!has) await runProgram(['git', 'init', '--quiet', '--bare', folder], { signal })
     await askInTurn(this.upstreams, async upstream => {
-      await this.#git(['-C', folder, 'fetch', '--quiet', '--prune', '--no-tags', '--no-auto-maintenance', '--no-write-fetch-head', '--', upstream.base, ...REFSPECS])
+      await this.#git(['-C', folder, 'fetch', '--quiet', '--prune', '--no-tags', '--no-auto-maintenance', '--no-write-fetch-head', '--update-shallow', '--', upstream.base, ...REFSPECS])
       const head = /^ref: (refs\/heads\/\S+)\tHEAD$/m.exec(await this.#git(['ls-remote', '--symref', '--', upstream.base, 'HEAD']))?.[1]
       if (head !== undefined) await this.#git(['-C', folder, 'symbolic-ref', 'HEAD', head])
     }, { what: `the git repository ${this.name}`, rounds, backoffMs, now, signal })
