@@ -23,6 +23,7 @@ export type LockedPackage = TypeOf<typeof lockedPackage>
 const lockedBuild = object({
   commit: string({ pattern: '^[0-9a-f]{40}([0-9a-f]{24})?$' }),
   tag: nullable(string({}, 'The last tag before it, that its version begins with.')),
+  count: integer({ min: 1 }, 'Commits up to it: those of the same second have their order by it.'),
   wanted: list(string(), {}, 'Names that were resolved for the system that it is built in, sorted.'),
   epoch: integer({ min: 0 }, 'Seconds since 1970 that the files of that system bear.'),
   packages: map(lockedPackage, undefined, 'All of that system, by name.'),
@@ -86,8 +87,14 @@ export function artifactInputs({ kind, os, sources: [first, ...more], packages, 
   return digest({
     kind, packages: sorted(packages), base: sorted(os.packages), joined: install === 'joined', os: { family, version, architecture },
     source: first === undefined ? null : said(first), ...(more.length === 0 ? {} : { more: more.map(said) }),
-    ...(builds.length === 0 ? {} : { builds: builds.map(({ name, ref = null, patches = [], submodules = {}, build = null }) => ({ name, ref, patches: patches.map(({ text }) => text), submodules, build: build as Json })) }),
+    ...(builds.length === 0 ? {} : { builds: builds.map(builtFrom) }),
   })
+}
+
+/** What a build may use does not decide what it gives. */
+function builtFrom({ name, ref, patches = [], submodules = {}, build }: BuildInputs): { readonly [key: string]: Json } {
+  const { timeout: _timeout, limits: _limits, ...said } = build ?? {}
+  return { name, ref: ref ?? null, patches: patches.map(({ text }) => text), submodules, build: build === undefined ? null : said as unknown as Json }
 }
 
 /** The file of a set, by the digest that the lock has. */
@@ -96,7 +103,7 @@ export function artifactsPath(hash: string): string {
 }
 
 /** Sources that are to stay at their commits, by name. */
-export type HeldBuilds = { readonly [source: string]: Pick<LockedBuild, 'commit' | 'tag'> }
+export type HeldBuilds = { readonly [source: string]: Pick<LockedBuild, 'commit' | 'tag' | 'count'> }
 
 /** What a command that locks packages needs from whoever can reach a mirror; `problem`: why it could not be. */
 export type ResolveSets = (sets: readonly string[], plan: Plan, held: HeldBuilds) => Promise<{ readonly sets: readonly Artifacts[] } | { readonly problem: string }>

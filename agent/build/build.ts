@@ -1,4 +1,4 @@
-import { chmod, chown, cp, mkdir, open, readdir, rename } from 'node:fs/promises'
+import { chmod, chown, cp, lstat, mkdir, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isObjectHash } from '../stage/object-hash.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
@@ -11,6 +11,7 @@ import { BuildError, titleOf } from './build-source.ts'
 import type { BuildSource } from './build-source.ts'
 import { IN_ROOT } from './builders.ts'
 import type { CheckedOut } from './checkout.ts'
+import { limitArguments, limitsOf, watchBuild } from './watch.ts'
 
 /** What a build gave, as one document in the store, which names its packages and its log. */
 export interface BuildManifest {
@@ -35,8 +36,6 @@ export interface BuildOptions {
 
 /** Nobody's user and group: nothing else in the system of a build is theirs. */
 const BUILDER = 64_999
-/** Bytes that one file of a build may have. */
-const LARGEST_FILE = 16 * 1024 ** 3
 /** Lines of a failed build that are told; the whole log stays. */
 const TOLD = 20
 const TOLD_BYTES = 16_384
@@ -53,7 +52,7 @@ const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 export async function buildPackages(source: BuildSource, checkedOut: CheckedOut, options: BuildOptions): Promise<ObjectHash> {
   const { store, signal, onProgress } = options
   if (process.getuid?.() !== 0) throw new BuildError('BUILD_NEEDS_ROOT', `${titleOf(source)} can only be built by root`)
-  onProgress(`building ${source.name}`)
+  onProgress(`building ${source.name}: unpacking its system`)
   await using work = await store.temporaryFolder('build')
   const root = join(work.path, 'root')
   await mkdir(root)
@@ -74,7 +73,13 @@ export async function buildPackages(source: BuildSource, checkedOut: CheckedOut,
   const missing = source.build.packages.filter(name => !given.includes(name))
   if (missing.length > 0) throw new BuildError('BUILD_FAILED', `${titleOf(source)}: the build gave no package ${missing.join(', ')}`)
   const manifest: BuildManifest = { kind: 'build', version: 1, source: source.name, commit: checkedOut.commit, packages, log: said }
+  await store.unrefer(failedLog(source))
   return (await store.put(Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`))).hash
+}
+
+/** The store's reference to the log of a source's last build, when that failed. */
+export function failedLog({ name }: Pick<BuildSource, 'name'>): string {
+  return `build-log/${name}`
 }
 
 /** Reads what a build gave. @throws {StageError} MANIFEST_INVALID, STORE_MISSING */
@@ -87,43 +92,53 @@ export async function readBuild(store: Store, hash: ObjectHash): Promise<BuildMa
 }
 
 /**
- * A version that is newer than that of each earlier commit: upstream's own, when it was committed, which commit, and the
- * release that it is built for.
+ * A version that is newer than that of each commit before it: upstream's own, when it was committed, how many commits there
+ * are up to it, which it is, and the release that it is built for.
  */
-export function versionOf({ build }: Pick<BuildSource, 'build'>, { tag, time, commit }: Pick<CheckedOut, 'tag' | 'time' | 'commit'>, release: string): { readonly version: string; readonly suffix: string } {
+export function versionOf({ build }: Pick<BuildSource, 'build'>, { tag, time, count, commit }: Pick<CheckedOut, 'tag' | 'time' | 'count' | 'commit'>, release: string): { readonly upstream: string; readonly version: string; readonly suffix: string } {
   const upstream = build.version ?? tag?.replaceAll('-', '~').replaceAll(/[^A-Za-z0-9.+~]/g, '.') ?? '0'
   const stamp = new Date(time * 1000).toISOString().replace(/\.\d+Z$/, '').replaceAll(/[-:T]/g, '')
-  const suffix = `+git${stamp}.${commit.slice(0, 7)}`
+  const suffix = `+git${stamp}.${String(count)}.${commit.slice(0, 7)}`
   const revision = `${String(build.revision ?? 1)}~crowbar${release}`
-  return { version: `${upstream}${suffix}-${revision}`, suffix: `${suffix}.${revision}` }
+  return { upstream, version: `${upstream}${suffix}-${revision}`, suffix: `${suffix}.${revision}` }
 }
 
-async function run(source: BuildSource, checkedOut: CheckedOut, { folder, log, release, store, signal }: BuildOptions & { readonly folder: string; readonly log: string }): Promise<ObjectHash> {
-  const { version, suffix } = versionOf(source, checkedOut, release)
+async function run(source: BuildSource, checkedOut: CheckedOut, { folder, log, release, store, signal, onProgress }: BuildOptions & { readonly folder: string; readonly log: string }): Promise<ObjectHash> {
+  const { upstream, version, suffix } = versionOf(source, checkedOut, release)
   const environment = {
     BUILDER: source.build.with, PACKAGES: source.build.packages.join(' '), DEPENDS: (source.build.depends ?? []).join(' '), SOURCE: source.name, COMMIT: checkedOut.commit,
-    VERSION: version, VERSION_SUFFIX: suffix, SOURCE_DATE_EPOCH: String(checkedOut.time), MAINTAINER: 'Crowbar <root@localhost>',
+    UPSTREAM: upstream, VERSION: version, VERSION_SUFFIX: suffix, SOURCE_DATE_EPOCH: String(checkedOut.time), MAINTAINER: 'Crowbar <root@localhost>',
   }
   const script = [
-    'set -eu', 'cd "$1"', 'mount -t tmpfs -o mode=755 tmpfs dev',
+    'set -eu', 'cd "$1"', 'mount -t tmpfs -o mode=755,size=64m tmpfs dev',
+    // When memory is short, a build ends before anything of this machine does.
+    'echo 1000 > /proc/self/oom_score_adj',
     ...DEVICES.map(name => `touch dev/${name}; mount --bind /dev/${name} dev/${name}`),
-    'ln -s /proc/self/fd dev/fd', 'mkdir -m 1777 dev/shm', 'mount -t proc proc proc', 'mount -t tmpfs -o mode=1777 tmpfs tmp',
+    'ln -s /proc/self/fd dev/fd', 'mkdir -m 1777 dev/shm', 'mount -t proc proc proc', 'chmod 1777 tmp',
     // The loopback interface of a network without any other.
     'if command -v ip > /dev/null; then ip link set lo up; fi',
     `exec setpriv --no-new-privs chroot --userspec=${String(BUILDER)}:${String(BUILDER)} --groups= . /build/in-root/build`,
   ].join('\n')
+  const limits = limitsOf(source.build)
+  await using watch = await watchBuild({ folder, log, user: BUILDER, limits, signal, onProgress: message => onProgress(`building ${source.name}: ${message}`) })
   try {
     // The build itself writes its log, so that no line is lost or late, and a full disk is the build's own failure.
     await runProgram([
       'sh', '-c', 'log=$1; shift; exec "$@" > "$log" 2>&1', 'log', log,
-      'prlimit', `--fsize=${String(LARGEST_FILE)}`, '--core=0',
+      'prlimit', ...limitArguments(limits),
       'unshare', '--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child=SIGKILL', 'sh', '-c', script, 'build', folder,
-    ], { signal, env: { ...environment, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, deadlineMs: millisecondsOf(source.build.timeout ?? '30m') })
+    ], { signal: AbortSignal.any([signal, watch.signal]), env: { ...environment, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }, deadlineMs: millisecondsOf(source.build.timeout ?? '30m') })
   } catch (error) {
-    if (!(error instanceof StageError) || error.code === 'PROGRAM_MISSING') throw error
+    signal.throwIfAborted()
+    if (!watch.signal.aborted && (!(error instanceof StageError) || error.code === 'PROGRAM_MISSING')) throw error
     const kept = await store.put({ file: log })
-    const why = error.code === 'PROGRAM_TIMEOUT' ? `did not end within ${source.build.timeout ?? '30m'}` : 'failed'
-    throw new BuildError('BUILD_FAILED', `${titleOf(source)}: the build of ${checkedOut.commit} with \`${source.build.with}\` ${why}. Its last lines:\n${await lastLines(log)}\nThe whole log is ${store.path(kept.hash)}.`, { cause: error })
+    await store.refer(failedLog(source), kept.hash)
+    const said = await lastLines(log)
+    const exceeded = watch.exceeded(said)
+    const timedOut = error instanceof StageError && error.code === 'PROGRAM_TIMEOUT'
+    const why = watch.signal.aborted ? `was stopped: it ${exceeded ?? ''}` : timedOut ? `did not end within ${source.build.timeout ?? '30m'}` : exceeded === undefined ? 'failed' : `failed, and ${exceeded}`
+    const remedy = timedOut ? ' `build.timeout` gives it more time.' : exceeded === undefined ? '' : ' `build.limits` gives it more.'
+    throw new BuildError('BUILD_FAILED', `${titleOf(source)}: the build of ${checkedOut.commit} with \`${source.build.with}\` ${why}.${remedy} Its last lines:\n${said}\nThe whole log is ${store.path(kept.hash)}.`, { cause: error })
   }
   return (await store.put({ file: log })).hash
 }
@@ -139,6 +154,8 @@ async function keepPackages(folder: string, { store, signal }: { readonly store:
   const packages: StoredPackage[] = []
   for (const name of (await readdir(folder)).filter(one => one.endsWith('.deb')).toSorted()) {
     const file = join(folder, name)
+    // The folder was the build's to write: nothing is followed out of it, and nothing is waited for.
+    if (!(await lstat(file)).isFile()) throw new BuildError('BUILD_FAILED', `${name} of the build is no file`)
     const { stdout } = await runProgram(['dpkg-deb', '--field', file, 'Package', 'Version', 'Architecture'], { signal })
     const field = (wanted: string): string => new RegExp(`^${wanted}: (.*)$`, 'm').exec(stdout)?.[1] ?? ''
     packages.push({ name: field('Package'), version: field('Version'), architecture: field('Architecture'), ...await store.put({ file }) })

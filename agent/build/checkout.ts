@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openProxy } from '../proxy/proxy.ts'
 import { serveProxy } from '../proxy/serve-proxy.ts'
@@ -26,10 +26,12 @@ export interface CheckedOut {
   readonly time: number
   /** The last tag that the commit is based on, without what is before its first digit; null: there is none. */
   readonly tag: string | null
+  /** Commits up to it, itself counted: those of the same second have their order by it. */
+  readonly count: number
 }
 
-/** Which commit is built, and the tag that its version comes from: a tag that is added later changes nothing of it. */
-export type Pinned = Pick<CheckedOut, 'commit' | 'tag'>
+/** Which commit is built, and what its version comes from: a tag that is added later, or more of its history, changes nothing of it. */
+export type Pinned = Pick<CheckedOut, 'commit' | 'tag' | 'count'>
 
 /**
  * Fetches a source by way of the store's copy of its repository, and lays its tree out.
@@ -60,14 +62,18 @@ export async function checkOut(source: BuildSource, pinned: Pinned | undefined, 
   for (const [i, patch] of source.patches.entries()) await applyPatch(source, patch, { tree, file: join(folder, `${String(i)}.patch`), git })
   const time = Number((await git(['-C', repository, 'show', '--no-patch', '--format=%ct', found])).trim())
   const tag = pinned !== undefined ? pinned.tag : await git(['-C', repository, 'describe', '--tags', '--abbrev=0', found]).then(text => /\d\S*/.exec(text)?.[0] ?? null, () => null)
-  // What a build makes of the times of its files is the same each time.
+  const count = pinned?.count ?? Number((await git(['-C', repository, 'rev-list', '--count', found])).trim())
+  // What a build makes of the times and modes of its files is the same each time, whatever this process may read.
+  await runProgram(['chmod', '--recursive', 'u=rwX,go=rX', tree], { signal })
   await runProgram(['find', tree, '-exec', 'touch', '--no-dereference', `--date=@${String(time)}`, '{}', '+'], { signal })
-  return { tree, commit: found, time, tag }
+  return { tree, commit: found, time, tag, count }
 }
 
 /** Names of the packages that `debian/control` of a tree says its build needs, of alternatives the first; sorted. */
 export async function buildDependsOf(tree: string, architecture: string): Promise<string[]> {
-  const control = await readFile(join(tree, 'debian', 'control'), 'utf8').catch(() => '')
+  const file = await realpath(join(tree, 'debian', 'control')).catch(() => '')
+  // A tree is a stranger's, and no link in it leads to a file of this machine.
+  const control = file.startsWith(`${await realpath(tree)}/`) ? await readFile(file, 'utf8') : ''
   const unfolded = control.replace(/^#.*\n/gm, '').replace(/\n[ \t]+/g, ' ').split(/\n\s*\n/)[0] ?? ''
   const said = [...unfolded.matchAll(/^Build-Depends(?:-Arch|-Indep)?:(.*)$/gim)].flatMap(match => (match[1] ?? '').split(','))
   const names = said.map(one => one.split('|')[0]?.trim() ?? '').filter(one => !/<\s*(?!!nocheck|!nodoc)[^!]/.test(one) && isFor(one, architecture)).flatMap(one => /^[a-z0-9][a-z0-9+.-]+/.exec(one)?.[0] ?? [])

@@ -16,7 +16,7 @@ export const resolveSets: ResolveSets = async (sets, plan, held) => {
   process.once('SIGINT', interrupt)
   try {
     const store = await openStore(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store'))
-    return { sets: await lockSets(sets, plan, { store, held, signal: stop.signal, onProgress: message => live.show([message]) }) }
+    return { sets: await lockSets(sets, plan, { store, held, signal: stop.signal, onProgress: message => live.follow(message) }) }
   } catch (error) {
     if (error instanceof StageError || error instanceof StagerError || error instanceof BuildError) return { problem: error.message }
     throw error

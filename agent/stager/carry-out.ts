@@ -11,12 +11,12 @@ import { buildRootfs } from '../image/rootfs/rootfs.ts'
 import { describePackages, stageDebianPackages } from '../stage/debian-packages.ts'
 import { fetchLocked, missingOf, objectOf } from '../stage/fetch-locked.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
+import type { AptUse } from '../stage/apt-root.ts'
 import { openBuiltRepository } from '../stage/built-repository.ts'
-import type { StoredPackage } from '../stage/package-index.ts'
 import type { Store } from '../stage/store.ts'
 import { takeTurns } from '../take-turns.ts'
 import { buildRoot, orderReference } from './order.ts'
-import type { BuildOrder, StageOrder, StageResult } from './order.ts'
+import type { BuildOrder, BuiltPackage, StageOrder, StageResult } from './order.ts'
 import { openSources } from './use-sources.ts'
 
 export interface StageOptions {
@@ -67,15 +67,19 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
     }
     case 'rootfs': {
       await using sources = openSources(order.sources, { store, ...options })
-      const rootfs = await buildRootfs({ os: order.os, flavour: order.flavour, packages: order.packages, sources: sources.use, locked: order.locked, store, ...options })
+      await using local = await openBuiltRepository(order.built ?? [], { os: order.os, store, ...options })
+      const use = async (): Promise<AptUse> => {
+        const asked = await sources.use()
+        return { ...asked, sources: [...asked.sources, ...local.sources] }
+      }
+      const rootfs = await buildRootfs({ os: order.os, flavour: order.flavour, packages: order.packages, sources: use, locked: order.locked, store, ...options })
       return { kind: 'rootfs', archive: rootfs.hash, bytes: rootfs.bytes, status: rootfs.status }
     }
     case 'packages': {
       const built = await buildAll(await unbuilt(order, store), store, options)
       if (order.locked !== undefined) {
         const { packages } = order.locked
-        const other = built.find(one => packages[one.name]?.source === one.source && packages[one.name]?.sha256 !== one.hash.slice('sha256:'.length))
-        if (other !== undefined) throw new BuildError('BUILD_DIFFERS', `${other.title}: the build gave other bytes for ${other.name} ${other.version} than are locked (${packages[other.name]?.version ?? ''}). It is not reproducible here: bring the package in a store that has it, or lock it anew on this machine with \`crowbar lock --update ${other.source}\``)
+        holdBuilt(built, packages)
         return { kind: 'packages', manifest: await stageLocked(order, packages, { store, ...options }) }
       }
       const base = await carryOut({ kind: 'rootfs', os: order.os, flavour: order.flavour, packages: order.base, sources: order.sources }, store, options)
@@ -87,9 +91,11 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
       return { kind: 'packages', manifest: staged.manifest }
     }
     case 'build': {
+      const built = await buildAll(await unbuilt({ builds: order.uses ?? [], locked: order.locked }, store), store, options)
+      if (order.locked !== undefined) holdBuilt(built, order.locked.packages)
       await using work = await store.temporaryFolder('checkout')
       const checkedOut = await checkOut(order.source, order.locked, { folder: work.path, store, ...options })
-      const root = await carryOut(buildRoot(order, await neededBy(order, checkedOut.tree)), store, options)
+      const root = await carryOut(buildRoot(order, await neededBy(order, checkedOut.tree), built), store, options)
       if (root.kind !== 'rootfs') throw new TypeError('a root filesystem order came to something else')
       return { kind: 'build', manifest: await buildPackages(order.source, checkedOut, { root: root.archive as ObjectHash, release: order.os.version, store, ...options }) }
     }
@@ -97,21 +103,21 @@ async function build(order: StageOrder, store: Store, options: StageOptions): Pr
 }
 
 /** What has to be built: of what is locked, that of which the store lacks a package. */
-async function unbuilt({ builds = [], locked }: Extract<StageOrder, { kind: 'packages' }>, store: Store): Promise<readonly BuildOrder[]> {
+async function unbuilt({ builds = [], locked }: { readonly builds?: readonly BuildOrder[]; readonly locked?: { readonly packages: { readonly [name: string]: LockedPackage } } | undefined }, store: Store): Promise<readonly BuildOrder[]> {
   if (locked === undefined) return builds
   const missing = new Set((await missingOf(locked.packages, store)).map(({ locked: one }) => one.source))
   return builds.filter(({ source }) => missing.has(source.name))
 }
 
+/** @throws {BuildError} BUILD_DIFFERS */
+function holdBuilt(built: readonly BuiltPackage[], packages: { readonly [name: string]: LockedPackage }): void {
+  const other = built.find(one => packages[one.name]?.source === one.source && packages[one.name]?.sha256 !== one.hash.slice('sha256:'.length))
+  if (other !== undefined) throw new BuildError('BUILD_DIFFERS', `${other.title}: the build gave other bytes for ${other.name} ${other.version} than are locked (${packages[other.name]?.version ?? ''}). It is not reproducible here: bring the package in a store that has it, or lock it anew on this machine with \`crowbar lock --update ${other.source}\``)
+}
+
 /** Packages that the root filesystem of a build has beside what every system has, sorted. */
 export async function neededBy({ os, source: { build } }: BuildOrder, tree: string): Promise<string[]> {
   return [...new Set([...packagesOfBuilder(build.with), ...(build.needs ?? []), ...(build.with === 'debian' ? await buildDependsOf(tree, os.architecture) : [])])].toSorted()
-}
-
-/** A package that a source of the site gave. */
-export interface BuiltPackage extends StoredPackage {
-  readonly source: string
-  readonly title: string
 }
 
 /** Has everything built that is not yet; which of it the set needs is apt's to say. */

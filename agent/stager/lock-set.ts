@@ -10,9 +10,8 @@ import type { Progress } from '../stage/progress.ts'
 import { siteSourcesOf } from '../stage/site-sources.ts'
 import type { Store } from '../stage/store.ts'
 import { buildAll, neededBy } from './carry-out.ts'
-import type { BuiltPackage } from './carry-out.ts'
 import { stageOrder, StagerError } from './order.ts'
-import type { BuildOrder, SetOrder } from './order.ts'
+import type { BuildOrder, BuiltPackage } from './order.ts'
 import { openSources } from './use-sources.ts'
 
 export interface LockSetOptions {
@@ -61,7 +60,7 @@ async function lockSet(set: string, plan: Plan, { apt, ...options }: LockOptions
   const base = rootfsWanted(order.flavour, order.os.architecture, order.kind === 'rootfs' ? order.packages : order.base)
   const least = await apt.resolve([...LEAST, ...base], [])
   const built = order.kind === 'packages' && order.builds !== undefined ? await lockBuilds(order.builds, { apt, ...options }) : undefined
-  const packages = order.kind === 'rootfs' ? least : built === undefined ? await apt.resolve(order.packages, least) : await resolveWith(built.packages, { order, least, ...options })
+  const packages = order.kind === 'rootfs' ? least : await resolveWith(order.packages, least, { built: built?.packages ?? [], order, apt, ...options })
   return {
     kind: 'artifacts', version: 1, set, os, source: system.source ?? '', flavour: order.flavour === 'container' ? 'container' : 'machine',
     inputs: artifactInputs({ kind: order.kind, os: system, sources: siteSourcesOf(os, plan), packages: order.packages, builds: order.kind === 'packages' ? (order.builds ?? []).map(({ source }) => ({ ...plan.sources[source.name], name: source.name })) : [] }),
@@ -73,22 +72,35 @@ async function lockSet(set: string, plan: Plan, { apt, ...options }: LockOptions
 }
 
 /** Decides which commits are built and in what, and builds them: only then is it known what the packages depend on. */
-async function lockBuilds(orders: readonly BuildOrder[], { apt, ...options }: LockOptions): Promise<{ readonly builds: Record<string, LockedBuild>; readonly packages: readonly BuiltPackage[] }> {
+async function lockBuilds(orders: readonly BuildOrder[], options: LockOptions): Promise<{ readonly builds: Record<string, LockedBuild>; readonly packages: readonly BuiltPackage[] }> {
   const builds: Record<string, LockedBuild> = {}
-  for (const order of orders) {
-    await using work = await options.store.temporaryFolder('checkout')
-    const { commit, tag, tree } = await checkOut(order.source, options.held[order.source.name], { ...options, folder: work.path })
-    const wanted = rootfsWanted('container', order.os.architecture, await neededBy(order, tree))
-    builds[order.source.name] = { commit, tag, wanted, epoch: apt.releaseTime, packages: byName(await apt.resolve([...LEAST, ...wanted], [])) }
+  const packages = new Map<string, readonly BuiltPackage[]>()
+  const lock = async (order: BuildOrder): Promise<BuildOrder> => {
+    const { source } = order
+    const uses: BuildOrder[] = []
+    for (const one of order.uses ?? []) uses.push(await lock(one))
+    if (builds[source.name] === undefined) {
+      await using work = await options.store.temporaryFolder('checkout')
+      const { commit, tag, count, tree } = await checkOut(source, options.held[source.name], { ...options, folder: work.path })
+      const wanted = rootfsWanted('container', order.os.architecture, await neededBy(order, tree))
+      const built = uses.flatMap(one => packages.get(one.source.name) ?? [])
+      const closure = await resolveWith([...LEAST, ...wanted], [], { built, order, ...options })
+      builds[source.name] = { commit, tag, count, wanted, epoch: options.apt.releaseTime, packages: byName(closure) }
+    }
+    const locked = { ...order, ...(uses.length === 0 ? {} : { uses }), locked: builds[source.name] as LockedBuild }
+    if (!packages.has(source.name)) packages.set(source.name, await buildAll([locked], options.store, options))
+    return locked
   }
-  return { builds, packages: await buildAll(orders.map(order => ({ ...order, locked: builds[order.source.name] as LockedBuild })), options.store, options) }
+  for (const order of orders) await lock(order)
+  return { builds, packages: [...packages.values()].flat() }
 }
 
-/** The closure of a set, some of whose packages were built here. */
-async function resolveWith(built: readonly BuiltPackage[], { order, least, use, ...options }: { readonly order: Extract<SetOrder, { kind: 'packages' }>; readonly least: readonly AptPackage[]; readonly use: AptUse } & LockSetOptions): Promise<readonly AptPackage[]> {
+/** The closure of names, some of whose packages were built here. @param upon what counts as installed. */
+async function resolveWith(names: readonly string[], upon: readonly AptPackage[], { built, order, use, apt: plain, ...options }: { readonly built: readonly BuiltPackage[]; readonly order: Pick<BuildOrder, 'os'> } & LockOptions): Promise<readonly AptPackage[]> {
+  if (built.length === 0) return plain.resolve(names, upon)
   await using local = await openBuiltRepository(built, { os: order.os, ...options })
   await using apt = await openAptRoot({ ...options, status: '', architecture: order.os.architecture, ...use, sources: [...use.sources, ...local.sources] })
-  return await apt.resolve(order.packages, least)
+  return await apt.resolve(names, upon)
 }
 
 function byName(packages: readonly AptPackage[]): Artifacts['packages'] {

@@ -1,3 +1,4 @@
+import { failedLog } from '../build/build.ts'
 import type { Plan, Step } from '../../schemas/plan.ts'
 import { discoveryOrder, orderReference, stageOrder, StagerError } from './order.ts'
 
@@ -19,7 +20,7 @@ function boots(os: string | null, plan: Plan): boolean {
   return os === null || plan.systems[os]?.install !== 'joined'
 }
 
-/** References of the store that a plan leads to: its artifact sets, what they are made on, and the discovery image. */
+/** References of the store that a plan leads to: its artifact sets, what they are made on, logs of builds that failed, and the discovery image. */
 export function neededReferences(plan: Plan): ReadonlySet<string> {
   const needed = new Set([orderReference(discoveryOrder())])
   for (const name of Object.keys(plan.artifacts)) {
@@ -27,7 +28,7 @@ export function neededReferences(plan: Plan): ReadonlySet<string> {
       const order = stageOrder(name, plan)
       needed.add(orderReference(order))
       if (order.kind === 'packages') {
-        for (const build of order.builds ?? []) needed.add(orderReference(build))
+        for (const build of order.builds ?? []) needed.add(orderReference(build)).add(failedLog(build.source))
         needed.add(orderReference({ kind: 'rootfs', os: order.os, flavour: order.flavour, packages: order.base, sources: order.sources }))
       }
     } catch (error) {

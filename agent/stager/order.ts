@@ -9,16 +9,23 @@ import type { LockedRootfs } from '../image/rootfs/rootfs.ts'
 import { lockedSet } from './locked-set.ts'
 import type { LockedSet } from './locked-set.ts'
 import type { DebianRelease } from '../stage/debian-packages.ts'
+import type { StoredPackage } from '../stage/package-index.ts'
 import { siteSourcesOf } from '../stage/site-sources.ts'
 import type { SiteSource } from '../stage/site-sources.ts'
 
 /** Something to have in the store: all that decides what it is. The same order is the same thing. */
 export type StageOrder =
   | { readonly kind: 'discovery'; readonly os: DebianRelease }
-  | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly locked?: LockedRootfs }
+  | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly built?: readonly BuiltPackage[]; readonly locked?: LockedRootfs }
   /** Packages and all that they need beyond the root filesystem of the same system. */
   | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly builds?: readonly BuildOrder[]; readonly locked?: { readonly packages: LockedRootfs['packages'] } }
   | BuildOrder
+
+/** A package that a source of the site gave. */
+export interface BuiltPackage extends StoredPackage {
+  readonly source: string
+  readonly title: string
+}
 
 /** Packages that are built from a git source, in a root filesystem that has what the build needs. */
 export interface BuildOrder {
@@ -26,7 +33,9 @@ export interface BuildOrder {
   readonly os: DebianRelease
   readonly source: BuildSource
   readonly sources: readonly SiteSource[]
-  readonly locked?: { readonly commit: string; readonly tag: string | null } & LockedRootfs
+  /** What gives packages that it is built with. */
+  readonly uses?: readonly BuildOrder[]
+  readonly locked?: { readonly commit: string; readonly tag: string | null; readonly count: number } & LockedRootfs
 }
 
 /** An order of an artifact set. */
@@ -75,7 +84,12 @@ export function stageOrder(name: string, plan: Plan): SetOrder {
   if (set.kind === 'rootfs') return { kind: 'rootfs', os, flavour, packages: system.packages, sources, ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: epochOf(locked, os.suite) } }) }
   // With those of the root filesystem a node that was installed with older ones can have these, too.
   const below = lockedSet(`rootfs-${set.os}`, plan)
-  const builds = buildSourcesOf(name, plan).map((source): BuildOrder => ({ kind: 'build', os, source, sources, ...lockedBuild(locked, source) }))
+  const all = buildSourcesOf(name, plan)
+  const orderOf = (source: BuildSource): BuildOrder => {
+    const uses = all.filter(({ build }) => build.packages.some(one => source.build.needs?.includes(one) === true)).map(orderOf)
+    return { kind: 'build', os, source, sources, ...(uses.length === 0 ? {} : { uses }), ...lockedBuild(locked, source) }
+  }
+  const builds = all.map(orderOf)
   return { kind: 'packages', os, flavour, base: system.packages, packages: set.packages, sources, ...(builds.length === 0 ? {} : { builds }), ...(locked === undefined ? {} : { locked: { packages: { ...below?.packages, ...locked.packages } } }) }
 }
 
@@ -84,9 +98,9 @@ function lockedBuild(locked: LockedSet | undefined, { name }: BuildSource): Pick
   return build === undefined ? {} : { locked: build }
 }
 
-/** The root filesystem that a build happens in. @param packages names beside what every system has. */
-export function buildRoot({ os, sources, locked }: BuildOrder, packages: readonly string[]): Extract<StageOrder, { kind: 'rootfs' }> {
-  return { kind: 'rootfs', os, flavour: 'container', packages, sources, ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: locked.epoch } }) }
+/** The root filesystem that a build happens in. @param packages names beside what every system has. @param built what was built for it. */
+export function buildRoot({ os, sources, locked }: BuildOrder, packages: readonly string[], built: readonly BuiltPackage[] = []): Extract<StageOrder, { kind: 'rootfs' }> {
+  return { kind: 'rootfs', os, flavour: 'container', packages, sources, ...(built.length === 0 ? {} : { built }), ...(locked === undefined ? {} : { locked: { wanted: locked.wanted, packages: locked.packages, epoch: locked.epoch } }) }
 }
 
 /** Seconds since 1970 of the suite's Release file. */
@@ -133,12 +147,12 @@ export function orderReference(order: StageOrder): string {
 function referred(order: StageOrder): unknown {
   if (order.kind === 'discovery') return order
   const { sources, ...said } = order
-  const rest = said.kind === 'build' ? { ...said, source: builtFrom(said.source), recipe: buildRecipe() } : said.kind === 'packages' && said.builds !== undefined ? { ...said, builds: said.builds.map(referred) } : said
+  const rest = said.kind === 'build' ? { ...said, source: builtFrom(said.source), recipe: buildRecipe(), ...(said.uses === undefined ? {} : { uses: said.uses.map(referred) }) } : said.kind === 'packages' && said.builds !== undefined ? { ...said, builds: said.builds.map(referred) } : said
   const plain = sources.every(({ upstream, suites, components, keys }) => upstream === 'system' && keys === null && suites.join() === order.os.suite && components.join() === 'main')
   return order.locked !== undefined || plain ? rest : { ...rest, sources: sources.map(one => ({ ...one, at: null })) }
 }
 
-/** Where its repository is, and where the site says so, changes nothing of what is built. */
-function builtFrom({ name, ref, patches, submodules, build }: BuildSource): unknown {
+/** Where its repository is, where the site says so, and what a build may use, change nothing of what is built. */
+function builtFrom({ name, ref, patches, submodules, build: { timeout: _timeout, limits: _limits, ...build } }: BuildSource): unknown {
   return { name, ref, patches: patches.map(({ text }) => text), submodules: Object.fromEntries(Object.entries(submodules).map(([path, from]) => [path, from.name])), build }
 }

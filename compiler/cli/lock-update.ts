@@ -75,7 +75,7 @@ function heldOf(sets: readonly string[], { tree, lock, update }: { readonly tree
     const file = tree.files.get(artifactsPath(lock.artifacts[set] ?? ''))
     return Object.entries((file === undefined ? undefined : readable(file.bytes(), lock.artifacts[set] ?? ''))?.builds ?? {})
   })
-  return Object.fromEntries(builds.flatMap(([name, { commit, tag }]) => (update !== true && update.includes(name) ? [] : [[name, { commit, tag }]])))
+  return Object.fromEntries(builds.flatMap(([name, { commit, tag, count }]) => (update !== true && update.includes(name) ? [] : [[name, { commit, tag, count }]])))
 }
 
 /** When all packages are as they were, a mirror that was merely signed anew changes nothing. */

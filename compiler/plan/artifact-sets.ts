@@ -54,7 +54,7 @@ function lockOf(
   return inputs === locked.content.inputs ? { hash: locked.hash } : { because: `the site asks for others than are locked: ${update}` }
 }
 
-/** The git sources that give some of the packages, and those that these are said to depend on, by name. */
+/** The git sources that give some of the packages, and those that these are said to depend on, or to be built with, by name. */
 function buildsOf(packages: readonly string[], { sources }: ResolvedSite): readonly string[] {
   const found = new Set<string>()
   const wanted = [...packages]
@@ -62,7 +62,7 @@ function buildsOf(packages: readonly string[], { sources }: ResolvedSite): reado
     for (const { value } of sources.values()) {
       if (value.build?.packages.includes(name) !== true || found.has(value.name)) continue
       found.add(value.name)
-      wanted.push(...(value.build.depends ?? []))
+      wanted.push(...(value.build.depends ?? []), ...(value.build.needs ?? []))
     }
   }
   return [...found].toSorted(byCodePoint)

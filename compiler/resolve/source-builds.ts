@@ -63,4 +63,27 @@ export function checkBuilds(sources: ReadonlyMap<string, Located<SourceSpec>>, r
       if (other?.value.type !== 'git') report(error('REFERENCE_UNKNOWN', rangeOf(source, ['submodules', path]), other === undefined ? `There is no source ${name}, which the submodule ${path} is to come from.` : `The submodule ${path} is to come from ${name}, which is of type ${other.value.type}.`, { fix: `Add a source ${name} of type git.` }))
     }
   }
+  checkCycles(givers, report)
+}
+
+/** Holds against each other which sources are built with packages of which: whatever needs itself is never built. */
+function checkCycles(givers: ReadonlyMap<string, Located<SourceSpec>>, report: Report): void {
+  const known = new Set<string>()
+  const visit = (located: Located<SourceSpec>, path: readonly Located<SourceSpec>[]): void => {
+    const { value, source } = located
+    for (const [i, name] of (value.build?.needs ?? []).entries()) {
+      const giver = givers.get(name)
+      if (giver === undefined) continue
+      const from = [...path, located].indexOf(giver)
+      if (from !== -1) {
+        const round = [...path, located].slice(from)
+        if (round.some((one) => known.has(one.value.name))) continue
+        for (const one of round) known.add(one.value.name)
+        report(error('BUILD_INVALID', rangeOf(source, ['build', 'needs', i]), `${[...round, giver].map((one) => one.value.name).join(' is built with ')}, so none of it can be built.`, { related: round.filter((one) => one !== located).map((one) => ({ message: 'and here', range: rangeOf(one.source, ['build', 'needs']) })), fix: 'Take one of these needs out, or build what both need from a source of its own.' }))
+      } else {
+        visit(giver, [...path, located])
+      }
+    }
+  }
+  for (const located of new Set(givers.values())) if (!known.has(located.value.name)) visit(located, [])
 }

@@ -18,6 +18,7 @@ const FORMS: Readonly<Record<string, string>> = {
   '^age1': 'an age recipient, which begins with age1',
   '^/': 'an absolute path',
   '^([0-9]+(MiB|GiB|TiB)|[0-9]{1,3}%|rest)$': 'a size such as 512MiB, 20GiB, 50% or rest',
+  '^[0-9]+(MiB|GiB)$': 'a size such as 512MiB or 20GiB',
   '^[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.-]+)?$': 'a version of three numbers such as 1.2.0',
   '^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$': 'a domain name in lower case such as austin.example.com',
   '^[A-Za-z_][A-Za-z0-9_]*$': 'a name: letters, digits and underscores',

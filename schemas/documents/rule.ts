@@ -97,6 +97,11 @@ export const buildShape = object({
   version: optional(string({ pattern: '^[0-9][A-Za-z0-9.+~]*$' }, 'Of the upstream. Default: the last tag, without what is before its first digit.')),
   revision: optional(integer({ min: 1 }, 'Raised when something else than the commit changes, so that nodes see a newer version. Default 1.')),
   timeout: optional(duration('Default 30m.')),
+  limits: optional(object({
+    disk: optional(string({ pattern: '^[0-9]+(MiB|GiB)$' }, 'Default 16GiB.')),
+    memory: optional(string({ pattern: '^[0-9]+(MiB|GiB)$' }, 'Default three quarters of the machine’s.')),
+    processes: optional(integer({ min: 16 }, 'With threads. Default 4096.')),
+  }, 'What the build may use at most.')),
 }, 'Packages that are built from the tree.')
 export type BuildDocument = TypeOf<typeof buildShape>
 

@@ -45,7 +45,7 @@ export async function stageCommand(options: StageArguments): Promise<number> {
       if (staged && set !== DISCOVERY_IMAGE) continue
       try {
         if (problem !== null) throw new StagerError('SET_UNSUPPORTED', problem, { retryable: false })
-        const stage = { signal: stop.signal, onProgress: (message: string) => live.show([`${set}: ${message}`]) }
+        const stage = { signal: stop.signal, onProgress: (message: string) => live.follow(`${set}: ${message}`) }
         const [, source] = wholeSources(plan).find(([name]) => sourceSet(name) === set) ?? []
         if (source === undefined) await carryOut(set === DISCOVERY_IMAGE ? discoveryOrder() : stageOrder(set, plan), stage)
         else await stageSource(set.slice(sourceSet('').length), source, { store, signal: stop.signal })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -47,7 +47,7 @@ describe('a source', () => {
     const made = commit('app', { 'main.c': 'one\ntwo\n', '.gitattributes': 'main.c export-ignore eol=crlf\n' })
     execFileSync('git', ['-C', join(folder, 'app'), 'tag', 'release-1.2-rc1'])
     const found = await laidOut(source({ patches: patch('--- a/main.c\n+++ b/main.c\n@@ -1,2 +1,2 @@\n one\r\n-two\r\n+three\r\n') }))
-    expect(found).toMatchObject({ commit: made, time: Date.UTC(2026, 2, 1, 12) / 1000, tag: '1.2-rc1' })
+    expect(found).toMatchObject({ commit: made, time: Date.UTC(2026, 2, 1, 12) / 1000, tag: '1.2-rc1', count: 1 })
     expect(readFileSync(join(found.tree, 'main.c'), 'utf8')).toBe('one\r\nthree\r\n')
     expect(readdirSync(found.tree)).toEqual(['.gitattributes', 'main.c'])
     expect(statSync(join(found.tree, 'main.c')).mtimeMs).toBe(Date.UTC(2026, 2, 1, 12))
@@ -56,11 +56,11 @@ describe('a source', () => {
   test('that is locked stays at its commit, whatever its branch names by now', async () => {
     const first = commit('app', { a: '1' })
     commit('app', { a: '2' })
-    expect(readFileSync(join((await laidOut(source(), { commit: first, tag: null })).tree, 'a'), 'utf8')).toBe('1')
+    expect(readFileSync(join((await laidOut(source(), { commit: first, tag: null, count: 1 })).tree, 'a'), 'utf8')).toBe('1')
     expect(readFileSync(join((await laidOut(source())).tree, 'a'), 'utf8')).toBe('2')
     execFileSync('git', ['-C', join(folder, 'app'), 'tag', 'v9', first])
-    expect(await laidOut(source(), { commit: first, tag: null })).toMatchObject({ commit: first, tag: null })
-    await expect(laidOut(source(), { commit: 'f'.repeat(40), tag: null })).rejects.toMatchObject({ code: 'BUILD_REF_UNKNOWN', message: expect.stringContaining('crowbar lock --update app') as string })
+    expect(await laidOut(source(), { commit: first, tag: null, count: 7 })).toMatchObject({ commit: first, tag: null, count: 7 })
+    await expect(laidOut(source(), { commit: 'f'.repeat(40), tag: null, count: 1 })).rejects.toMatchObject({ code: 'BUILD_REF_UNKNOWN', message: expect.stringContaining('crowbar lock --update app') as string })
   })
 
   test('whose ref nobody knows is named with its place', async () => {
@@ -86,6 +86,39 @@ describe('a source', () => {
   })
 })
 
+test('an upstream with a part of its history only is a source like others', async () => {
+  commit('whole', { a: '1' })
+  const last = commit('whole', { a: '2' })
+  execFileSync('git', ['clone', '--quiet', '--depth=1', `file://${join(folder, 'whole')}`, join(folder, 'app')], { stdio: 'ignore' })
+  expect(await laidOut(source())).toMatchObject({ commit: last, tag: null, count: 1 })
+})
+
+test('a tree is the same whoever lays it out, and no link in it is followed', async () => {
+  const outside = join(folder, 'outside')
+  writeFileSync(outside, 'mine', { mode: 0o600 })
+  commit('app', { 'a b/ä': 'x', 'run': 'y' })
+  chmodSync(join(folder, 'app/run'), 0o755)
+  for (const [name, to] of [['out', outside], ['up', '../../../../../../etc'], ['nowhere', '/nonexistent']] as const) symlinkSync(to, join(folder, 'app', name))
+  commit('app', {})
+  const before = process.umask(0o077)
+  try {
+    const { tree } = await laidOut(source())
+    const modeOf = (name: string): number => lstatSync(join(tree, name)).mode & 0o777
+    expect([modeOf('.'), modeOf('a b'), modeOf('a b/ä'), modeOf('run')]).toEqual([0o755, 0o755, 0o644, 0o755])
+    expect([readlinkSync(join(tree, 'out')), readlinkSync(join(tree, 'up'))]).toEqual([outside, '../../../../../../etc'])
+  } finally {
+    process.umask(before)
+  }
+  expect([statSync(outside).mode & 0o777, statSync(outside).mtimeMs > Date.UTC(2026, 5)]).toEqual([0o600, true])
+})
+
+test('what a debian/ directory needs is not read from outside of it', async () => {
+  mkdirSync(join(folder, 'tree/debian'), { recursive: true })
+  writeFileSync(join(folder, 'elsewhere'), 'Source: x\nBuild-Depends: secret\n')
+  symlinkSync('../../elsewhere', join(folder, 'tree/debian/control'))
+  expect(await buildDependsOf(join(folder, 'tree'), 'amd64')).toEqual([])
+})
+
 test('what a debian/ directory needs is read from its control file, of alternatives the first', async () => {
   mkdirSync(join(folder, 'debian'))
   writeFileSync(join(folder, 'debian/control'), 'Source: x\nBuild-Depends: debhelper-compat (= 13), libpng-dev | libpng12-dev,\n# no\n zlib1g-dev [amd64] , python3:any, foo <cross>, a32 [i386], none [!amd64], other [!i386], any-dev [linux-any]\nBuild-Depends-Indep: doxygen\n\nPackage: x\nBuild-Depends: never\n')
@@ -93,16 +126,17 @@ test('what a debian/ directory needs is read from its control file, of alternati
 })
 
 describe('a version', () => {
-  const at = (day: number, tag: string | null): Parameters<typeof versionOf>[1] => ({ tag, time: Date.UTC(2026, 2, day, 12) / 1000, commit: 'abcdef0123' })
+  const at = (day: number, tag: string | null, count = 4, commit = 'abcdef0123'): Parameters<typeof versionOf>[1] => ({ tag, time: Date.UTC(2026, 2, day, 12) / 1000, count, commit })
   test('says upstream, time, commit, revision and release', () => {
-    expect(versionOf(source(), at(1, '1.2-rc1'), '12').version).toBe('1.2~rc1+git20260301120000.abcdef0-1~crowbar12')
-    expect(versionOf(source({ build: { with: 'make', packages: ['app'], version: '3', revision: 2 } }), at(1, '1.2'), '13').version).toBe('3+git20260301120000.abcdef0-2~crowbar13')
-    expect(versionOf(source(), at(1, null), '11').version).toBe('0+git20260301120000.abcdef0-1~crowbar11')
+    expect(versionOf(source(), at(1, '1.2-rc1'), '12').version).toBe('1.2~rc1+git20260301120000.4.abcdef0-1~crowbar12')
+    expect(versionOf(source({ build: { with: 'make', packages: ['app'], version: '3', revision: 2 } }), at(1, '1.2'), '13').version).toBe('3+git20260301120000.4.abcdef0-2~crowbar13')
+    expect(versionOf(source(), at(1, '1_2'), '12').upstream).toBe('1.2')
+    expect(versionOf(source(), at(1, null), '11').version).toBe('0+git20260301120000.4.abcdef0-1~crowbar11')
   })
 
-  test('is newer for a later commit and a higher revision, as dpkg compares', () => {
+  test('is newer for a later commit, also of the same second, and a higher revision, as dpkg compares', () => {
     const revised = source({ build: { with: 'make', packages: ['app'], revision: 10 } })
-    const ordered = [versionOf(source(), at(1, '1.2'), '12'), versionOf(revised, at(1, '1.2'), '12'), versionOf(source(), at(2, '1.2'), '12'), versionOf(source(), at(1, '1.10'), '12')].map(({ version }) => version)
+    const ordered = [versionOf(source(), at(1, '1.2'), '12'), versionOf(revised, at(1, '1.2'), '12'), versionOf(source(), at(1, '1.2', 5, '0000000'), '12'), versionOf(source(), at(1, '1.2', 10, '0000000'), '12'), versionOf(source(), at(2, '1.2'), '12'), versionOf(source(), at(1, '1.10'), '12')].map(({ version }) => version)
     for (const [i, version] of ordered.slice(1).entries()) expect(() => execFileSync('dpkg', ['--compare-versions', ordered[i] ?? '', 'lt', version])).not.toThrow()
   })
 })

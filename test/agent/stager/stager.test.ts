@@ -42,6 +42,16 @@ test('where packages come from is part of what a set is, but not when they are l
   expect(of(other, locked)).toBe(of({}, locked))
 })
 
+test('a build that needs what another gives has that in its order, with all that decides it', () => {
+  const git = (build: object, ref = 'main'): object => ({ type: 'git', upstream: 'https://git.example.com/a.git', ref, build: { with: 'make', ...build } })
+  const of = (lib: object): StageOrder => stageOrder('packages-d', { ...PLAN, artifacts: { 'packages-d': { kind: 'packages', os: 'd', packages: ['app'], builds: ['app', 'lib'] } }, sources: { ...PLAN.sources, app: git({ packages: ['app'], needs: ['libapp-dev', 'zlib1g-dev'] }), lib } } as unknown as Plan)
+  const order = of(git({ packages: ['libapp-dev'] }))
+  expect(order).toMatchObject({ builds: [{ source: { name: 'app' }, uses: [{ kind: 'build', source: { name: 'lib' } }] }, { source: { name: 'lib' } }] })
+  const appIn = (one: StageOrder): string => orderReference((one.kind === 'packages' ? one.builds?.[0] : undefined) as StageOrder)
+  expect(appIn(of(git({ packages: ['libapp-dev'] }, 'next')))).not.toBe(appIn(order))
+  expect(appIn(of(git({ packages: ['libapp-dev'], timeout: '2h', limits: { memory: '8GiB' } })))).toBe(appIn(order))
+})
+
 test('what cannot be had is refused with a code', () => {
   expect(() => stageOrder('rootfs-r', PLAN)).toThrow(expect.objectContaining({ code: 'SET_UNSUPPORTED' }))
   expect(() => stageOrder('rootfs-x', PLAN)).toThrow(expect.objectContaining({ code: 'SET_UNKNOWN' }))

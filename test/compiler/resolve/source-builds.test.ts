@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { compiled, compileTexts } from '../compiling.ts'
 import type { Texts } from '../compiling.ts'
+import { artifactInputs } from '../../../schemas/artifacts.ts'
+import type { BuildInputs } from '../../../schemas/artifacts.ts'
 
 const SOURCE = 'kind: source\nname: greet\ntype: git\nupstream: https://git.example.com/greet.git\nref: main\npatches: [a.patch]\nbuild: { with: make, packages: [greet], depends: [greet-data] }\n'
 const DATA = '---\nkind: source\nname: data\ntype: git\nupstream: https://git.example.com/data.git\nref: v1\nbuild: { with: make, packages: [greet-data] }\n'
@@ -19,6 +21,18 @@ describe('packages that are built from a git source', () => {
     expect(sources['greet']).toMatchObject({ ref: 'main', patches: [{ path: 'a.patch', text: Buffer.from(PATCH).toString('base64') }], build: { with: 'make' }, at: 'sources.yaml:7:1' })
   })
 
+  test('are built after those that they are built with', () => {
+    const { artifacts } = compiled({ ...SITE, 'sources.yaml': SOURCE.replace('depends: [greet-data]', 'needs: [greet-data, zlib1g-dev]') + DATA }).plan
+    expect(artifacts['packages-debian-12']?.builds).toEqual(['data', 'greet'])
+  })
+
+  test('are locked still when a build may use more', () => {
+    const inputs = (build: string): string => artifactInputs({ kind: 'packages', os: { family: 'debian', version: '12', architecture: 'amd64', install: 'image', packages: [] }, sources: [], packages: ['greet'], builds: [{ name: 'greet', build: JSON.parse(build) as BuildInputs['build'] }] })
+    const plain = '"with":"make","packages":["greet"]'
+    expect(inputs(`{${plain},"timeout":"2h","limits":{"memory":"4GiB"}}`)).toBe(inputs(`{${plain}}`))
+    expect(inputs(`{${plain},"revision":2}`)).not.toBe(inputs(`{${plain}}`))
+  })
+
   test.each([
     ['no git source', SOURCE.replace('type: git', 'type: file'), 'BUILD_INVALID', 'sources.yaml:6:1'],
     ['no ref', SOURCE.replace('ref: main\n', ''), 'BUILD_INVALID', 'sources.yaml:6:1'],
@@ -29,6 +43,9 @@ describe('packages that are built from a git source', () => {
     ['a package that another gives', `${SOURCE}${DATA.replace('[greet-data]', '[greet]')}`, 'BUILD_INVALID', 'sources.yaml:7:33'],
     ['no such patch', SOURCE.replace('a.patch', 'b.patch'), 'PATCH_INVALID', 'sources.yaml:6:11'],
     ['a patch that is none', SOURCE.replace('a.patch', 'a.yaml'), 'PATCH_INVALID', 'sources.yaml:6:11'],
+    ['a size without a unit', SOURCE.replace('build: {', 'build: { limits: { memory: 4096 },'), 'VALUE_INVALID', 'sources.yaml:7:28'],
+    ['built with what is built with it', SOURCE.replace('depends', 'needs') + DATA.replace('[greet-data] }', '[greet-data], needs: [make, greet] }'), 'BUILD_INVALID', 'sources.yaml:7:49'],
+    ['built with itself', SOURCE.replace('depends: [greet-data]', 'needs: [greet]'), 'BUILD_INVALID', 'sources.yaml:7:49'],
     ['a submodule from nowhere', `${SOURCE}submodules: { lib: nowhere }\n`, 'REFERENCE_UNKNOWN', 'sources.yaml:8:20'],
   ])('%s: a diagnostic with its place', (_, text, code, at) => {
     const { diagnostics } = compileTexts({ ...SITE, 'sources.yaml': text })

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { BuildSource } from '../../../agent/build/build-source.ts'
+import type { BuildError, BuildSource } from '../../../agent/build/build-source.ts'
 import { buildPackages, readBuild } from '../../../agent/build/build.ts'
 import { packagesOfBuilder } from '../../../agent/build/builders.ts'
 import type { ObjectHash } from '../../../agent/stage/object-hash.ts'
@@ -33,14 +33,14 @@ afterAll(() => {
 })
 
 /** Builds a tree of files. @returns what `dpkg-deb` says of the package: its fields, and its files. */
-async function built(builder: Builder, files: Readonly<Record<string, string>>, more: Partial<BuildDocument> = {}): Promise<{ readonly field: (name: string) => string; readonly files: readonly string[] }> {
+async function built(builder: Builder, files: Readonly<Record<string, string>>, more: Partial<BuildDocument> = {}, told: string[] = []): Promise<{ readonly field: (name: string) => string; readonly files: readonly string[] }> {
   const tree = mkdtempSync(join(folder, `${builder}-`))
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(tree, path)), { recursive: true })
     writeFileSync(join(tree, path), text, { mode: path.endsWith('rules') ? 0o755 : 0o644 })
   }
   const source: BuildSource = { name: 'app', upstreams: [], ref: 'main', patches: [], submodules: {}, build: { with: builder, packages: ['app'], ...more }, at: 'sources.yaml:1:1' }
-  const { packages } = await readBuild(store, await buildPackages(source, { tree, commit: 'ab'.repeat(20), time: 1_772_366_400, tag: '1.0' }, { root, release: '12', store, signal, onProgress: () => undefined }))
+  const { packages } = await readBuild(store, await buildPackages(source, { tree, commit: 'ab'.repeat(20), time: 1_772_366_400, tag: '1.0', count: 1 }, { root, release: '12', store, signal, onProgress: message => void told.push(message) }))
   const [one] = packages
   if (one === undefined || packages.length !== 1) throw new Error(`${String(packages.length)} packages`)
   const deb = store.path(one.hash)
@@ -57,7 +57,7 @@ test('autotools: configure is made when it is not there, and settings are config
     'configure.ac': 'AC_INIT([app], [1.0])\nAM_INIT_AUTOMAKE([foreign])\nAC_PROG_CC\nAC_CHECK_LIB([z], [zlibVersion])\nAC_CONFIG_FILES([Makefile])\nAC_OUTPUT\n',
     'Makefile.am': 'bin_PROGRAMS = app\napp_SOURCES = app.c\nsysconf_DATA = app.conf\n', 'app.c': MAIN, 'app.conf': 'a\n',
   })
-  expect([field('Depends'), field('Architecture'), field('Version')]).toEqual([expect.stringMatching(/libc6 .*zlib1g/), 'amd64', '1.0+git20260301120000.abababa-1~crowbar12'])
+  expect([field('Depends'), field('Architecture'), field('Version')]).toEqual([expect.stringMatching(/libc6 .*zlib1g/), 'amd64', '1.0+git20260301120000.1.abababa-1~crowbar12'])
   expect(files).toEqual(['/etc/app.conf', '/usr/bin/app'])
 })
 
@@ -86,8 +86,8 @@ test('node: files that package.json names, its programs, its dependencies', asyn
     'package.json': JSON.stringify({ name: '@house/app', version: '1.0.0', bin: { app: 'bin/app.js' }, files: ['lib/'], main: 'lib/main.js', dependencies: { '@types/node': '*', ws: '^8' }, scripts: { build: 'echo "exports.a = 1" > lib/made.js' } }),
     'bin/app.js': '#!/usr/bin/env node\n', 'lib/main.js': '', 'test/no.js': '', 'node_modules/x/index.js': '',
   })
-  expect(field('Depends')).toBe('node-types-node, node-ws, nodejs')
-  expect(files).toEqual(['/usr/bin/app', '/usr/share/nodejs/@house/app/bin/app.js', '/usr/share/nodejs/@house/app/lib/made.js', '/usr/share/nodejs/@house/app/lib/main.js', '/usr/share/nodejs/@house/app/package.json'])
+  expect(field('Depends')).toBe('node-types-node, node-ws (<< 9~) | node-ws (>= 1:0), node-ws (>= 8), nodejs')
+  expect(files).toEqual(['/usr/bin/app', '/usr/share/nodejs/@house/app/bin/app.js', '/usr/share/nodejs/@house/app/lib/made.js', '/usr/share/nodejs/@house/app/lib/main.js', '/usr/share/nodejs/@house/app/node_modules/@types/node', '/usr/share/nodejs/@house/app/node_modules/ws', '/usr/share/nodejs/@house/app/package.json'])
 })
 
 test('debian: as its own directory says, with a version for the commit', async () => {
@@ -96,7 +96,7 @@ test('debian: as its own directory says, with a version for the commit', async (
     'debian/changelog': 'app (2:1.4-3) unstable; urgency=medium\n\n  * Ours.\n\n -- a <a@example.com>  Sun, 01 Feb 2026 12:00:00 +0000\n', 'debian/rules': '#!/usr/bin/make -f\n%:\n\tdh $@\n', 'debian/source/format': '3.0 (quilt)\n',
     'Makefile': 'app: app.c\n\t$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lz\ninstall: app\n\tinstall -D app $(DESTDIR)/usr/bin/app\n', 'app.c': MAIN,
   })
-  expect(field('Version')).toBe('2:1.4-3+git20260301120000.abababa.1~crowbar12')
+  expect(field('Version')).toBe('2:1.4-3+git20260301120000.1.abababa.1~crowbar12')
   expect(field('Depends')).toMatch(/^libc6 .*, zlib1g .*, adduser$/)
   expect(files).toContain('/usr/bin/app')
 })
@@ -108,6 +108,27 @@ test.each([
   ['as root', 'all:\n\ttouch /usr/bin/x\n', /Permission denied/],
 ])('make: a build that installs %s fails and says so', async (_what, makefile, said) => {
   await expect(built('make', { Makefile: makefile })).rejects.toMatchObject({ code: 'BUILD_FAILED', message: expect.stringMatching(said) as string })
+})
+
+test.each([
+  ['memory', { memory: '256MiB' }, 'python3 -c "x = bytearray(600 << 20); import time; time.sleep(20)"', /(failed, and may have needed|was stopped: it used) more than 256 MiB of memory/],
+  ['memory by many processes', { memory: '256MiB' }, 'for i in 1 2 3 4 5 6; do python3 -c "x = bytearray(100 << 20); import time; time.sleep(20)" & done; wait', /was stopped: it used more than 256 MiB of memory.*build\.limits/s],
+  ['processes', { processes: 32 }, 'for i in $$(seq 64); do sleep 20 & done; wait', /more than 32 processes and threads/],
+  ['disk', { disk: '64MiB' }, 'for i in $$(seq 8); do head -c 16M /dev/urandom > /tmp/$$i; done; sleep 20', /was stopped: it wrote more than 64 MiB/],
+  ['a file', { disk: '64MiB' }, 'head -c 100M /dev/zero > x', /failed, and may have written a file of more than 64 MiB/],
+])('a build that uses more %s than it may is stopped and says so, and its log is kept', async (_what, limits, command, said) => {
+  const error = await built('make', { Makefile: `all:\n\techo begun\n\t${command}\n` }, { limits }).then(() => undefined, (thrown: unknown) => thrown as BuildError)
+  expect(error).toMatchObject({ code: 'BUILD_FAILED', message: expect.stringMatching(said) as string })
+  const kept = await store.resolve('build-log/app')
+  expect(error?.message).toContain(store.path(kept as ObjectHash))
+  expect((await store.read(kept as ObjectHash)).toString()).toContain('==> make\necho begun\nbegun\n')
+})
+
+test('what a build does is told step by step, and a log of a failure goes with the next success', async () => {
+  const told: string[] = []
+  await built('make', { Makefile: 'all:\ninstall:\n\tinstall -D Makefile $(DESTDIR)/usr/share/x\n' }, {}, told)
+  expect(told.filter(line => !/: \d+ s, \d+ lines: /.test(line))).toEqual(['building app: unpacking its system', 'building app: make', 'building app: make install', 'building app: pack the package'])
+  expect(await store.resolve('build-log/app')).toBeUndefined()
 })
 
 test('a build that does not end is stopped', async () => {
