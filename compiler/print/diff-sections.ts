@@ -155,7 +155,8 @@ function nodeLines(group: ChangeGroup, telling: Telling): readonly string[] {
       lines.push(...namedHead(like, words, at, full), ...body)
     }
   }
-  if (told < changes.length) lines.push(`  ... and ${count(changes.length - told, 'node')} more, each disk by its serial: --full`)
+  const disks = changes.some((one) => one.disks.length > 0) ? ', each disk by its serial' : ''
+  if (told < changes.length) lines.push(`  ... and ${count(changes.length - told, 'node')} more${disks}: --full`)
   if (group.kind === 'install') {
     const roles = changes.reduce((sum, one) => sum + (grouped.following.get(one.step.node ?? '') ?? 0), 0)
     if (roles > 0) lines.push(...labelled('then', `all roles of these nodes, ${thousands(roles)} in all`))
@@ -274,7 +275,7 @@ function permissionLines(group: ChangeGroup, full: boolean): readonly string[] {
   if (group.permission !== 'needs approval') return []
   const asking = changes.filter((one) => one.needsApproval)
   const steps = changes.length <= 3 || group.kind !== 'install' ? asking.slice(0, 3).map((one) => one.step.id).join(', ') : `install@${foldNames(nodesOf(group))}`
-  const rest = asking.length > 3 && group.kind !== 'install' ? ` and ${asking.length - 3} more` : ''
+  const rest = asking.length > 3 && group.kind !== 'install' ? ` and ${thousands(asking.length - 3)} more` : ''
   const bound = group.kind === 'install' || asking.some(({ step }) => isErase(step)) ? 'machine, disks or contents differ' : 'machine or work differ'
   return labelled('approve', `${cut(steps, full ? Infinity : WIDTH)}${rest}   (void if ${bound})`)
 }

@@ -106,7 +106,11 @@ function installWords(group: ChangeGroup, plan: Plan): string {
   const changes = group.variants.flatMap((variant) => variant.changes)
   const systems = [...new Set(changes.map((one) => own(plan.nodes, one.step.node ?? '')?.os ?? 'an os not known yet'))]
   const fresh = changes.every((one) => one.causes.some((cause) => cause.kind === 'new'))
-  if (group.unclaimed) return fresh ? 'new, no machine yet' : 'no machine any more'
+  if (group.unclaimed) {
+    const claimed = changes.some((one) => (own(plan.nodes, one.step.node ?? '')?.machine ?? null) !== null)
+    if (claimed) return fresh ? 'new, its disks are not known yet' : 'not all its disks are there'
+    return fresh ? 'new, no machine yet' : 'no machine any more'
+  }
   if (changes.every((one) => !one.step.destructive)) return fresh ? 'joins as it is' : 'joins again as it is'
   return `${fresh ? 'installed' : 'reinstalled'} as ${systems.length > 3 ? `${systems.length} systems` : systems.join(', ')}`
 }

@@ -1,11 +1,11 @@
 import { isNothing } from '../../schemas/changes.ts'
 import type { Change, Changes } from '../../schemas/changes.ts'
-import { isErase } from '../../schemas/operation.ts'
+import { globMatcher } from '../../schemas/glob.ts'
 import { foldNames } from './fold-names.ts'
 import { permissionOf } from './groups.ts'
 import { WIDTH, wrap } from './layout.ts'
 
-/** Installs that are written out in the command; more than these become one glob, where it means nothing else. */
+/** Steps of one kind that are written out in the command; more than these become one glob, where it means nothing else. */
 const WRITTEN_OUT = 6
 
 /** The command that carries the changes out, exactly, over as many lines as it needs; null when there is nothing to do. */
@@ -58,24 +58,19 @@ export function nextLines(changes: Changes): readonly string[] {
 
 /** A glob allows what waits when it is expanded: never what is not shown here, as the disks of a machine still to come. */
 function approvalArguments(changes: readonly Change[]): readonly string[] {
-  const needed = changes.filter((one) => permissionOf(one) === 'needs approval')
-  const installs = needed.filter((one) => one.step.kind === 'install')
-  const others = changes.some((one) => one.step.kind === 'install' && permissionOf(one) !== 'needs approval')
-  const rest = needed.filter((one) => one.step.kind !== 'install' && !isErase(one.step)).map((one) => one.step.id)
-  return [...(installs.length > WRITTEN_OUT && !others ? ['install@*'] : installs.map((one) => one.step.id)), ...erasures(changes, needed), ...rest]
-}
-
-/** The same for each operation that erases. */
-function erasures(changes: readonly Change[], needed: readonly Change[]): readonly string[] {
   const by = new Map<string, string[]>()
-  for (const { step } of needed.filter((one) => isErase(one.step))) {
-    const glob = `${step.id.slice(0, step.id.lastIndexOf('@'))}@*`
-    by.set(glob, [...(by.get(glob) ?? []), step.id])
+  for (const one of changes.filter((each) => permissionOf(each) === 'needs approval')) {
+    const [, before, after] = /^([^@]*@)[^#]*(.*)$/.exec(one.step.id) ?? ['', one.step.id, '']
+    const glob = `${before}*${after}`
+    by.set(glob, [...(by.get(glob) ?? []), one.step.id])
   }
-  return [...by].flatMap(([glob, ids]) => {
-    const all = changes.filter(({ step }) => isErase(step) && step.id.startsWith(glob.slice(0, -1))).length
-    return ids.length > WRITTEN_OUT && all === ids.length ? [glob] : ids
+  const written = [...by].map(([glob, ids]) => {
+    const means = globMatcher(glob)
+    return ids.length > WRITTEN_OUT && changes.filter(({ step }) => means(step.id)).length === ids.length ? [glob] : ids
   })
+  // Installations first, then what erases: the rest is in the order of the changes.
+  const rank = ([id]: readonly string[]): number => (id?.startsWith('install@') === true ? 0 : id?.startsWith('operation/') === true ? 1 : 2)
+  return written.toSorted((one, other) => rank(one) - rank(other)).flat()
 }
 
 /** What was chosen, so that the command carries out what was read and no more. */

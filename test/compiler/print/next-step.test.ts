@@ -18,3 +18,12 @@ test('many installs are approved by one glob, unless that would allow one whose 
   expect(NAMES.every((name) => command.includes(`--approve install@${name}`))).toBe(true)
   expect(command).not.toContain('n8')
 })
+
+test('many removals that delete data are approved by one glob, unless it means something else, too', () => {
+  const removal = { entry: 'remove.sh', deletesData: true }
+  const cache = (on: readonly string[]) => ({ role: 'cache', deployment: 'd', on, removal })
+  const before = applied(buildPlan({ nodes: nodes({}), roles: [cache(NAMES)] }))
+  expect(applyCommand(change(before, buildPlan({ nodes: nodes({}) })))).toStrictEqual(["crowbar apply --ref c0ffee0 --approve 'd/cache@*#remove'"])
+  const six = applyCommand(change(before, buildPlan({ nodes: nodes({}), roles: [cache(['n7'])] })))?.join(' ') ?? ''
+  expect(six.match(/--approve d\/cache@n[1-6]#remove/g)).toHaveLength(6)
+})
