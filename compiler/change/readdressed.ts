@@ -4,6 +4,7 @@ import type { Ledger } from '../../schemas/ledger.ts'
 import { own } from '../../schemas/own.ts'
 import type { Attachment, Plan } from '../../schemas/plan.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { foldNames } from '../print/fold-names.ts'
 import { installDocument } from './install-change.ts'
 
 export interface ReaddressedOptions {
@@ -18,7 +19,8 @@ export interface ReaddressedOptions {
  * not have; anything else of the network is warned of. Joined nodes have set up their network themselves.
  */
 export function readdressed(base: Ledger, plan: Plan, { runs, at }: ReaddressedOptions): Changes['violations'] {
-  const found: Changes['violations'][number][] = []
+  const warned: Found[] = []
+  const denied: Found[] = []
   for (const step of plan.steps) {
     if (step.kind !== 'install' || step.node === null || runs(step.id)) continue
     const node = own(base.nodes, step.node)
@@ -30,15 +32,32 @@ export function readdressed(base: Ledger, plan: Plan, { runs, at }: ReaddressedO
     const place = at?.(step.id, 'attachments') ?? own(plan.nodes, step.node)?.at ?? null
     const [was, is] = [addressesOf(before.attachments), addressesOf(after.attachments)]
     const moved = [...new Set([...was.keys(), ...is.keys()])].toSorted(byCodePoint).filter((network) => was.get(network) !== is.get(network))
-    if (moved.length === 0) {
-      found.push({ policy: 'network', level: 'warn', message: `the network of ${step.node}, which is installed, is not changed yet: it stays as it was written, until the node is installed again.`, at: place })
-      continue
-    }
-    const changes = moved.map((network) => `on ${network} from ${was.get(network) ?? 'none'} to ${is.get(network) ?? 'none'}`).join(', ')
-    const message = `the addresses of ${step.node}, which is installed, cannot be changed yet (${changes}): install it again with \`crowbar reinstall ${step.node}\`, or put the address back.`
-    found.push({ policy: 'addresses', level: 'deny', message, at: place })
+    if (moved.length === 0) warned.push({ node: step.node, at: place, what: '' })
+    else denied.push({ node: step.node, at: place, what: moved.map((network) => `on ${network} from ${was.get(network) ?? 'none'} to ${is.get(network) ?? 'none'}`).join(', ') })
   }
-  return found
+  return [...refusals(denied), ...(warned.length === 0 ? [] : [warning(warned)])]
+}
+
+interface Found {
+  readonly node: string
+  readonly at: string | null
+  readonly what: string
+}
+
+/** Nodes of whom one by one is told what is refused. */
+const TOLD = 6
+
+/** One for each node; one for all where a whole network moved. */
+function refusals(found: readonly Found[]): Changes['violations'] {
+  const deny = (message: string, at: string | null): Changes['violations'][number] => ({ policy: 'addresses', level: 'deny', message, at })
+  const [first] = found
+  if (first === undefined || found.length <= TOLD) return found.map(({ node, what, at }) => deny(`the addresses of ${node}, which is installed, cannot be changed yet (${what}): install it again with \`crowbar reinstall ${node}\`, or put the address back.`, at))
+  return [deny(`the addresses of ${foldNames(found.map(({ node }) => node))}, which are installed, cannot be changed yet (of ${first.node} ${first.what}, and so on): put them back, or install each again with \`crowbar reinstall NODE\`.`, first.at)]
+}
+
+function warning(found: readonly Found[]): Changes['violations'][number] {
+  const one = found.length === 1
+  return { policy: 'network', level: 'warn', message: `the network of ${foldNames(found.map(({ node }) => node))}, which ${one ? 'is' : 'are'} installed, is not changed yet: it stays as it was written, until ${one ? 'the node is' : 'they are'} installed again.`, at: found[0]?.at ?? null }
 }
 
 /** How many nodes the base has on another machine, or with other addresses than the plan. */

@@ -51,4 +51,12 @@ describe('the addresses of an installed node', () => {
     expect(diff({}).changes.violations).toStrictEqual([])
     expect(diff({ 'site.yaml': SITE.replace('    gateway: 10.0.0.1\n', '') }).changes.violations).toMatchObject([{ policy: 'network', level: 'warn' }])
   })
+
+  test('are one thing to say when a network of many nodes is changed', () => {
+    const many = (gateway: string, cidr = '10.0.0'): Texts => ({ 'site.yaml': SITE.replace('gateway: 10.0.0.1\n', `gateway: 10.0.0.${gateway}\n`).replaceAll('10.0.0.', `${cidr}.`), 'n.yaml': 'kind: nodes\nname: "c-[1-9]"\nos: debian-12\nmachine: { where: "true" }\n', ...Object.assign({}, ...Array.from({ length: 9 }, (_, i) => machine(`m${i}`, { macs: [`52:54:00:00:01:0${i}`] }))) as Texts })
+    const there = compiled(many('1'))
+    const said = (texts: Texts): readonly string[] => change(applied(there.plan), compiled({ ...texts, ...lockFile(there.lock) }).plan).violations.map(({ level, message }) => `${level} ${message}`)
+    expect(said(many('9'))).toStrictEqual(['warn the network of c-[1-9], which are installed, is not changed yet: it stays as it was written, until they are installed again.'])
+    expect(said(many('1', '10.7.0'))).toStrictEqual([expect.stringMatching(/^deny the addresses of c-\[1-9\], which are installed, cannot be changed yet \(of c-1 on admin from 10\.0\.0\.\d+\/24 to 10\.7\.0\.\d+\/24, and so on\)/)])
+  })
 })
