@@ -13,7 +13,7 @@ import type { Random } from '../agent/engine/random-site.ts'
 import { randomOf } from '../agent/engine/random-site.ts'
 import type { TestRack } from './held-rack.ts'
 import { nodeAgentOf } from './inside-container.ts'
-import { edited, mended, ROLES, siteFiles, wholeOf } from './pier-site.ts'
+import { edited, mended, nameOf, renamed, ROLES, siteFiles, wholeOf } from './pier-site.ts'
 import type { PierSite } from './pier-site.ts'
 
 /** What came of a sequence: everything in `problems` is a promise that was broken. */
@@ -21,6 +21,7 @@ export interface SequenceReport {
   readonly site: PierSite
   readonly problems: readonly string[]
   readonly sent: number
+  readonly renames: number
   readonly agentKills: number
   readonly nodeKills: number
   readonly cuts: number
@@ -47,7 +48,10 @@ export async function runSequence(rack: TestRack, from: PierSite, seed: number):
   // Whoever was left without power when a sequence before broke down.
   for (const node of from.nodes) await rack.rack.ask({ act: 'power-on', machine: node })
   const before = await rack.now()
-  let site = from
+  // Whether nodes get other names is drawn apart, so that a seed edits what it always did.
+  const naming = randomOf(seed + 1_000_000)
+  const named = naming(3) > 0 ? renamed(from, naming, seed) : { ...from, moved: {} }
+  let site = named
   for (let commits = random(8) === 0 ? 2 : 1; commits > 0; commits--) {
     site = edited(site, random, seed * 10 + commits)
     push(rack, site)
@@ -60,7 +64,8 @@ export async function runSequence(rack: TestRack, from: PierSite, seed: number):
   const problems = await settled(scene)
   problems.push(...(await compare(rack, site)))
   const events = await rack.eventsAfter(before)
-  return { site, problems: [...problems, ...doubled(events)], sent: events.filter(({ type }) => type === 'step.sent').length, ...scene.sums }
+  problems.push(...notRenamed(events, named))
+  return { site, problems: [...problems, ...doubled(events)], sent: events.filter(({ type }) => type === 'step.sent').length, renames: Object.keys(named.moved).length, ...scene.sums }
 }
 
 /** Applies while things go wrong, for as long as it takes or until nobody is willing to approve. */
@@ -79,7 +84,7 @@ async function disturbed(site: PierSite, { rack, random, sums }: Scene): Promise
       await rack.rack.ask({ act: 'power-off', machine: node })
       await sleep(random(500))
       await rack.rack.ask({ act: 'power-on', machine: node })
-    } else if (killNodeAgent(rack, node)) sums.nodeKills++
+    } else if (killNodeAgent(rack, node, [nameOf(site, node), site.moved[node] ?? node])) sums.nodeKills++
   }
   if (random(3) > 0) return
   const { approvals } = await runOver(rack)
@@ -150,8 +155,8 @@ export function writeSite(folder: string, site: PierSite): void {
 }
 
 /** kill -9 of the agent on a node, which its init system starts again. */
-function killNodeAgent(rack: TestRack, node: string): boolean {
-  const pid = nodeAgentOf({ node, upper: rack.rack.filesOf(node) })
+function killNodeAgent(rack: TestRack, machine: string, names: readonly string[]): boolean {
+  const pid = names.map((node) => nodeAgentOf({ node, upper: rack.rack.filesOf(machine) })).find((one) => one !== undefined)
   if (pid === undefined) return false
   try {
     process.kill(pid, 'SIGKILL')
@@ -167,13 +172,15 @@ async function compare(rack: TestRack, site: PierSite): Promise<string[]> {
   const { run } = await rack.status()
   const ledger = await publishedLedger(rack, run?.run ?? 0)
   const problems: string[] = []
-  const asked = new Set(ROLES.flatMap((role) => Object.keys(site.roles[role]).map((node) => `d/${role}@${node}`)))
+  const asked = new Set(ROLES.flatMap((role) => Object.keys(site.roles[role]).map((node) => `d/${role}@${nameOf(site, node)}`)))
   for (const node of site.nodes) {
-    const told = ledger.nodes[node]
+    const name = nameOf(site, node)
+    const told = ledger.nodes[name]
+    if (!(await isCalled(rack, { node, name }))) problems.push(`${node} is to be called ${name}, and says ${rack.read(node, 'etc/hostname')?.trim() ?? 'nothing'}`)
     for (const what of ['doubled', 'removed-twice']) for (const line of lines(rack, node, what)) problems.push(`${node} ${what}: ${line}`)
     for (const id of Object.keys(told?.attempted ?? {})) if (asked.has(id)) problems.push(`${id} counts as unfinished`)
     for (const role of ROLES) {
-      const id = `d/${role}@${node}`
+      const id = `d/${role}@${name}`
       // Begun, never whole, and not asked for any more: the changes say that nobody knows how to undo it.
       if (!asked.has(id) && Object.hasOwn(told?.attempted ?? {}, id)) continue
       const is = rack.read(node, `var/lib/pier/${role}`)?.trim()
@@ -185,6 +192,12 @@ async function compare(rack: TestRack, site: PierSite): Promise<string[]> {
     }
   }
   return problems
+}
+
+/** Whether a node takes on its name: it is told when it is connected. */
+async function isCalled(rack: TestRack, { node, name }: { readonly node: string; readonly name: string }): Promise<boolean> {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(300)) if (rack.read(node, 'etc/hostname')?.trim() === name) return true
+  return false
 }
 
 function lines(rack: TestRack, node: string, file: string): string[] {
@@ -209,6 +222,13 @@ async function publishedLedger(rack: TestRack, run: number): Promise<Ledger> {
     if (!read.ok) throw new Error(`the published ledger cannot be read: ${JSON.stringify(read.problems)}`)
     if ((read.ledger.run?.run === run && read.ledger.run.state !== 'running') || Date.now() > deadline) return read.ledger
   }
+}
+
+/** Each node that was given another name got it, and all at once. */
+function notRenamed(events: readonly LogEvent[], { names, moved }: PierSite): string[] {
+  const did = events.flatMap((event) => (event.type === 'node.renamed' ? [event.data.nodes.map(({ from, to }) => `${from} ${to}`).toSorted().join(', ')] : []))
+  const should = Object.entries(moved).map(([node, from]) => `${from} ${names[node] ?? node}`).toSorted().join(', ')
+  return did.join('; ') === should ? [] : [`renamed should be ${should}, and was ${did.join('; ')}`]
 }
 
 /** No attempt is sent under two numbers of one kind, and none is sent again once it has ended well. */

@@ -6,7 +6,12 @@ export type Role = (typeof ROLES)[number]
 
 /** What the site says, as far as it is edited at random. */
 export interface PierSite {
+  /** The nodes by the names that they began with, which are those of the machines in the rack. */
   readonly nodes: readonly string[]
+  /** What nodes are called since they were renamed. */
+  readonly names: Readonly<Record<string, string>>
+  /** What they were called before, for as long as the site says so. */
+  readonly moved: Readonly<Record<string, string>>
   /** Role → node → version. The first node always has `a`, so that there is somebody for `b` to hear from. */
   readonly roles: Readonly<Record<Role, Readonly<Record<string, number>>>>
   /** `role@node` of what fails half-way, as long as the site says so. */
@@ -18,7 +23,21 @@ export interface PierSite {
 export function startingSite(count: number): PierSite {
   const nodes = Array.from({ length: count }, (_, index) => `n${String(index + 1).padStart(2, '0')}`)
   const on = (every: number): Record<string, number> => Object.fromEntries(nodes.filter((_, index) => index % every === 0).map((node) => [node, 1]))
-  return { nodes, roles: { a: on(1), b: on(2), c: on(3) }, broken: new Set(), operations: [], rollout: null }
+  return { nodes, names: {}, moved: {}, roles: { a: on(1), b: on(2), c: on(3) }, broken: new Set(), operations: [], rollout: null }
+}
+
+/** What a node is called. */
+export function nameOf({ names }: PierSite, node: string): string {
+  return names[node] ?? node
+}
+
+/** A node under a new name, or two under each other's. Only where nothing is unfinished: else it would be refused. */
+export function renamed(site: PierSite, random: Random, version: number): PierSite {
+  const node = site.nodes[random(site.nodes.length)] as string
+  const other = site.nodes[random(site.nodes.length)] as string
+  if (random(2) === 0 || other === node) return { ...site, names: { ...site.names, [node]: `m${version}` }, moved: { [node]: nameOf(site, node) } }
+  const [one, two] = [nameOf(site, node), nameOf(site, other)]
+  return { ...site, names: { ...site.names, [node]: two, [other]: one }, moved: { [node]: one, [other]: two } }
 }
 
 /** One commit: roles come, leave, change on one node or on all; something is broken; work to do once; another rollout. */
@@ -96,19 +115,23 @@ node: admin
 interfaces: { rack0: { network: admin, dhcp: server } }
 `
 
-function nodes({ nodes: names, roles, broken }: PierSite): string {
-  return names.map((node, index) => {
+function nodes(site: PierSite): string {
+  const { roles, broken, moved } = site
+  return site.nodes.map((node, index) => {
     const attributes = ROLES.flatMap((role) => {
       const version = roles[role][node]
       return version === undefined ? [] : [`${role}: { version: ${version}${broken.has(`${role}@${node}`) ? ', broken: true' : ''} }`]
     })
-    return `kind: node\nname: ${node}\nmachine: { mac: "52:54:00:12:5f:${String(index + 10)}" }\nos: debian-12-joined\nattributes: { ${attributes.join(', ')} }\n`
+    const was = moved[node]
+    return `kind: node\nname: ${nameOf(site, node)}\n${was === undefined ? '' : `moved: { from: ${was} }\n`}labels: { machine: ${node} }\nmachine: { mac: "52:54:00:12:5f:${String(index + 10)}" }\nos: debian-12-joined\nattributes: { ${attributes.join(', ')} }\n`
   }).join('---\n')
 }
 
-function deployment({ roles, operations, rollout }: PierSite): string {
-  const bound = ROLES.filter((role) => Object.keys(roles[role]).length > 0).map((role) => `  ${role}: { nodes: [${Object.keys(roles[role]).toSorted().join(', ')}] }\n`)
-  const once = operations.map(({ name, nodes: on, reboot }) => `---\nkind: operation\nname: ${name}\ndo: [drain, ${reboot ? 'reboot, ' : ''}resume]\nnodes: [${on.join(', ')}]\n`)
+function deployment(site: PierSite): string {
+  const { roles, operations, rollout } = site
+  const named = (on: readonly string[]): string => on.map((node) => nameOf(site, node)).toSorted().join(', ')
+  const bound = ROLES.filter((role) => Object.keys(roles[role]).length > 0).map((role) => `  ${role}: { nodes: [${named(Object.keys(roles[role]))}] }\n`)
+  const once = operations.map(({ name, nodes: on, reboot }) => `---\nkind: operation\nname: ${name}\ndo: [drain, ${reboot ? 'reboot, ' : ''}resume]\nnodes: [${named(on)}]\n`)
   return `kind: deployment\nname: d\nroles:\n${bound.join('')}${rollout === null ? '' : `rollout: { a: ${rollout} }\n`}${once.join('')}`
 }
 
@@ -140,7 +163,7 @@ dir=/var/lib/pier; mkdir -p "$dir"; role=${role}
 want=$(crowbar-get ${role}.version)
 ${role === 'b' ? 'want=$want/$(crowbar-get wants.marks | LC_ALL=C sort | paste -sd,)' : ''}
 put() { echo "$1" >"$dir/.$role"; mv "$dir/.$role" "$dir/$role"; }
-tell() { ${role === 'a' ? 'crowbar-provide mark "$(crowbar-get crowbar.node.name).$want"' : ':'}; }
+tell() { ${role === 'a' ? 'crowbar-provide mark "$(crowbar-get crowbar.node.labels.machine).$want"' : ':'}; }
 `,
     [`${folder}/run.sh`]: `#!/bin/sh
 set -eu
