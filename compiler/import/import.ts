@@ -95,7 +95,9 @@ function besideFiles(leaves: readonly Leaf[], format: string): readonly Imported
     const path = besidePath(place.document.path)
     const root = kept.get(path) ?? { from: format, values: {} }
     kept.set(path, root)
-    put(root, ['values', ...place.pointer], place.value)
+    // A site would not read 10000000000000000000 as a number.
+    const isFar = typeof place.value === 'number' && Number.isInteger(place.value) && !Number.isSafeInteger(place.value)
+    put(root, ['values', ...place.pointer], isFar ? String(place.value) : place.value)
   }
   return [...kept].map(([path, value]) => ({ path, text: `${JSON.stringify(value, null, 2)}\n` }))
 }

@@ -86,6 +86,12 @@ values:
   expect(refusals(imported('puppetdb', { 'c.json': '[{"certname": "a", "path": ["os", "name"], "name": "name", "value": "Debian"}]' }))).toContain('c.json:1:15 it is a part of a fact: ask PuppetDB for `facts`, `factsets` or `inventory`')
 })
 
+test('what is kept beside is JSON that a site with it reads', () => {
+  const files = textsOf(imported('facter', { 'a.json': '{"dmi": {"product": {"serial_number": "AB1"}}, "far": [1e19, 9007199254740992, 1e300, 18446744073709551615]}' }))
+  expect(JSON.parse(files['imported/a.json.json'] ?? '')).toMatchObject({ values: { far: { 0: '10000000000000000000', 1: '9007199254740992', 2: '1e+300', 3: '18446744073709551615' } } })
+  expect(compileTexts(files).diagnostics.filter(({ code }) => code === 'YAML_NUMBER')).toEqual([])
+})
+
 test('any JSON at all is imported without a throw, whole and the same twice', () => {
   const seed = HOSTS.facter(MACHINES[1] as Machine)
   const keys = fc.constantFrom('networking', 'interfaces', 'dmi', 'disks', 'certname', 'facts', 'network', 'eth0', 'mac', 'product', 'a')
