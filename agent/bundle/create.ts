@@ -95,10 +95,13 @@ export async function createBundle(site: BundledCommit, options: CreateBundleOpt
   const paths = volumes.map((_, i) => (volumes.length === 1 ? out : `${out}.${String(i + 1).padStart(3, '0')}`))
   for (const path of paths) if (await access(path).then(() => true, () => false)) throw new BundleError('BUNDLE_REFUSED', `${path} is there already`)
   const files: CreatedBundle['files'][number][] = []
+  // None has its name before all are whole: a part of a bundle is nothing to carry away, and would be in the way of the next try.
+  await using _unfinished = { [Symbol.asyncDispose]: async () => { for (const path of paths) await rm(partialOf(path), { force: true }) } }
   for (const [i, { objects }] of volumes.entries()) {
     onProgress(`writing ${paths[i] ?? ''}`)
     files.push(await writeVolume(paths[i] ?? '', { head: headOf({ file, number: i + 1, signer }), objects }, options))
   }
+  for (const { path } of files) await rename(partialOf(path), path)
   return { ...file, files }
 }
 
@@ -125,32 +128,29 @@ export function bootstraps({ program, volumes }: BundleIndex): boolean {
 }
 
 async function writeVolume(path: string, { head, objects }: { readonly head: readonly HeadFile[]; readonly objects: readonly BundledObject[] }, { store, signal }: CreateBundleOptions): Promise<CreatedBundle['files'][number]> {
-  const partial = `${path}.partial`
   const digest = createHash('sha256')
   let bytes = 0
-  try {
-    await rm(partial, { force: true })
-    await using file = await open(partial, 'wx')
-    const write = async (chunk: Buffer): Promise<void> => {
-      signal.throwIfAborted()
-      digest.update(chunk)
-      bytes += chunk.length
-      await writeAll(file, chunk, path)
-    }
-    for (const { name, content } of head) for (const chunk of [tarHeader({ name, kind: 'file', bytes: content.length, executable: name.endsWith('.sh') }), content, tarPadding(content.length)]) await write(chunk)
-    for (const one of objects) {
-      await write(tarHeader({ name: `objects/${one.sha256}`, kind: 'file', bytes: one.bytes }))
-      await copyObject(one, store, write)
-      await write(tarPadding(one.bytes))
-    }
-    await write(tarEnd())
-    await file.sync()
-    await rename(partial, path)
-    return { path, bytes, sha256: digest.digest('hex') }
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
+  await rm(partialOf(path), { force: true })
+  await using file = await open(partialOf(path), 'wx')
+  const write = async (chunk: Buffer): Promise<void> => {
+    signal.throwIfAborted()
+    digest.update(chunk)
+    bytes += chunk.length
+    await writeAll(file, chunk, path)
   }
+  for (const { name, content } of head) for (const chunk of [tarHeader({ name, kind: 'file', bytes: content.length, executable: name.endsWith('.sh') }), content, tarPadding(content.length)]) await write(chunk)
+  for (const one of objects) {
+    await write(tarHeader({ name: `objects/${one.sha256}`, kind: 'file', bytes: one.bytes }))
+    await copyObject(one, store, write)
+    await write(tarPadding(one.bytes))
+  }
+  await write(tarEnd())
+  await file.sync()
+  return { path, bytes, sha256: digest.digest('hex') }
+}
+
+function partialOf(path: string): string {
+  return `${path}.partial`
 }
 
 /** What the disk gives is held against its name once more: a bundle is read far away from any mirror. */

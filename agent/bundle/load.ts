@@ -1,13 +1,14 @@
 import { join } from 'node:path'
+import type { BundleIndex } from '../../schemas/bundle.ts'
 import type { ObjectHash } from '../stage/object-hash.ts'
 import type { Progress } from '../stage/progress.ts'
 import type { Store } from '../stage/store.ts'
 import { BundleError } from './bundle-error.ts'
-import { objectsOf } from './bundle-index.ts'
+import { objectsOf, readIndex } from './bundle-index.ts'
 import type { OpenBundle } from './open-bundles.ts'
-import { installProgram } from './program.ts'
+import { installProgram, runsHere } from './program.ts'
 import { readObjects } from './read-volume.ts'
-import { unpackRepository } from './repositories.ts'
+import { isAncestor, unpackRepository } from './repositories.ts'
 
 export interface LoadOptions {
   readonly store: Store
@@ -37,10 +38,13 @@ export interface LoadedBundle {
  * Loads bundles, in the order given: objects into the store, then references, repositories, Crowbar. Each thing is there
  * whole or not at all, and what is there is not written again: stopped at any moment, the same call goes on.
  *
- * @throws {BundleError} BUNDLE_BASE_MISSING before anything is written; BUNDLE_DAMAGED, BUNDLE_STALE.
+ * @throws {BundleError} BUNDLE_BASE_MISSING, BUNDLE_REFUSED before anything is written; BUNDLE_DAMAGED, BUNDLE_STALE.
  * @throws {StageError} STORE_FULL
  */
 export async function loadBundles(bundles: readonly OpenBundle[], options: LoadOptions): Promise<readonly LoadedBundle[]> {
+  for (const { index: { program }, id } of bundles) {
+    if (options.program !== null && !runsHere(program)) throw new BundleError('BUNDLE_REFUSED', `the bundle ${id.slice(0, 12)} has a Crowbar for ${program.platform}, and this machine is ${process.platform}-${process.arch}: load it with --no-program, by a Crowbar that runs here`)
+  }
   const coming = new Set<string>()
   for (const one of bundles) {
     await refuseWithoutBase(one, coming, options.store)
@@ -84,11 +88,27 @@ async function load({ index, id, bytes, volumes }: OpenBundle, options: LoadOpti
     const target = one.kind === 'site' ? repository : one.kind === 'barclamp' ? join(barclamps, `${one.key}.git`) : join(store.folder, 'git', `${one.key}.git`)
     left.push(...await unpackRepository(one, target, { store, signal }))
   }
+  // An older bundle brings what is gone here and takes nothing back: a system that goes on must not lose what it goes on with.
+  const isOlder = await isSucceeded(index, options)
   // Whoever finds the last of these finds the rest. The index keeps what it names, as a plan does.
-  for (const [name, sha256] of Object.entries(index.references)) await store.refer(name, `sha256:${sha256}`)
+  for (const [name, sha256] of Object.entries(index.references)) {
+    if (isOlder && await store.resolve(name) !== undefined) continue
+    await store.refer(name, `sha256:${sha256}`)
+  }
   await store.refer(`bundle/${id}`, (await store.put(bytes)).hash)
   if (options.program === null) return { id, added, objects: total, references: Object.keys(index.references).length, left, launcher: null }
   onProgress('installing Crowbar')
-  const { launcher } = await installProgram(index.program, options.program, { store, signal })
+  const { launcher, isCurrent } = await installProgram(index.program, options.program, { store, signal, instead: !isOlder })
+  if (!isCurrent) left.push(`the Crowbar of a later bundle stays at ${launcher}`)
   return { id, added, objects: total, references: Object.keys(index.references).length, left, launcher }
+}
+
+/** Whether a bundle with a later commit of the site was loaded before. Commits that an agent made here do not count. */
+async function isSucceeded({ site }: BundleIndex, { store, repository, signal }: LoadOptions): Promise<boolean> {
+  for await (const { name, hash } of store.references()) {
+    if (!name.startsWith('bundle/') || hash === null || !await store.has(hash)) continue
+    const other = readIndex(await store.read(hash), name).index.site
+    if (other.name === site.name && other.commit !== site.commit && await isAncestor(repository, site.commit, other.commit, { signal })) return true
+  }
+  return false
 }

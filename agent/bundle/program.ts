@@ -11,6 +11,7 @@ import type { BundleIndex } from '../../schemas/bundle.ts'
 import type { Store } from '../stage/store.ts'
 import { BundleError } from './bundle-error.ts'
 import { readTar } from './read-tar.ts'
+import { removeUnfinished } from './unfinished.ts'
 import { tarEnd, tarHeader, tarPadding } from './write-tar.ts'
 
 /** This installation of Crowbar. */
@@ -20,6 +21,10 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const SOURCE = ['LICENSE', 'README.md', 'agent', 'barclamps', 'bin', 'compiler', 'docs', 'package-lock.json', 'package.json', 'schemas'] as const
 /** Of the package with the runtime: not its headers and its npm. */
 const RUNTIME_FILES = ['LICENSE', 'README.md', 'bin/node', 'package.json'] as const
+
+/** Platforms as `uname -s` and `uname -m` have them. */
+const UNAMES: Readonly<Record<string, string>> = { 'linux-x64': 'Linux-x86_64', 'linux-arm64': 'Linux-aarch64' }
+const UNFINISHED = '.new-'
 
 type Program = BundleIndex['program']
 
@@ -50,6 +55,11 @@ export async function packProgram(store: Store, { signal, root = ROOT }: { reado
   return { version: packageJson.version, platform: `${process.platform}-${process.arch}`, parts }
 }
 
+/** Whether a program can run on this machine. */
+export function runsHere({ platform }: Program): boolean {
+  return platform === `${process.platform}-${process.arch}`
+}
+
 /** The name of the folder that a program is installed in. */
 export function programFolder({ version, parts }: Program): string {
   return `${version}-${parts.map(one => one.sha256.slice(0, 4)).join('')}`
@@ -59,30 +69,40 @@ export function programFolder({ version, parts }: Program): string {
  * Installs the program of a bundle: into `<folder>/<version>-<digits>`, with `<folder>/current` and the launcher
  * `<folder>/bin/crowbar` pointing there. What is there whole already is left; what was running goes on with its own files.
  *
- * @returns the launcher, and the installation itself.
+ * @param options.instead whether it takes the place of another one that is there.
+ * @returns the launcher, and whether it starts this program.
  * @throws {BundleError} BUNDLE_DAMAGED, BUNDLE_REFUSED
  */
-export async function installProgram(program: Program, folder: string, { store, signal }: { readonly store: Store; readonly signal: AbortSignal }): Promise<{ readonly launcher: string; readonly installed: string }> {
+export async function installProgram(program: Program, folder: string, { store, signal, instead }: { readonly store: Store; readonly signal: AbortSignal; readonly instead: boolean }): Promise<{ readonly launcher: string; readonly isCurrent: boolean }> {
   const installed = join(folder, programFolder(program))
   if (await lstat(installed).then(() => false, () => true)) {
     await mkdir(folder, { recursive: true })
-    const work = join(folder, `.new-${String(process.pid)}`)
-    await rm(work, { recursive: true, force: true })
+    await removeUnfinished(join(folder, UNFINISHED))
+    const work = join(folder, `${UNFINISHED}${String(process.pid)}`)
     try {
       for (const { sha256 } of program.parts) await unpack(store.path(`sha256:${sha256}`), work, signal)
       await flush(work)
       await rename(work, installed).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
       })
+    } catch (cause) {
+      throw isFull(cause) ? new BundleError('BUNDLE_REFUSED', `no space is left for Crowbar in ${folder}`, { cause }) : cause
     } finally {
       await rm(work, { recursive: true, force: true })
     }
   }
   const launcher = join(folder, 'bin', 'crowbar')
-  await point(join(folder, 'current'), programFolder(program))
+  const current = join(folder, 'current')
+  // One that leads nowhere is none.
+  if (instead || await lstat(join(current, 'bin/crowbar')).then(() => false, () => true)) await point(current, programFolder(program))
   await mkdir(dirname(launcher), { recursive: true })
   await point(launcher, '../current/bin/crowbar')
-  return { launcher, installed }
+  return { launcher, isCurrent: await readlink(current) === programFolder(program) }
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
 }
 
 /** A symbolic link is replaced whole. */
@@ -111,7 +131,7 @@ async function unpack(archive: string, folder: string, signal: AbortSignal): Pro
       await symlink(target, path)
     } else {
       await using file = await open(path, 'wx', executable ? 0o755 : 0o644)
-      for await (const chunk of content) await file.write(chunk)
+      await file.writeFile(content)
     }
   }
   await fed
@@ -186,11 +206,12 @@ async function* archive(files: readonly PackedFile[]): AsyncGenerator<Buffer, vo
 }
 
 /** The script in the first volume that unpacks the program where there is no Crowbar yet. */
-export function installScript({ parts, version }: Program): string {
+export function installScript({ parts, version, platform }: Program): string {
   return `#!/bin/sh
 # Unpacks Crowbar ${version} out of the bundle that this script lies in, where there is none yet:
 #   tar -xOf BUNDLE install.sh | sh -s -- BUNDLE FOLDER
 set -eu
+[ "$(uname -s)-$(uname -m)" = ${UNAMES[platform] ?? platform} ] || { echo "this Crowbar is for ${platform}, and this machine is $(uname -s) on $(uname -m)" >&2; exit 1; }
 [ $# -eq 2 ] || { echo "usage: install.sh BUNDLE FOLDER" >&2; exit 64; }
 mkdir -p "$2"
 for part in ${parts.map(one => one.sha256).join(' ')}; do

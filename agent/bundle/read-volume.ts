@@ -144,6 +144,9 @@ async function* checked(entry: TarEntry, { sha256 }: BundledObject, path: string
 }
 
 function explained(error: unknown, path: string): unknown {
-  return error instanceof TarError ? new BundleError('BUNDLE_DAMAGED', `${path} ${error.message}`, { cause: error }) : error
+  if (error instanceof TarError) return new BundleError('BUNDLE_DAMAGED', `${path} ${error.message}`, { cause: error })
+  // A folder, or a medium that does not give its bytes: a read says neither which file nor where.
+  const { syscall, message } = error as NodeJS.ErrnoException
+  return syscall === 'read' ? new BundleError('BUNDLE_UNREADABLE', `${path} cannot be read: ${message}`, { cause: error }) : error
 }
 

@@ -5,6 +5,7 @@ import type { BundledRepository } from '../../schemas/bundle.ts'
 import { runProgram } from '../stage/run-program.ts'
 import type { Store } from '../stage/store.ts'
 import { BundleError } from './bundle-error.ts'
+import { removeUnfinished } from './unfinished.ts'
 
 export interface GitOptions {
   readonly store: Store
@@ -75,7 +76,7 @@ export async function unpackRepository(one: BundledRepository, target: string, {
   const options = { signal }
   if (!isThere) {
     await mkdir(join(target, '..'), { recursive: true })
-    await rm(work, { recursive: true, force: true })
+    await removeUnfinished(`${target}.new-`)
     await runProgram(['git', 'init', '--quiet', '--bare', '--template=', `--object-format=${one.format}`, '--initial-branch=main', work], { signal, env: environment() })
   }
   try {
@@ -120,7 +121,8 @@ async function gitFolder(folder: string, options: GitOptions): Promise<string> {
   return (await git(folder, ['rev-parse', '--absolute-git-dir'], options)).trim()
 }
 
-async function isAncestor(folder: string, older: string, newer: string, options: Pick<GitOptions, 'signal'>): Promise<boolean> {
+/** Whether a commit is another one, or comes before it. */
+export async function isAncestor(folder: string, older: string, newer: string, options: Pick<GitOptions, 'signal'>): Promise<boolean> {
   return git(folder, ['merge-base', '--is-ancestor', older, newer], options).then(() => true, () => false)
 }
 

@@ -1,13 +1,14 @@
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BundleError } from '../../../agent/bundle/bundle-error.ts'
-import { readIndex } from '../../../agent/bundle/bundle-index.ts'
+import { indexFile, readIndex } from '../../../agent/bundle/bundle-index.ts'
 import { openSigner, readTrust } from '../../../agent/bundle/keys.ts'
 import { loadBundles } from '../../../agent/bundle/load.ts'
 import type { LoadedBundle } from '../../../agent/bundle/load.ts'
 import { openBundles } from '../../../agent/bundle/open-bundles.ts'
+import { installScript } from '../../../agent/bundle/program.ts'
 import { readHead } from '../../../agent/bundle/read-volume.ts'
 import { verifyBundle } from '../../../agent/bundle/verify-bundle.ts'
 import { tarHeader, tarPadding } from '../../../agent/bundle/write-tar.ts'
@@ -168,7 +169,7 @@ test('what is no bundle is said to be none', async () => {
   writeFileSync(at('text'), 'hello\n'.repeat(500))
   writeFileSync(at('empty'), '')
   execFileSync('tar', ['-cf', at('other.tar'), '-C', made.folder, 'text'])
-  for (const name of ['text', 'empty', 'other.tar']) await expect(check(at(name)), name).rejects.toMatchObject({ code: 'BUNDLE_UNREADABLE', exitCode: 1 })
+  for (const name of ['text', 'empty', 'other.tar', '.']) await expect(check(at(name)), name).rejects.toMatchObject({ code: 'BUNDLE_UNREADABLE', exitCode: 1 })
 })
 
 test('loaded, everything is there; loaded again, nothing is written', async () => {
@@ -242,8 +243,61 @@ test('a bundle that adds to another one has only what that lacks, and says what 
   await load('one-by-one', whole)
   expect((await load('one-by-one', path))[0]).toMatchObject({ added: added.length })
   expect(execFileSync('git', ['--git-dir', at('one-by-one/site.git'), 'rev-parse', 'main'], { encoding: 'utf8' }).trim()).toBe(commit)
-  // The older one does not take anything back.
-  expect((await load('one-by-one', whole))[0]?.left).toEqual([expect.stringContaining('is ahead of the bundle') as string])
+  // The older one does not take anything back: not the branch, nor what is staged, nor Crowbar itself.
+  const store = await openStore(at('one-by-one/store'))
+  const staged = async (): Promise<readonly (string | undefined)[]> => Promise.all(Object.keys(before.index.references).map(name => store.resolve(name)))
+  const after = await staged()
+  expect(after).not.toEqual(Object.values(before.index.references).map(one => `sha256:${one}`))
+  const program = readlinkSync(at('one-by-one/program/current'))
+  writeFileSync(at('program/LICENSE'), 'another licence')
+  const other = (await made.create('other-program.bundle', { since: next })).files[0]?.path ?? ''
+  await load('one-by-one', other)
+  const replaced = readlinkSync(at('one-by-one/program/current'))
+  expect(replaced).not.toBe(program)
+  expect((await load('one-by-one', whole))[0]?.left).toEqual([expect.stringContaining('is ahead of the bundle') as string, expect.stringContaining('the Crowbar of a later bundle stays') as string])
+  expect([await staged(), readlinkSync(at('one-by-one/program/current'))]).toEqual([after, replaced])
+  // What is gone it brings.
+  for (const name of Object.keys(before.index.references)) await store.unrefer(name)
+  await load('one-by-one', whole)
+  expect(await staged()).toEqual(Object.values(before.index.references).map(one => `sha256:${one}`))
+  writeFileSync(at('program/LICENSE'), 'a licence')
+})
+
+test('a Crowbar for other machines is not installed, and its script says so', async () => {
+  const { index } = await readHead(whole)
+  const file = indexFile({ ...index, program: { ...index.program, platform: 'linux-riscv64' } })
+  const signature = Buffer.from(`${JSON.stringify(made.signer.sign(file.bytes))}\n`)
+  const script = installScript(file.index.program)
+  const note = Buffer.from(`${JSON.stringify({ bundle: file.id, number: 1, of: 1 })}\n`)
+  const path = altered(all => {
+    const [, , , last] = entriesOf(all)
+    const heads = ([['bundle.json', file.bytes], ['bundle.sig', signature], ['volume.json', note], ['install.sh', Buffer.from(script)]] as const).map(([name, content]) => Buffer.concat([tarHeader({ name, kind: 'file', bytes: content.length, executable: name === 'install.sh' }), content, tarPadding(content.length)]))
+    return Buffer.concat([...heads, all.subarray(last?.to)])
+  })
+  expect(await check(path)).toBe(await check(whole))
+  await expect(load('riscv', path)).rejects.toMatchObject({ code: 'BUNDLE_REFUSED', message: expect.stringContaining('a Crowbar for linux-riscv64') as string })
+  expect([readdirSync(at('riscv/store/sha256')), existsSync(at('riscv/site.git'))]).toEqual([[], false])
+  expect(spawnSync('sh', ['-s', '--', path, at('riscv/bootstrap')], { input: script, encoding: 'utf8' })).toMatchObject({ status: 1, stderr: expect.stringMatching(/^this Crowbar is for linux-riscv64, and this machine is Linux on \S+\n$/) as string })
+  await loadBundles(await openBundles([path], trust()), { store: await openStore(at('riscv/store')), repository: at('riscv/site.git'), barclamps: at('riscv/barclamps'), program: null, ...quiet })
+})
+
+test('what a killed load left is gone after the next one, and what another one is at is not', async () => {
+  const dead = spawnSync('true').pid
+  const parent = process.ppid
+  for (const name of ['program/.new-', 'site.git.new-']) for (const id of [dead, parent]) mkdirSync(at(`left/${name}${String(id)}/half`), { recursive: true })
+  await load('left', whole)
+  expect(readdirSync(at('left')).filter(name => name.includes('.new-'))).toEqual([`site.git.new-${String(parent)}`])
+  expect(readdirSync(at('left/program')).filter(name => name.includes('.new-'))).toEqual([`.new-${String(parent)}`])
+})
+
+test('a volume has its name when all of them are whole', async () => {
+  const stop = new AbortController()
+  const stopped = made.create('half', { volumeBytes: 20_000, signal: stop.signal, onProgress: message => {
+    if (message.endsWith('half.002')) stop.abort(new Error('stopped'))
+  } })
+  await expect(stopped).rejects.toThrow('stopped')
+  expect(readdirSync(made.folder).filter(name => name.startsWith('half'))).toEqual([])
+  expect((await made.create('half', { volumeBytes: 20_000 })).files.length).toBeGreaterThan(1)
 })
 
 test('a repository that went another way is not touched', async () => {
