@@ -8,6 +8,8 @@ export type StageErrorCode =
   | 'STORE_BAD_REFERENCE'
   /** The store has no object of that hash. */
   | 'STORE_MISSING'
+  /** An object of the store is not what its name says, or the disk does not give it. */
+  | 'STORE_DAMAGED'
   /** The file system of the store is full, or its user's quota is used up; nothing of what came is kept. */
   | 'STORE_FULL'
   | 'PROGRAM_MISSING'

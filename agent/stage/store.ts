@@ -3,7 +3,7 @@ import { access, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/prom
 import { join, relative } from 'node:path'
 import { openIncoming } from './incoming.ts'
 import type { Incoming } from './incoming.ts'
-import { isObjectHash } from './object-hash.ts'
+import { hashOf, isObjectHash } from './object-hash.ts'
 import type { ObjectHash, StoredObject } from './object-hash.ts'
 import { openUnseen } from './open-unseen.ts'
 import { StageError } from './stage-error.ts'
@@ -49,7 +49,7 @@ export interface Store {
   has(hash: ObjectHash): Promise<boolean>
   /** Says that an object is still needed, so that it is not collected for a grace period. @returns false if it is not there. */
   use(hash: ObjectHash): Promise<boolean>
-  /** Whole content, for small documents. @throws {StageError} STORE_MISSING */
+  /** Whole content, held against its name, for documents. @throws {StageError} STORE_MISSING, STORE_DAMAGED */
   read(hash: ObjectHash): Promise<Buffer>
   /** The object a reference names; undefined if there is no such reference or its object is gone. Both count as used. */
   resolve(name: string): Promise<ObjectHash | undefined>
@@ -101,11 +101,13 @@ export async function openStore(folder: string, { now = Date.now }: { readonly n
       return await use(stored.hash) ? stored : await incoming.keep()
     },
     async read(hash) {
-      try {
-        return await readFile(path(hash))
-      } catch (cause) {
-        throw new StageError('STORE_MISSING', `the store has no ${hash}`, { data: { hash }, cause })
-      }
+      const content = await readFile(path(hash)).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code === 'EIO' || cause.code === 'EUCLEAN') return undefined
+        throw cause.code === 'ENOENT' ? new StageError('STORE_MISSING', `the store has no ${hash}`, { data: { hash }, cause }) : cause
+      })
+      // A document that lost a bit says something else, or nothing.
+      if (content === undefined || hashOf(content) !== hash) throw new StageError('STORE_DAMAGED', `${hash} in ${folder} is damaged: \`crowbar stage verify --store ${folder}\` takes it away, and has it again where it can`, { data: { hash } })
+      return content
     },
     async resolve(name) {
       const file = join(folder, 'refs', checkedReference(name))

@@ -127,6 +127,14 @@ test('reading an object that is not there says which', async () => {
   await expect(store.read(NEVER)).rejects.toMatchObject({ code: 'STORE_MISSING', data: { hash: NEVER } })
 })
 
+test('reading an object that lost a bit says so, and gives nothing', async () => {
+  const { hash } = await store.put(Buffer.from('{"kind":"set"}'))
+  const path = store.path(hash)
+  await rm(path)
+  await writeFile(path, '{"kind":"sat"}')
+  await expect(store.read(hash)).rejects.toMatchObject({ code: 'STORE_DAMAGED', data: { hash }, message: expect.stringContaining('crowbar stage verify') as string })
+})
+
 test('sweeping removes old temporary folders only', async () => {
   await using work = await store.temporaryFolder('work')
   const { mtimeMs } = await stat(work.path)
