@@ -180,6 +180,10 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
     },
     artifact: sha256 => objects.path(`sha256:${sha256}`),
     file: name => (discovery.image !== null && name === 'local-x86_64.efi' ? objects.path(discovery.image.local as `sha256:${string}`) : undefined),
+    loader(name) {
+      const hash = discovery.image?.loaders[name]
+      return hash === undefined ? undefined : objects.path(hash as `sha256:${string}`)
+    },
     routes: fileRoutes(objects, { key, now }),
     forward: forwardTo(proxy, { tunnels: settings.tunnels, online: gate.now }),
     clock: now,
@@ -206,7 +210,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   using _looked = store.subscribe(events => {
     if (!events.some(({ type }) => type === 'site.refused' || type === 'site.unreachable')) return
     gate.open()
-    if (plan() !== null) discovery.have()
+    discovery.have(plan())
   })
   keeper = parts.use(await keepSite({
     site, ledger, append, store: objects, state: () => state.current, compiler: settings.compiler, megabytes: settings.compilerMegabytes, deadlineMs: settings.compilerMs,
@@ -215,13 +219,13 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       const { code } = error as { code?: unknown }
       log('the site could not be looked at', { error: String(error), code })
       gate.open()
-      if (plan() !== null) discovery.have()
+      discovery.have(plan())
       // Another agent has gone on from where this one stands.
       if (code === 'LEDGER_BEHIND' && state.current.frozen === null) engine.freeze({ by: 'the agent', reason: String(error) }).catch((failed: unknown) => log('cannot freeze', { error: String(failed) }))
     },
     async onCompiled({ compiled, head, own }) {
       gate.open()
-      discovery.have()
+      discovery.have(compiled.plan)
       await readInventory(site, compiled.commit, committed, signal)
       await boot.follow(compiled.plan, signal)
       const { sources, problems } = planSources(compiled.plan, host)

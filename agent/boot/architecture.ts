@@ -72,7 +72,7 @@ export function describeArchitecture(code: number): ClientArchitecture {
 export type LoaderTable = Readonly<Record<number, string>>
 
 /**
- * The loaders of Debian's package `ipxe`, in `/usr/lib/ipxe`. It has none for 32-bit UEFI and none for arm64; a site
+ * The loaders of Debian's package `ipxe`, which come with the discovery image. It has none for 32-bit UEFI and none for arm64; a site
  * that boots such machines adds its own file and entry.
  *
  * `snponly.efi` drives the card through the firmware that has just used it, so it works with every card that got this

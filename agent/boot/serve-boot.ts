@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { debianLoaders, type LoaderTable } from './architecture.ts'
 import type { ReportBootEvent } from './boot-event.ts'
 import type { Booter } from './booter.ts'
@@ -33,8 +32,8 @@ export interface ServeBootOptions {
   readonly booter: Booter
   /** File of the leases; its folder exists. */
   readonly leaseFile: string
-  /** Where the loaders are; Debian's `/usr/lib/ipxe` unless told. */
-  readonly loaderFolder?: string
+  /** Absolute path of a loader by its file name; undefined while there is none. */
+  readonly loader: (file: string) => string | undefined
   /** Debian's names unless told. */
   readonly loaders?: LoaderTable
   /** Absolute path of an artifact by SHA-256; undefined if it is not in the store. */
@@ -131,15 +130,18 @@ interface SharedParts {
 
 /** What is the same on every interface: loaders, the watch for loops, and the routes. */
 function sharedParts(options: ServeBootOptions): SharedParts {
-  const { booter, report, loaders = debianLoaders, loaderFolder = '/usr/lib/ipxe' } = options
+  const { booter, report, loaders = debianLoaders } = options
   const loops = new LoopDetector()
   const now = (): number => performance.now()
   const onLoader = (mac: string): void => {
     const fetches = loops.loaderSent(mac, now())
     if (fetches !== undefined) report({ type: 'boot.loop', mac, fetches })
   }
-  const loader = (file: string, mac: string): { path: string } | { refused: string } =>
-    loops.isLooping(mac, now()) ? { refused: 'fetched its loader again and again' } : { path: join(loaderFolder, file) }
+  const loader = (file: string, mac: string): { path: string } | { refused: string } => {
+    if (loops.isLooping(mac, now())) return { refused: 'fetched its loader again and again' }
+    const path = options.loader(file)
+    return path === undefined ? { refused: 'there is no loader before the discovery image is there' } : { path }
+  }
   const resolve: ResolveTftp = (path, { mac }) => {
     const [, name = '', ...rest] = path.split('/')
     if (mac === undefined || rest.length > 0 || !Object.values(loaders).includes(name)) {

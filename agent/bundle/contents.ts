@@ -43,8 +43,8 @@ export async function contentsFor(plan: Plan, options: ContentsOptions): Promise
     const why = problem ?? (packages.length === 0 ? 'is not staged' : `misses ${packages.slice(0, 5).join(', ')}${packages.length > 5 ? ` and ${String(packages.length - 5)} more` : ''}`)
     return `${set}: ${why}${wantedBy[0] === undefined ? '' : `; ${wantedBy[0]} wants it`}`
   })
-  const image = needsDiscovery(plan) ? await readResult(discoveryOrder(), store) : undefined
-  const names = new Set([...neededReferences(plan)].filter(name => image !== undefined || name !== orderReference(discoveryOrder())))
+  const image = needsDiscovery(plan) ? await readResult(discoveryOrder(plan), store) : undefined
+  const names = new Set([...neededReferences(plan)].filter(name => image !== undefined || name !== orderReference(discoveryOrder(plan))))
   if (containers) {
     for (const os of usedSystems(plan)) {
       const order = joinedSystemOrder(os, plan)

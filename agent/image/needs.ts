@@ -22,7 +22,6 @@ export const IMAGE_NEEDS: readonly HostNeed[] = [
   { program: 'depmod', package: 'kmod', because: 'indexes the kernel modules of the discovery image' },
   { program: 'grub-mkstandalone', package: 'grub-common', because: 'makes the loader that hands a UEFI machine to its disk' },
   { program: '/usr/lib/grub/x86_64-efi/moddep.lst', package: 'grub-efi-amd64-bin', because: 'has the modules of that loader' },
-  { program: '/usr/lib/ipxe/ipxe.efi', package: 'ipxe', because: 'is the loader that network-booting machines are given' },
   { program: 'strip', package: 'binutils', because: 'makes the runtime in the discovery image smaller' },
 ]
 

@@ -16,7 +16,6 @@ const MACHINE_PROGRAMS: readonly HostNeed[] = [
 ]
 const MACHINE_FILES: readonly { readonly file: string; readonly package: string }[] = [
   { file: '/usr/share/OVMF/OVMF_CODE_4M.fd', package: 'ovmf' },
-  { file: '/usr/lib/ipxe/ipxe.efi', package: 'ipxe' },
   { file: '/usr/lib/ipxe/qemu/pxe-virtio.rom', package: 'ipxe-qemu' },
 ]
 const CONTAINER_PROGRAMS: readonly HostNeed[] = [{ program: 'systemd-nspawn', package: 'systemd-container', because: 'runs the container nodes' }]

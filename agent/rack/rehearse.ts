@@ -108,7 +108,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
   const storeFolder = options.store ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store')
   const store = await openStore(storeFolder)
   const carryOut = options.offline === true ? onlyOnline(carryOutHere(store), { store, online: () => false }) : carryOutHere(store)
-  const kernel = nodes === 'qemu' ? await stageDiscovery(carryOut, store, stage) : null
+  const kernel = nodes === 'qemu' ? await stageDiscovery(carryOut, { plan, store, stage }) : null
   for (const name of Object.keys(plan.artifacts)) {
     onProgress(`staging ${name}`)
     await carryOut(stageOrder(name, plan), stage)
@@ -134,9 +134,9 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
 }
 
 /** @returns path of a kernel that prints, for the probe of the accelerator. */
-async function stageDiscovery(carryOut: CarryOut, store: Store, stage: StageOptions): Promise<string> {
+async function stageDiscovery(carryOut: CarryOut, { plan, store, stage }: { readonly plan: Plan; readonly store: Store; readonly stage: StageOptions }): Promise<string> {
   stage.onProgress('staging the discovery image')
-  const discovery = await carryOut(discoveryOrder(), stage)
+  const discovery = await carryOut(discoveryOrder(plan), stage)
   if (discovery.kind !== 'discovery') throw new TypeError('a discovery order came to something else')
   return store.path(discovery.kernel as `sha256:${string}`)
 }

@@ -53,7 +53,7 @@ export async function readResult(order: StageOrder, store: Store): Promise<Stage
   const hash = await store.resolve(orderReference(order))
   if (hash === undefined) return undefined
   const result = JSON.parse((await store.read(hash)).toString('utf8')) as StageResult
-  const parts = result.kind === 'discovery' ? [result.kernel, result.initrd, result.local] : result.kind === 'rootfs' ? [result.archive, result.status] : [result.manifest]
+  const parts = result.kind === 'discovery' ? [result.kernel, result.initrd, result.local, ...Object.values(result.loaders)] : result.kind === 'rootfs' ? [result.archive, result.status] : [result.manifest]
   if (result.kind === 'build' && await store.has(result.manifest as ObjectHash)) parts.push(...(await readBuild(store, result.manifest as ObjectHash)).packages.map(({ hash: one }) => one))
   const there = await Promise.all(parts.map(part => store.has(part as `sha256:${string}`)))
   return there.every(Boolean) ? result : undefined
@@ -62,8 +62,9 @@ export async function readResult(order: StageOrder, store: Store): Promise<Stage
 async function build(order: StageOrder, store: Store, options: StageOptions): Promise<StageResult> {
   switch (order.kind) {
     case 'discovery': {
-      const image = await buildDiscoveryImage({ os: order.os, runtime: process.execPath, agentBundle: await bundleNodeAgent(), store, ...options })
-      return { kind: 'discovery', kernel: image.kernel, initrd: image.initrd, local: await buildLocalBoot({ store, ...options }) }
+      await using sources = openSources(order.sources, { store, ...options })
+      const { kernel, initrd, loaders } = await buildDiscoveryImage({ os: order.os, runtime: process.execPath, agentBundle: await bundleNodeAgent(), sources: await sources.use(), store, ...options })
+      return { kind: 'discovery', kernel, initrd, local: await buildLocalBoot({ store, ...options }), loaders }
     }
     case 'rootfs': {
       await using sources = openSources(order.sources, { store, ...options })

@@ -22,7 +22,7 @@ function boots(os: string | null, plan: Plan): boolean {
 
 /** References of the store that a plan leads to: its artifact sets, what they are made on, logs of builds that failed, and the discovery image. */
 export function neededReferences(plan: Plan): ReadonlySet<string> {
-  const needed = new Set([orderReference(discoveryOrder())])
+  const needed = new Set([orderReference(discoveryOrder(plan))])
   for (const name of Object.keys(plan.artifacts)) {
     try {
       const order = stageOrder(name, plan)

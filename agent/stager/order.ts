@@ -1,8 +1,9 @@
-import { digest } from '../../schemas/canonical.ts'
+import { byCodePoint, digest } from '../../schemas/canonical.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import { buildRecipe } from '../build/builders.ts'
 import { buildSourcesOf } from '../build/build-source.ts'
 import type { BuildSource } from '../build/build-source.ts'
+import { IMAGE_LOADERS } from '../image/discovery/packages.ts'
 import { ROOTFS_RECIPE, rootfsPackages } from '../image/rootfs/packages.ts'
 import type { RootfsFlavour } from '../image/rootfs/packages.ts'
 import type { LockedRootfs } from '../image/rootfs/rootfs.ts'
@@ -15,7 +16,7 @@ import type { SiteSource } from '../stage/site-sources.ts'
 
 /** Something to have in the store: all that decides what it is. The same order is the same thing. */
 export type StageOrder =
-  | { readonly kind: 'discovery'; readonly os: DebianRelease }
+  | { readonly kind: 'discovery'; readonly os: DebianRelease; readonly sources: readonly SiteSource[] }
   | { readonly kind: 'rootfs'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly built?: readonly BuiltPackage[]; readonly locked?: LockedRootfs }
   /** Packages and all that they need beyond the root filesystem of the same system. */
   | { readonly kind: 'packages'; readonly os: DebianRelease; readonly flavour: RootfsFlavour; readonly base: readonly string[]; readonly packages: readonly string[]; readonly sources: readonly SiteSource[]; readonly builds?: readonly BuildOrder[]; readonly locked?: { readonly packages: LockedRootfs['packages'] } }
@@ -43,7 +44,8 @@ export type SetOrder = Extract<StageOrder, { kind: 'rootfs' | 'packages' }>
 
 /** Objects of the store, by what they are for. */
 export type StageResult =
-  | { readonly kind: 'discovery'; readonly kernel: string; readonly initrd: string; readonly local: string }
+  /** `local`: a UEFI program that boots the local disk. `loaders`: what network-booting machines are given, by file name. */
+  | { readonly kind: 'discovery'; readonly kernel: string; readonly initrd: string; readonly local: string; readonly loaders: Readonly<Record<string, string>> }
   | { readonly kind: 'rootfs'; readonly archive: string; readonly bytes: number; readonly status: string }
   | { readonly kind: 'packages'; readonly manifest: string }
   /** `manifest` is a `BuildManifest`. */
@@ -62,10 +64,20 @@ export class StagerError extends Error {
 }
 
 /** The release whose kernel and programs the discovery image has. */
-const DISCOVERY: StageOrder = { kind: 'discovery', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' } }
+const DISCOVERY_RELEASE: DebianRelease = { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }
+const OWN_MIRROR: SiteSource = { name: 'debian-bookworm', upstream: 'system', suites: ['bookworm'], components: ['main'], architectures: [], keys: null, at: null }
 
-export function discoveryOrder(): StageOrder {
-  return DISCOVERY
+/**
+ * The image that machines of a plan boot. Its packages come from where those of the plan's systems of the same release come
+ * from, the first of them by name; where there is none, from this machine's own mirror.
+ */
+export function discoveryOrder(plan: Plan): Extract<StageOrder, { kind: 'discovery' }> {
+  const { family, version, architecture } = DISCOVERY_RELEASE
+  for (const name of Object.keys(plan.systems).toSorted(byCodePoint)) {
+    const found = findRelease(name, plan)
+    if (found?.os.family === family && found.os.version === version && found.os.architecture === architecture) return { kind: 'discovery', os: found.os, sources: found.sources }
+  }
+  return { kind: 'discovery', os: DISCOVERY_RELEASE, sources: [OWN_MIRROR] }
 }
 
 /**
@@ -119,14 +131,24 @@ export function joinedSystemOrder(name: string, plan: Plan): StageOrder {
   return { kind: 'rootfs', os, flavour: 'container', packages: system.packages, sources }
 }
 
-function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; readonly system: Plan['systems'][string]; readonly sources: readonly SiteSource[] } {
+interface Release {
+  readonly os: DebianRelease
+  readonly system: Plan['systems'][string]
+  readonly sources: readonly SiteSource[]
+}
+
+function debianRelease(name: string, plan: Plan): Release {
+  if (plan.systems[name] === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no operating system ${name}`, { retryable: false })
+  const found = findRelease(name, plan)
+  if (found === undefined) throw new StagerError('SET_UNSUPPORTED', `only Debian systems with an apt source that names a suite can be staged, and ${name} is not one`, { retryable: false })
+  return found
+}
+
+function findRelease(name: string, plan: Plan): Release | undefined {
   const system = plan.systems[name]
-  if (system === undefined) throw new StagerError('SET_UNKNOWN', `the plan has no operating system ${name}`, { retryable: false })
   const sources = siteSourcesOf(name, plan)
-  const suite = sources[0]?.name === system.source ? sources[0]?.suites[0] : undefined
-  if (system.family !== 'debian' || suite === undefined || suite.endsWith('/')) {
-    throw new StagerError('SET_UNSUPPORTED', `only Debian systems with an apt source that names a suite can be staged, and ${name} is not one`, { retryable: false })
-  }
+  const suite = sources[0]?.name === system?.source ? sources[0]?.suites[0] : undefined
+  if (system?.family !== 'debian' || suite === undefined || suite.endsWith('/')) return undefined
   return { os: { family: 'debian', version: system.version, suite, architecture: system.architecture }, system, sources }
 }
 
@@ -136,7 +158,7 @@ function debianRelease(name: string, plan: Plan): { readonly os: DebianRelease; 
  */
 export function orderReference(order: StageOrder): string {
   const flavour = order.kind === 'discovery' || order.kind === 'build' ? 'container' : order.flavour
-  const least = order.kind === 'discovery' ? [] : [String(ROOTFS_RECIPE), ...rootfsPackages(flavour, order.os.architecture)]
+  const least = order.kind === 'discovery' ? IMAGE_LOADERS.map(({ path }) => path) : [String(ROOTFS_RECIPE), ...rootfsPackages(flavour, order.os.architecture)]
   return `set/${digest({ order: referred(order), least } as unknown as Parameters<typeof digest>[0]).slice('sha256:'.length)}`
 }
 
@@ -145,11 +167,10 @@ export function orderReference(order: StageOrder): string {
  * used for, for the suite of the system alone, goes without saying.
  */
 function referred(order: StageOrder): unknown {
-  if (order.kind === 'discovery') return order
   const { sources, ...said } = order
   const rest = said.kind === 'build' ? { ...said, source: builtFrom(said.source), recipe: buildRecipe(), ...(said.uses === undefined ? {} : { uses: said.uses.map(referred) }) } : said.kind === 'packages' && said.builds !== undefined ? { ...said, builds: said.builds.map(referred) } : said
   const plain = sources.every(({ upstream, suites, components, keys }) => upstream === 'system' && keys === null && suites.join() === order.os.suite && components.join() === 'main')
-  return order.locked !== undefined || plain ? rest : { ...rest, sources: sources.map(one => ({ ...one, at: null })) }
+  return (order.kind !== 'discovery' && order.locked !== undefined) || plain ? rest : { ...rest, sources: sources.map(one => ({ ...one, at: null })) }
 }
 
 /** Where its repository is, where the site says so, and what a build may use, change nothing of what is built. */

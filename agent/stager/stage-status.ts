@@ -13,6 +13,7 @@ import { readResult } from './carry-out.ts'
 import { lockedSet } from './locked-set.ts'
 import { DISCOVERY_IMAGE, isOfDiscovery, needsDiscovery } from './needed.ts'
 import { discoveryOrder, stageOrder, StagerError } from './order.ts'
+import type { StageOrder } from './order.ts'
 import { hasSource, wholeSources } from './stage-source.ts'
 
 /** How much of an artifact set of a plan, of the discovery image or of a source is in the store. */
@@ -43,8 +44,9 @@ export async function stageStatus(plan: Plan, store: Store): Promise<SetStatus[]
   const sets: SetStatus[] = []
   for (const name of Object.keys(plan.artifacts).toSorted(byCodePoint)) sets.push(await statusOf(name, plan, store))
   if (needsDiscovery(plan)) {
-    const staged = await readResult(discoveryOrder(), store) !== undefined
-    sets.push({ ...PLAIN, set: DISCOVERY_IMAGE, staged, wantedBy: plan.steps.filter(step => isOfDiscovery(step, plan)).map(({ id }) => id) })
+    const order = discoveryOrder(plan)
+    const { staged, problem } = await had(() => order, store)
+    sets.push({ ...PLAIN, set: DISCOVERY_IMAGE, sources: order.sources.map(({ name, upstream }) => described(name, upstream)), staged, problem, wantedBy: plan.steps.filter(step => isOfDiscovery(step, plan)).map(({ id }) => id) })
   }
   for (const [name, source] of wholeSources(plan)) sets.push({ ...PLAIN, set: sourceSet(name), sources: [described(name, source.upstream)], ...await hasSource(source, store) })
   return sets
@@ -65,7 +67,7 @@ async function statusOf(name: string, plan: Plan, store: Store): Promise<SetStat
   const set = plan.artifacts[name]
   const packages = lockedSet(name, plan)?.packages
   const missing = packages === undefined ? [] : await missingOf(packages, store)
-  const { staged, problem, absent } = await resultOf(name, plan, store)
+  const { staged, problem, absent } = await had(() => stageOrder(name, plan), store)
   return {
     set: name, os: set?.os ?? null, sources: siteSourcesOf(set?.os ?? '', plan).map(({ name: source, upstream }) => described(source, upstream)), locked: set?.locked ?? null, staged, problem,
     files: packages === undefined ? null : filesOf(packages, missing.map(({ locked }) => locked)),
@@ -74,9 +76,10 @@ async function statusOf(name: string, plan: Plan, store: Store): Promise<SetStat
   }
 }
 
-async function resultOf(name: string, plan: Plan, store: Store): Promise<Pick<SetStatus, 'staged' | 'problem'> & { readonly absent: readonly string[] }> {
+/** @param order throws for what this agent cannot have. */
+async function had(order: () => StageOrder, store: Store): Promise<Pick<SetStatus, 'staged' | 'problem'> & { readonly absent: readonly string[] }> {
   try {
-    const result = await readResult(stageOrder(name, plan), store)
+    const result = await readResult(order(), store)
     const absent = result?.kind === 'packages' ? await absentOf(result.manifest as ObjectHash, store) : []
     return { staged: result !== undefined && absent.length === 0, problem: null, absent }
   } catch (error) {

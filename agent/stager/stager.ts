@@ -1,3 +1,4 @@
+import type { Plan } from '../../schemas/plan.ts'
 import type { StagedSet, Stager } from '../drivers/stage.ts'
 import type { ArchiveKey } from '../stage/archive-key.ts'
 import { readAptRepositoryManifest } from '../stage/debian-packages.ts'
@@ -15,11 +16,13 @@ export interface StagedDiscovery {
   readonly initrd: string
   /** Object of the store: a UEFI program that boots the local disk. */
   readonly local: string
+  /** Objects of the store, by file name: what machines that boot from the network are given first. */
+  readonly loaders: Readonly<Record<string, string>>
 }
 
 /** A stager of artifact sets, and of the image that machines boot before they have a system. */
 export interface ArtifactStager extends Stager {
-  discovery(stage: StageOptions): Promise<StagedDiscovery>
+  discovery(plan: Plan, stage: StageOptions): Promise<StagedDiscovery>
 }
 
 /**
@@ -54,10 +57,11 @@ export function openStager(options: { readonly store: Store; readonly carryOut: 
       return known === undefined ? undefined : staged(known)
     },
     content: file => ({ url: object(file.sha256), sha256: file.sha256, bytes: file.bytes }),
-    async discovery(stage) {
-      const result = await carryOut(discoveryOrder(), stage)
-      if (result.kind !== 'discovery') throw new TypeError(`${orderReference(discoveryOrder())} is not a discovery image`)
-      return { kernel: new URL(object(result.kernel)).pathname, initrd: new URL(object(result.initrd)).pathname, local: result.local }
+    async discovery(plan, stage) {
+      const order = discoveryOrder(plan)
+      const result = await carryOut(order, stage)
+      if (result.kind !== 'discovery') throw new TypeError(`${orderReference(order)} is not a discovery image`)
+      return { kernel: new URL(object(result.kernel)).pathname, initrd: new URL(object(result.initrd)).pathname, local: result.local, loaders: result.loaders }
     },
   }
 }

@@ -47,7 +47,7 @@ export async function stageCommand(options: StageArguments): Promise<number> {
         if (problem !== null) throw new StagerError('SET_UNSUPPORTED', problem, { retryable: false })
         const stage = { signal: stop.signal, onProgress: (message: string) => live.follow(`${set}: ${message}`) }
         const [, source] = wholeSources(plan).find(([name]) => sourceSet(name) === set) ?? []
-        if (source === undefined) await carryOut(set === DISCOVERY_IMAGE ? discoveryOrder() : stageOrder(set, plan), stage)
+        if (source === undefined) await carryOut(set === DISCOVERY_IMAGE ? discoveryOrder(plan) : stageOrder(set, plan), stage)
         else await stageSource(set.slice(sourceSet('').length), source, { store, signal: stop.signal })
         live.say(`${set}: staged`)
       } catch (error) {

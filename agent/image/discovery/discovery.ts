@@ -1,11 +1,10 @@
-import { cp, lstat, mkdir, readdir, readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, cp, lstat, mkdir, readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { openAptRoot } from '../../stage/apt-root.ts'
-import type { AptPackage } from '../../stage/apt-root.ts'
+import type { AptPackage, AptUse } from '../../stage/apt-root.ts'
 import { readHostAptSources, sourcesForSuite } from '../../stage/apt-sources.ts'
-import type { AptSource } from '../../stage/apt-sources.ts'
 import type { DebianRelease } from '../../stage/debian-packages.ts'
 import type { Progress } from '../../stage/progress.ts'
 import { runProgram } from '../../stage/run-program.ts'
@@ -19,7 +18,7 @@ import type { CpioEntry } from './cpio.ts'
 import { KERNEL_MODULES, selectModules } from './kernel-modules.ts'
 import { addNeeds, addPath, addProgram } from './package-tree.ts'
 import type { ImageEntries } from './package-tree.ts'
-import { IMAGE_FILES, IMAGE_PACKAGES, IMAGE_PROGRAMS } from './packages.ts'
+import { IMAGE_FILES, IMAGE_LOADERS, IMAGE_PACKAGES, IMAGE_PROGRAMS } from './packages.ts'
 
 /** What the image is made of. */
 export interface BuildDiscoveryImageOptions {
@@ -33,7 +32,7 @@ export interface BuildDiscoveryImageOptions {
   readonly signal: AbortSignal
   readonly onProgress: Progress
   /** Where packages come from; default: what this machine's apt uses for the suite. */
-  readonly sources?: readonly AptSource[]
+  readonly sources?: AptUse | undefined
 }
 
 /** A discovery image in the store. */
@@ -44,6 +43,8 @@ export interface DiscoveryImage {
   /** The initramfs: an archive with the agent as it is, then one compressed with zstd with all else. */
   readonly initrd: ObjectHash
   readonly initrdBytes: number
+  /** The first programs that machines load from the network, by file name. */
+  readonly loaders: Readonly<Record<string, ObjectHash>>
   /** Kernel and initramfs together. */
   readonly bytes: number
   /** `6.1.0-56-amd64` */
@@ -59,12 +60,13 @@ interface Base {
   readonly base: ObjectHash
   readonly baseBytes: number
   readonly kernelVersion: string
+  readonly loaders: Readonly<Record<string, ObjectHash>>
   /** Time of every file, seconds since 1970: when the kernel's package was built. */
   readonly epoch: number
 }
 
 /** Changes when the steps below change in a way that the other inputs do not show. */
-const RECIPE = 3
+const RECIPE = 4
 const OWN_FILES = { init: fileURLToPath(new URL('init', import.meta.url)), dhcp: fileURLToPath(new URL('dhcp', import.meta.url)) }
 
 /**
@@ -83,14 +85,14 @@ export async function buildDiscoveryImage(options: BuildDiscoveryImageOptions): 
   const { os, store, signal, onProgress } = options
   await using apt = await openAptRoot({
     store, signal, onProgress, status: '', architecture: os.architecture,
-    sources: options.sources ?? sourcesForSuite(await readHostAptSources(), os.suite),
+    ...(options.sources ?? { sources: sourcesForSuite(await readHostAptSources(), os.suite) }),
   })
   const kernel = (await apt.resolve([`linux-image-${os.architecture}`])).filter(one => /^linux-image-\d/.test(one.name))
   const packages = [...await apt.resolve(IMAGE_PACKAGES), ...kernel]
   const inputs = hashOf(JSON.stringify({
     recipe: RECIPE, packages: packages.map(one => one.hash), runtime: hashOf(await readFile(options.runtime)), zstd: process.versions['zstd'],
     stripped: await stripVersion(signal), own: await Promise.all(Object.values(OWN_FILES).map(async file => hashOf(await readFile(file)))),
-    modules: KERNEL_MODULES, programs: IMAGE_PROGRAMS, files: IMAGE_FILES,
+    modules: KERNEL_MODULES, programs: IMAGE_PROGRAMS, files: IMAGE_FILES, loaders: IMAGE_LOADERS,
   }))
   const reference = `discovery/${inputs.slice(7)}`
   let base = await readBase(store, reference)
@@ -107,7 +109,8 @@ async function readBase(store: Store, reference: string): Promise<Base | undefin
   const manifest = await store.resolve(reference)
   if (manifest === undefined) return undefined
   const base = JSON.parse((await store.read(manifest)).toString('utf8')) as Base
-  return await store.has(base.kernel) && await store.has(base.base) ? base : undefined
+  const there = await Promise.all([base.kernel, base.base, ...Object.values(base.loaders)].map(one => store.has(one)))
+  return there.every(Boolean) ? base : undefined
 }
 
 async function addAgent(base: Base, inputs: ObjectHash, { store, agentBundle, signal }: BuildDiscoveryImageOptions): Promise<DiscoveryImage> {
@@ -124,7 +127,7 @@ async function addAgent(base: Base, inputs: ObjectHash, { store, agentBundle, si
   const initrd = await store.put(whole(), { signal })
   return {
     kernel: base.kernel, kernelBytes: base.kernelBytes, initrd: initrd.hash, initrdBytes: initrd.bytes,
-    bytes: base.kernelBytes + initrd.bytes, kernelVersion: base.kernelVersion, inputs: hashOf(inputs + hashOf(agentBundle)),
+    bytes: base.kernelBytes + initrd.bytes, loaders: base.loaders, kernelVersion: base.kernelVersion, inputs: hashOf(inputs + hashOf(agentBundle)),
   }
 }
 
@@ -153,7 +156,13 @@ async function buildBase(packages: readonly AptPackage[], kernel: readonly AptPa
   const compressor = createImageCompressor()
   const [base] = await Promise.all([store.put(compressor, { signal }), pipeline(writeCpio([...entries.values()], epoch), compressor, { signal })])
   const image = await store.put({ file: join(tree, 'boot', `vmlinuz-${kernelVersion}`) }, { signal })
-  return { kernel: image.hash, kernelBytes: image.bytes, base: base.hash, baseBytes: base.bytes, kernelVersion, epoch }
+  const loaders: Record<string, ObjectHash> = {}
+  for (const { path } of IMAGE_LOADERS) {
+    const file = join(tree, path)
+    if (await access(file).then(() => false, () => true)) throw new ImageError('IMAGE_FILE_MISSING', `the packages have no ${path}`, { data: { path } })
+    loaders[basename(path)] = (await store.put({ file }, { signal })).hash
+  }
+  return { kernel: image.hash, kernelBytes: image.bytes, base: base.hash, baseBytes: base.bytes, kernelVersion, loaders, epoch }
 }
 
 const SKELETON: readonly CpioEntry[] = [

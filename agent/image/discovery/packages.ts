@@ -27,9 +27,15 @@ export const IMAGE_FILES: readonly { readonly path: string; readonly package: st
   { path: 'etc/mke2fs.conf', package: 'e2fsprogs' },
 ]
 
+/** What machines that boot from the network are given first, beside the image. Which of them a machine gets is for the boot server to say. */
+export const IMAGE_LOADERS: readonly { readonly path: string; readonly package: string }[] = [
+  { path: 'usr/lib/ipxe/undionly.kpxe', package: 'ipxe' },
+  { path: 'usr/lib/ipxe/ipxe.efi', package: 'ipxe' },
+]
+
 /** Names of the packages that the image is made from, without the kernel. `libstdc++6` is the runtime's. */
 export const IMAGE_PACKAGES: readonly string[] = [
-  ...new Set(['busybox-static', 'libstdc++6', ...[...IMAGE_PROGRAMS, ...IMAGE_FILES].map(one => one.package)]),
+  ...new Set(['busybox-static', 'libstdc++6', ...[...IMAGE_PROGRAMS, ...IMAGE_FILES, ...IMAGE_LOADERS].map(one => one.package)]),
 ].toSorted()
 
 function from(name: string, programs: readonly string[]): ImageProgram[] {

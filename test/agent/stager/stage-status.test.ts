@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import type { Plan } from '../../../schemas/plan.ts'
 import { stageStatusText } from '../../../agent/cli/stage/plan.ts'
 import { hashOf } from '../../../agent/stage/object-hash.ts'
 import { openStore } from '../../../agent/stage/store.ts'
-import { orderReference, stageOrder } from '../../../agent/stager/order.ts'
+import { discoveryOrder, orderReference, stageOrder } from '../../../agent/stager/order.ts'
 import { stageStatus } from '../../../agent/stager/stage-status.ts'
 
 let folder = ''
@@ -73,4 +73,19 @@ test('the discovery image and sources that are staged whole stand beside artifac
   expect((await stageStatus(plan, store))[2]).toMatchObject({ set: 'source/fw', staged: true })
   const joined = { ...plan, systems: { d: { ...PLAN.systems['d'], install: 'joined' } }, sources: {} } as unknown as Plan
   expect(await stageStatus(joined, store)).toEqual([])
+})
+
+test('a document of the store that lost a bit is named, and what it stood for is not staged', async () => {
+  const store = await openStore(join(folder, 'store'))
+  const orders = [stageOrder('packages-d', PLAN), discoveryOrder(PLAN)]
+  const damaged: string[] = []
+  for (const order of orders) {
+    const { hash } = await store.put(Buffer.from(JSON.stringify({ kind: order.kind })))
+    await store.refer(orderReference(order), hash)
+    rmSync(store.path(hash))
+    writeFileSync(store.path(hash), 'x')
+    damaged.push(hash)
+  }
+  const status = (await stageStatus(PLAN, store)).filter(({ set }) => set === 'packages-d' || set === 'discovery')
+  expect(status.map(({ staged, problem }) => [staged, problem?.split(' ')[0]])).toEqual(damaged.map(hash => [false, hash]))
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { archiveKey } from '../../../agent/stage/archive-key.ts'
 import { openStore } from '../../../agent/stage/store.ts'
-import { orderReference, stageOrder, StagerError } from '../../../agent/stager/order.ts'
+import { discoveryOrder, orderReference, stageOrder, StagerError } from '../../../agent/stager/order.ts'
 import type { StageOrder } from '../../../agent/stager/order.ts'
 import { carryOutThere, serveCarryOut } from '../../../agent/stager/remote.ts'
 import { openStager } from '../../../agent/stager/stager.ts'
@@ -52,6 +52,20 @@ test('a build that needs what another gives has that in its order, with all that
   expect(appIn(of(git({ packages: ['libapp-dev'], timeout: '2h', limits: { memory: '8GiB' } })))).toBe(appIn(order))
 })
 
+test('the discovery image comes from where the Debian 12 of the site comes from, and without one from the own mirror', () => {
+  const mirror = { type: 'apt', upstream: ['http://mirror.example.com/debian'], suites: ['prod-12'], components: ['main'], keys: 'a2V5cw==' }
+  const system = PLAN.systems['d']
+  const plan = (systems: object): Plan => ({ ...PLAN, systems, sources: { ...PLAN.sources, mirror } }) as unknown as Plan
+  const own = { kind: 'discovery', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, sources: [{ name: 'debian-bookworm', upstream: 'system' }] }
+  expect(discoveryOrder(plan({ r: PLAN.systems['r'], d11: { ...system, version: '11', source: 'mirror' }, arm: { ...system, architecture: 'arm64', source: 'mirror' } }))).toMatchObject(own)
+  expect(discoveryOrder(plan({ d: system, c: { ...system, source: 'mirror' } }))).toEqual({
+    kind: 'discovery', os: { family: 'debian', version: '12', suite: 'prod-12', architecture: 'amd64' },
+    sources: [{ name: 'mirror', upstream: ['http://mirror.example.com/debian'], suites: ['prod-12'], components: ['main'], architectures: [], keys: 'a2V5cw==', at: null }],
+  })
+  expect(orderReference(discoveryOrder(plan({ d: system })))).toBe(orderReference(discoveryOrder(plan({}))))
+  expect(orderReference(discoveryOrder(plan({ d: { ...system, source: 'mirror' } })))).not.toBe(orderReference(discoveryOrder(plan({}))))
+})
+
 test('what cannot be had is refused with a code', () => {
   expect(() => stageOrder('rootfs-r', PLAN)).toThrow(expect.objectContaining({ code: 'SET_UNSUPPORTED' }))
   expect(() => stageOrder('rootfs-x', PLAN)).toThrow(expect.objectContaining({ code: 'SET_UNKNOWN' }))
@@ -91,6 +105,6 @@ test('another process carries orders out over a socket, tells its progress and i
   const there = carryOutThere(socket)
   expect(await there(stageOrder('packages-d', PLAN), { ...options, onProgress: message => told.push(message) })).toEqual({ kind: 'packages', manifest: 'sha256:aa' })
   expect(told).toEqual(['at work'])
-  await expect(there({ kind: 'discovery', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' } }, options)).rejects.toMatchObject({ message: 'not here', retryable: false })
+  await expect(there(discoveryOrder(PLAN), options)).rejects.toMatchObject({ message: 'not here', retryable: false })
   await expect(carryOutThere(join(folder, 'nobody'))(stageOrder('rootfs-d', PLAN), options)).rejects.toMatchObject({ code: 'STAGER_FAILED', retryable: true })
 })

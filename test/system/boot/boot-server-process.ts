@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { BootAnswer } from '../../../agent/boot/booter.ts'
 import type { Reservation } from '../../../agent/boot/dhcp/subnet.ts'
@@ -43,7 +44,7 @@ await using services = await serveBoot({
   leaseFile: setup.leaseFile,
   artifact: (sha256) => setup.artifacts?.[sha256],
   file: (name) => setup.files?.[name],
-  ...(setup.loaderFolder !== undefined && { loaderFolder: setup.loaderFolder }),
+  loader: (name) => join(setup.loaderFolder ?? '/usr/lib/ipxe', name),
   ...(setup.loaders !== undefined && { loaders: setup.loaders }),
   ...(setup.probe !== undefined && { probe: setup.probe }),
   clock: Date.now,
