@@ -4,11 +4,11 @@ import { defineConfig } from 'vitest/config'
 const MACHINES = ['test/system/rehearsal.test.ts', 'test/system/approval.test.ts', 'test/system/boot/qemu.test.ts', 'test/system/image/*.test.ts']
 
 /** What takes minutes and asks the same of every release, tool or builder. */
-const THOROUGH = ['test/system/jigs.test.ts', 'test/system/barclamps.test.ts', 'test/system/database.test.ts', 'test/system/stage/closure.test.ts', 'test/system/stage/signed-repository.test.ts', 'test/system/from-source/*.test.ts']
+const THOROUGH = ['test/system/bundle-machines.test.ts', 'test/system/jigs.test.ts', 'test/system/barclamps.test.ts', 'test/system/database.test.ts', 'test/system/stage/closure.test.ts', 'test/system/stage/signed-repository.test.ts', 'test/system/from-source/*.test.ts']
 
 /**
  * `quick` needs nothing but this checkout; `machines` and `system` need root, Debian packages and namespaces, `machines` QEMU
- * too. These two may run beside each other, but neither beside itself. `thorough` is like `system`, and no part of `npm test`.
+ * too. These two may run beside each other, but neither beside itself. `thorough` is like both, and no part of `npm test`.
  */
 export default defineConfig({
   test: {

