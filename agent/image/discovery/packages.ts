@@ -17,6 +17,7 @@ export const IMAGE_PROGRAMS: readonly ImageProgram[] = [
   ...from('xfsprogs', ['mkfs.xfs']),
   ...from('btrfs-progs', ['mkfs.btrfs']),
   ...from('mdadm', ['mdadm']),
+  ...from('dmsetup', ['dmsetup']),
   ...from('tar', ['tar']),
   ...from('zstd', ['zstd']),
   ...from('ethtool', ['ethtool']),

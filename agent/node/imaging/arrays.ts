@@ -72,28 +72,6 @@ export async function stopNotedArrays(uuids: ReadonlySet<string>): Promise<void>
   }
 }
 
-/**
- * Stops every array that runs on some disks, by kernel name, and on no other one.
- *
- * @throws {NodeError} DISK_BUSY when an array lies on another disk too, or is in use.
- */
-export async function stopArraysOn(disks: readonly string[], { files, signal }: { readonly files: SystemFiles; readonly signal: AbortSignal }): Promise<void> {
-  for (const array of files.list('sys/block').filter((one) => /^md[0-9]+$/.test(one))) {
-    const members = files.list(`sys/block/${array}/slaves`).map((member) => diskOf(member, files))
-    if (!members.some((member) => disks.includes(member))) continue
-    const other = members.find((member) => !disks.includes(member))
-    if (other !== undefined) throw new NodeError('DISK_BUSY', `the array ${array} runs, and lies on ${other}, too, which is to be left as it is: stop it by hand (mdadm --stop /dev/${array})`)
-    const { exitCode, stderr } = await runProgram(['mdadm', '--stop', `/dev/${array}`], { signal })
-    if (exitCode !== 0) throw new NodeError('DISK_BUSY', `the array ${array} cannot be stopped: ${stderr.trim()}`)
-  }
-}
-
-/** The disk that a partition is on, or the disk itself, by kernel names. */
-function diskOf(name: string, files: SystemFiles): string {
-  if (files.exists(`sys/block/${name}`)) return name
-  return files.list('sys/block').find((disk) => files.exists(`sys/block/${disk}/${name}`)) ?? name
-}
-
 /** The arrays that a note names; none when it is not there. */
 export async function notedArrays(note: string): Promise<ReadonlySet<string>> {
   const text = await readFile(note, 'utf8').catch(() => '')

@@ -5,8 +5,8 @@ import { STAMP_AREA } from '../disks/stamp.ts'
 import type { TaskContext, TaskEnd } from '../executor.ts'
 import type { BlockDevice } from '../facts/block-devices.ts'
 import type { SystemFiles } from '../facts/system-files.ts'
-import { stopArraysOn } from '../imaging/arrays.ts'
 import { claimDisks, openDisk, releaseDisks } from '../imaging/claim-disks.ts'
+import { stopStacksOn } from '../imaging/stop-stacks.ts'
 import { forgetPartitions } from '../imaging/write-partitions.ts'
 import { zeroDisk } from '../imaging/zero-disk.ts'
 import { NodeError } from '../node-error.ts'
@@ -23,7 +23,7 @@ export interface EraseOptions {
  *
  * Nothing is written before each was proved to be what was approved; the first write is the stamp, which lets an
  * interrupted erasure begin anew. Other disks are opened for nothing, or, where one might be a target by another path, for
- * reading. Arrays that run on the targets alone are stopped. The stamp goes when the agent has acknowledged the result.
+ * reading. Arrays and volumes that run on the targets alone are stopped. The stamp goes when the agent has acknowledged the result.
  *
  * @throws {NodeError} DISK_MISSING, DISK_CHANGED, DISK_AMBIGUOUS, DISK_BUSY, DISK_TOO_SMALL: then nothing was written; DISK_NOT_ERASED.
  */
@@ -34,7 +34,7 @@ export async function runErase({ targets, expect, stamp }: EraseTask, { context,
   if (small !== undefined) throw new NodeError('DISK_TOO_SMALL', `${small.id} has ${small.bytes} bytes, which leaves no room for the stamp`)
   say('looking at the disks')
   await using held = new AsyncDisposableStack()
-  const disks = await claimDisks({ targets, expect, stamp }, { devices, files, signal, held, prepare: (names) => stopArraysOn(names, { files, signal }) })
+  const disks = await claimDisks({ targets, expect, stamp }, { devices, files, signal, held, prepare: (names) => stopStacksOn(names, { files, signal }) })
   const ended = await Promise.allSettled(disks.map(async ({ id, name }) => {
     const target = targets.find((one) => one.id === id)
     const device = devices.find((one) => one.id === id)
