@@ -112,7 +112,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
   const base = (): string => `http://${admin()}:${settings.ports.http}`
   const isOffline = (one: Plan | null): boolean => settings.offline || one === null || one.agents[settings.node]?.mode === 'offline'
   const gate = openOnlineGate(() => !isOffline(plan()), signal)
-  const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects) : carryOutThere(settings.stager), { store: objects, online: gate.soon })
+  const carryOut = onlyOnline(settings.stager === null ? carryOutHere(objects, settings) : carryOutThere(settings.stager), { store: objects, online: gate.soon })
   const key = await openArchiveKey(join(settings.data, 'apt', 'archive.key'))
   const stager = openStager({ store: objects, base, key, carryOut })
 

@@ -15,6 +15,7 @@ export interface CheckOutOptions {
   readonly store: Store
   readonly signal: AbortSignal
   readonly onProgress: Progress
+  readonly upstreamProxy: string | null
 }
 
 /** A tree of files as a source has it, its submodules and patches in it. */
@@ -43,7 +44,7 @@ export async function checkOut(source: BuildSource, pinned: Pinned | undefined, 
   const { folder, store, signal, onProgress } = options
   onProgress(`fetching ${source.name}`)
   const repositories = [source, ...Object.values(source.submodules)]
-  await using proxy = openProxy({ store, sources: [...new Map(repositories.map(one => [one.name, one])).values()].map(one => ({ type: 'git', ...plain(one) })), now: () => Date.now(), log: () => undefined })
+  await using proxy = openProxy({ store, sources: [...new Map(repositories.map(one => [one.name, one])).values()].map(one => ({ type: 'git', ...plain(one) })), upstreamProxy: options.upstreamProxy, now: () => Date.now(), log: () => undefined })
   await using server = await serveProxy(proxy, { address: '127.0.0.1', port: 0 })
   const git = gitIn(folder, signal)
   const clone = async ({ name }: GitUpstream, into: string): Promise<void> => {

@@ -2,6 +2,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { ResolveSets } from '../../schemas/artifacts.ts'
 import { BuildError } from '../build/build-source.ts'
+import { ConfigError } from '../config/read-config.ts'
+import { configuredUpstreamProxy } from '../config/upstream-proxy.ts'
 import { StageError } from '../stage/stage-error.ts'
 import { openStore } from '../stage/store.ts'
 import { lockSets } from '../stager/lock-set.ts'
@@ -16,9 +18,9 @@ export const resolveSets: ResolveSets = async (sets, plan, held) => {
   process.once('SIGINT', interrupt)
   try {
     const store = await openStore(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store'))
-    return { sets: await lockSets(sets, plan, { store, held, signal: stop.signal, onProgress: message => live.follow(message) }) }
+    return { sets: await lockSets(sets, plan, { store, held, upstreamProxy: await configuredUpstreamProxy(), signal: stop.signal, onProgress: message => live.follow(message) }) }
   } catch (error) {
-    if (error instanceof StageError || error instanceof StagerError || error instanceof BuildError) return { problem: error.message }
+    if (error instanceof StageError || error instanceof StagerError || error instanceof BuildError || error instanceof ConfigError) return { problem: error.message }
     throw error
   } finally {
     live.clear()

@@ -107,7 +107,7 @@ async function rehearseIn({ work, began }: { readonly work: string; readonly beg
 
   const storeFolder = options.store ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store')
   const store = await openStore(storeFolder)
-  const carryOut = options.offline === true ? onlyOnline(carryOutHere(store), { store, online: () => false }) : carryOutHere(store)
+  const carryOut = options.offline === true ? onlyOnline(carryOutHere(store, { upstreamProxy: null }), { store, online: () => false }) : carryOutHere(store, { upstreamProxy: null })
   const kernel = nodes === 'qemu' ? await stageDiscovery(carryOut, { plan, store, stage }) : null
   for (const name of Object.keys(plan.artifacts)) {
     onProgress(`staging ${name}`)

@@ -16,6 +16,8 @@ export interface FetchLockedOptions {
   readonly sources: () => Promise<readonly AptSource[]>
   readonly signal: AbortSignal
   readonly onProgress: Progress
+  /** What the site names, and not this machine, is asked through it. */
+  readonly upstreamProxy?: string | null | undefined
 }
 
 /** Files that one process fetches: what is there when it is killed is kept. */
@@ -29,14 +31,14 @@ const TOLD = 10
  *
  * @throws {StageError} APT_DOWNLOAD, which names what no mirror has (any more).
  */
-export async function fetchLocked(packages: { readonly [name: string]: LockedPackage }, { store, signal, onProgress, ...options }: FetchLockedOptions): Promise<void> {
+export async function fetchLocked(packages: { readonly [name: string]: LockedPackage }, { store, signal, onProgress, upstreamProxy = null, ...options }: FetchLockedOptions): Promise<void> {
   let wanted = await missingOf(packages, store)
   if (wanted.length === 0) return
   const sources = await options.sources()
   const total = { files: wanted.length, bytes: sum(wanted) }
   await using work = await store.temporaryFolder('fetch')
   const configuration = join(work.path, 'apt.conf')
-  await writeFile(configuration, [...await hostAcquireSettings(signal), 'APT::Sandbox::User "root";', 'Dir::Etc::sourcelist "/dev/null";', 'Dir::Etc::sourceparts "/dev/null";', ''].join('\n'))
+  await writeFile(configuration, [...await hostAcquireSettings(signal), ...throughProxy(sources, upstreamProxy), 'APT::Sandbox::User "root";', 'Dir::Etc::sourcelist "/dev/null";', 'Dir::Etc::sourceparts "/dev/null";', ''].join('\n'))
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', APT_CONFIG: configuration }
   let said = ''
   for (let mirror = 0; wanted.length > 0; mirror++) {
@@ -73,6 +75,12 @@ export async function missingOf(packages: { readonly [name: string]: LockedPacka
 /** The object that a locked package is. */
 export function objectOf({ sha256 }: LockedPackage): ObjectHash {
   return `sha256:${sha256}`
+}
+
+/** apt's settings for hosts of the site's sources; how this machine reaches its own mirrors is set up by whoever runs it. apt.conf(5) */
+function throughProxy(sources: readonly AptSource[], proxy: string | null): string[] {
+  const urls = sources.filter(({ site }) => proxy !== null && site?.proxied === true).flatMap(({ uris }) => uris.filter(uri => /^https?:/.test(uri)).map(uri => new URL(uri)))
+  return [...new Set(urls.map(({ protocol, hostname }) => `Acquire::${protocol.slice(0, -1)}::Proxy::${hostname} "${proxy ?? ''}";`))]
 }
 
 /** What could not be fetched left no file, and is asked of the next mirror. */

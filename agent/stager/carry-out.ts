@@ -24,6 +24,12 @@ export interface StageOptions {
   readonly onProgress: (message: string) => void
 }
 
+/** How orders are carried out on this machine. */
+export interface StageHereOptions extends StageOptions {
+  /** Upstreams that the site names are asked through it; null: as this machine's apt asks. */
+  readonly upstreamProxy: string | null
+}
+
 /** Carries out stage orders: here, or in another process that has a way out. */
 export type CarryOut = (order: StageOrder, options: StageOptions) => Promise<StageResult>
 
@@ -32,12 +38,12 @@ export type CarryOut = (order: StageOrder, options: StageOptions) => Promise<Sta
  *
  * A discovery image is looked at anew each time, since its agent is part of this checkout; the others are had once.
  */
-export function carryOutHere(store: Store): CarryOut {
+export function carryOutHere(store: Store, { upstreamProxy }: Pick<StageHereOptions, 'upstreamProxy'>): CarryOut {
   const inTurn = takeTurns()
-  return (order, options) => inTurn(() => carryOut(order, store, options))
+  return (order, options) => inTurn(() => carryOut(order, store, { ...options, upstreamProxy }))
 }
 
-async function carryOut(order: StageOrder, store: Store, options: StageOptions): Promise<StageResult> {
+async function carryOut(order: StageOrder, store: Store, options: StageHereOptions): Promise<StageResult> {
   options.signal.throwIfAborted()
   const known = order.kind === 'discovery' ? undefined : await readResult(order, store)
   if (known !== undefined) return known
@@ -59,7 +65,7 @@ export async function readResult(order: StageOrder, store: Store): Promise<Stage
   return there.every(Boolean) ? result : undefined
 }
 
-async function build(order: StageOrder, store: Store, options: StageOptions): Promise<StageResult> {
+async function build(order: StageOrder, store: Store, options: StageHereOptions): Promise<StageResult> {
   switch (order.kind) {
     case 'discovery': {
       await using sources = openSources(order.sources, { store, ...options })
@@ -122,7 +128,7 @@ export async function neededBy({ os, source: { build } }: BuildOrder, tree: stri
 }
 
 /** Has everything built that is not yet; which of it the set needs is apt's to say. */
-export async function buildAll(builds: readonly BuildOrder[], store: Store, options: StageOptions): Promise<BuiltPackage[]> {
+export async function buildAll(builds: readonly BuildOrder[], store: Store, options: StageHereOptions): Promise<BuiltPackage[]> {
   const built: BuiltPackage[] = []
   for (const order of builds) {
     const result = await carryOut(order, store, options)
@@ -135,7 +141,7 @@ export async function buildAll(builds: readonly BuildOrder[], store: Store, opti
 
 /** A repository of exactly what is locked. @returns the hash of its manifest. */
 async function stageLocked(
-  { os, packages, sources: declared }: Extract<StageOrder, { kind: 'packages' }>, locked: { readonly [name: string]: LockedPackage }, options: StageOptions & { readonly store: Store },
+  { os, packages, sources: declared }: Extract<StageOrder, { kind: 'packages' }>, locked: { readonly [name: string]: LockedPackage }, options: StageHereOptions & { readonly store: Store },
 ): Promise<ObjectHash> {
   await using sources = openSources(declared, options)
   await fetchLocked(locked, { ...options, sources: async () => (await sources.use()).sources })

@@ -17,6 +17,8 @@ import { openSources } from './use-sources.ts'
 export interface LockSetOptions {
   readonly store: Store
   readonly signal: AbortSignal
+  /** Upstreams that the site names are asked through it; null: as this machine's apt asks. */
+  readonly upstreamProxy: string | null
   readonly onProgress: Progress
   readonly held: HeldBuilds
 }

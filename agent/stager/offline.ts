@@ -5,7 +5,8 @@ import type { CarryOut } from './carry-out.ts'
 import { DISCOVERY_IMAGE, isOfDiscovery } from './needed.ts'
 import { StagerError } from './order.ts'
 import type { StageOrder } from './order.ts'
-import { stageStatus } from './stage-status.ts'
+import { buildersOf, wholeSources } from './stage-source.ts'
+import { sourceSet, stageStatus } from './stage-status.ts'
 
 /** The most packages of a set, and sets, that one message names. */
 const NAMED = 5
@@ -31,7 +32,18 @@ export async function checkStaged(steps: readonly Step[], plan: Plan, store: Sto
   for (const step of steps) for (const set of step.artifacts) if (!needed.has(set) || needed.get(set)?.kind === 'stage') needed.set(set, step)
   const ofImage = steps.find(step => isOfDiscovery(step, plan))
   if (ofImage !== undefined) needed.set(DISCOVERY_IMAGE, ofImage)
-  const missing = (await stageStatus(plan, store)).filter(({ set, staged }) => !staged && needed.has(set))
+  const status = await stageStatus(plan, store)
+  const isStaged = new Map(status.map(({ set, staged }) => [set, staged]))
+  const builders = buildersOf(plan)
+  for (const [name] of wholeSources(plan)) {
+    // What can never be staged is a matter of the site.
+    if (status.find(({ set }) => set === sourceSet(name))?.problem !== null) continue
+    const sets = builders.get(name)
+    // What is built already needs its source no more; a source that no set is made of is the nodes' to ask for.
+    const step = sets === undefined ? steps[0] : sets.filter(set => isStaged.get(set) !== true).map(set => needed.get(set)).find(one => one !== undefined)
+    if (step !== undefined) needed.set(sourceSet(name), step)
+  }
+  const missing = status.filter(({ set, staged }) => !staged && needed.has(set))
   const [first] = missing
   if (first === undefined) return undefined
   const said = missing.slice(0, NAMED).map(({ set, missing: packages }) => {

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Plan } from '../../schemas/plan.ts'
+import { buildSourcesOf } from '../build/build-source.ts'
 import { GitMirror, mirrorFolder } from '../proxy/git/mirror.ts'
 import { openRefetch } from '../proxy/refetch.ts'
 import { noteOrigin } from '../stage/origin.ts'
@@ -20,6 +21,17 @@ export function wholeSources(plan: Plan): readonly (readonly [string, WholeSourc
   return Object.entries(plan.sources).filter((one): one is [string, WholeSource] => one[1].type === 'git' || one[1].type === 'file').toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
+/** Artifact sets that are built from a git source, by its name; those of submodules too. */
+export function buildersOf(plan: Plan): ReadonlyMap<string, readonly string[]> {
+  const sets = new Map<string, string[]>()
+  for (const set of Object.keys(plan.artifacts).toSorted()) {
+    for (const { name, submodules } of buildSourcesOf(set, plan)) {
+      for (const one of new Set([name, ...Object.values(submodules).map(submodule => submodule.name)])) sets.set(one, [...(sets.get(one) ?? []), set])
+    }
+  }
+  return sets
+}
+
 /** Whether a source is in the store; `problem`: why it never can be. */
 export async function hasSource(source: WholeSource, store: Store): Promise<{ readonly staged: boolean; readonly problem: string | null }> {
   if (source.type === 'git') return { staged: await access(join(mirrorFolder(store, upstreamsOf(source)), 'HEAD')).then(() => true, () => false), problem: null }
@@ -32,15 +44,15 @@ export async function hasSource(source: WholeSource, store: Store): Promise<{ re
  *
  * @throws {StagerError} STAGER_FAILED, which names what each upstream said.
  */
-export async function stageSource(name: string, source: WholeSource, { store, signal }: { readonly store: Store; readonly signal: AbortSignal }): Promise<void> {
+export async function stageSource(name: string, source: WholeSource, { store, signal, upstreamProxy: proxy }: { readonly store: Store; readonly signal: AbortSignal; readonly upstreamProxy: string | null }): Promise<void> {
   const upstreams = upstreamsOf(source)
   try {
     if (source.type === 'git') {
-      await new GitMirror(name, { upstreams, proxy: null }, { store, signal, rounds: ROUNDS, backoffMs: BACKOFF_MS, now: () => Date.now(), online: () => true, maxAgeMs: 0, log: () => undefined }).refresh(true)
+      await new GitMirror(name, { upstreams, proxy }, { store, signal, rounds: ROUNDS, backoffMs: BACKOFF_MS, now: () => Date.now(), online: () => true, maxAgeMs: 0, log: () => undefined }).refresh(true)
       return
     }
     const hash = `sha256:${source.sha256 ?? ''}` as const
-    await using upstream = openRefetch(store, { online: true, proxy: null, signal })
+    await using upstream = openRefetch(store, { online: true, proxy, signal })
     await upstream.refetch(hash, upstreams)
     await noteOrigin(store, hash, upstreams)
   } catch (cause) {

@@ -14,7 +14,7 @@ import { lockedSet } from './locked-set.ts'
 import { DISCOVERY_IMAGE, isOfDiscovery, needsDiscovery } from './needed.ts'
 import { discoveryOrder, stageOrder, StagerError } from './order.ts'
 import type { StageOrder } from './order.ts'
-import { hasSource, wholeSources } from './stage-source.ts'
+import { buildersOf, hasSource, wholeSources } from './stage-source.ts'
 
 /** How much of an artifact set of a plan, of the discovery image or of a source is in the store. */
 export interface SetStatus {
@@ -42,14 +42,19 @@ export interface SetStatus {
  */
 export async function stageStatus(plan: Plan, store: Store): Promise<SetStatus[]> {
   const sets: SetStatus[] = []
+  const builders = buildersOf(plan)
   for (const name of Object.keys(plan.artifacts).toSorted(byCodePoint)) sets.push(await statusOf(name, plan, store))
   if (needsDiscovery(plan)) {
     const order = discoveryOrder(plan)
     const { staged, problem } = await had(() => order, store)
     sets.push({ ...PLAIN, set: DISCOVERY_IMAGE, sources: order.sources.map(({ name, upstream }) => described(name, upstream)), staged, problem, wantedBy: plan.steps.filter(step => isOfDiscovery(step, plan)).map(({ id }) => id) })
   }
-  for (const [name, source] of wholeSources(plan)) sets.push({ ...PLAIN, set: sourceSet(name), sources: [described(name, source.upstream)], ...await hasSource(source, store) })
+  for (const [name, source] of wholeSources(plan)) sets.push({ ...PLAIN, set: sourceSet(name), sources: [described(name, source.upstream)], wantedBy: wantedBy(builders.get(name) ?? [], plan), ...await hasSource(source, store) })
   return sets
+}
+
+function wantedBy(sets: readonly string[], plan: Plan): readonly string[] {
+  return plan.steps.filter(({ kind, artifacts }) => kind !== 'stage' && artifacts.some(one => sets.includes(one))).map(({ id }) => id)
 }
 
 /** As a source that is staged as a whole stands beside artifact sets. */
@@ -72,7 +77,7 @@ async function statusOf(name: string, plan: Plan, store: Store): Promise<SetStat
     set: name, os: set?.os ?? null, sources: siteSourcesOf(set?.os ?? '', plan).map(({ name: source, upstream }) => described(source, upstream)), locked: set?.locked ?? null, staged, problem,
     files: packages === undefined ? null : filesOf(packages, missing.map(({ locked }) => locked)),
     missing: [...new Set([...missing.map(({ name: one, locked }) => `${one} ${locked.version}`), ...absent])].toSorted(byCodePoint),
-    wantedBy: plan.steps.filter(({ kind, artifacts }) => kind !== 'stage' && artifacts.includes(name)).map(({ id }) => id),
+    wantedBy: wantedBy([name], plan),
   }
 }
 

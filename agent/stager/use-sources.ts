@@ -14,11 +14,19 @@ export interface UsedSources extends AsyncDisposable {
   readonly use: () => Promise<AptUse>
 }
 
+export interface SourcesOptions {
+  readonly store: Store
+  readonly signal: AbortSignal
+  readonly onProgress: Progress
+  /** Null: the one that this machine's apt has, if any. */
+  readonly upstreamProxy: string | null
+}
+
 /**
  * Gives apt the sources of the site: what the machine itself uses directly, all others through a proxy on the loopback
  * interface, so that mirrors are gone through, and keys and hashes looked at, in one place. Nothing is opened before it is used.
  */
-export function openSources(sources: readonly SiteSource[], { store, signal, onProgress }: { readonly store: Store; readonly signal: AbortSignal; readonly onProgress: Progress }): UsedSources {
+export function openSources(sources: readonly SiteSource[], { store, signal, onProgress, upstreamProxy }: SourcesOptions): UsedSources {
   const parts = new AsyncDisposableStack()
   let opened: Promise<AptUse> | undefined
   const open = async (): Promise<AptUse> => {
@@ -26,7 +34,7 @@ export function openSources(sources: readonly SiteSource[], { store, signal, onP
     const asked = aptSourcesOf(sources, host)
     if (!asked.some(({ site }) => site?.proxied === true)) return { sources: asked }
     const served = sources.filter(({ upstream }) => upstream !== 'system').flatMap(one => resolveSource({ ...one, type: 'apt', sha256: null }, host) ?? [])
-    const proxy = parts.use(openProxy({ store, sources: served, now: () => Date.now(), log: (message, fields) => onProgress(`${message}: ${Object.values(fields ?? {}).join(', ')}`), upstreamProxy: await proxyOfApt(signal) }))
+    const proxy = parts.use(openProxy({ store, sources: served, now: () => Date.now(), log: (message, fields) => onProgress(`${message}: ${Object.values(fields ?? {}).join(', ')}`), upstreamProxy: upstreamProxy ?? await proxyOfApt(signal) }))
     const server = parts.use(await serveProxy(proxy, { address: '127.0.0.1', port: 0 }))
     return { sources: asked, proxy: `http://127.0.0.1:${String(server.port)}` }
   }

@@ -21,7 +21,7 @@ export interface TestUpstream extends AsyncDisposable {
 export async function testUpstream(files: Map<string, Buffer> = new Map(), tls: { readonly key: string; readonly cert: string } | null = null, address = '127.0.0.1'): Promise<TestUpstream> {
   const asked: string[] = []
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const path = decodeURIComponent((request.url ?? '/').slice(1)).replace(/^(\.\/)+/, '')
+    const path = decodeURIComponent((request.url ?? '/').slice(1).replace(/\?.*$/, '')).replace(/^(\.\/)+/, '')
     const { range } = request.headers
     asked.push(range === undefined ? path : `${path} ${range}`)
     const bytes = upstream.files.get(path)

@@ -1,4 +1,6 @@
 import { ControlError, controlClient } from '../../control/control-client.ts'
+import { ConfigError } from '../../config/read-config.ts'
+import { configuredUpstreamProxy } from '../../config/upstream-proxy.ts'
 import { ImageError } from '../../image/image-error.ts'
 import { describeProxy } from '../../proxy/metrics.ts'
 import type { ProxyState } from '../../proxy/metrics.ts'
@@ -39,7 +41,8 @@ export async function stageCommand(options: StageArguments): Promise<number> {
   const live = liveLine()
   let failed = false
   try {
-    const carryOut = carryOutHere(store)
+    const upstreamProxy = await configuredUpstreamProxy()
+    const carryOut = carryOutHere(store, { upstreamProxy })
     for (const { set, staged, problem } of await stageStatus(plan, store)) {
       // An image is looked at anew each time, since this Crowbar's node agent is part of it.
       if (staged && set !== DISCOVERY_IMAGE) continue
@@ -48,7 +51,7 @@ export async function stageCommand(options: StageArguments): Promise<number> {
         const stage = { signal: stop.signal, onProgress: (message: string) => live.follow(`${set}: ${message}`) }
         const [, source] = wholeSources(plan).find(([name]) => sourceSet(name) === set) ?? []
         if (source === undefined) await carryOut(set === DISCOVERY_IMAGE ? discoveryOrder(plan) : stageOrder(set, plan), stage)
-        else await stageSource(set.slice(sourceSet('').length), source, { store, signal: stop.signal })
+        else await stageSource(set.slice(sourceSet('').length), source, { store, upstreamProxy, signal: stop.signal })
         live.say(`${set}: staged`)
       } catch (error) {
         if (!(error instanceof StageError || error instanceof StagerError || error instanceof ImageError || error instanceof BuildError)) throw error
@@ -58,6 +61,10 @@ export async function stageCommand(options: StageArguments): Promise<number> {
       }
     }
   } catch (error) {
+    if (error instanceof ConfigError) {
+      process.stderr.write(`crowbar: ${error.message}\n`)
+      return 1
+    }
     if (!stop.signal.aborted) throw error
   } finally {
     live.clear()

@@ -31,6 +31,8 @@ export interface BuildRootfsOptions {
   readonly packages?: readonly string[]
   readonly store: Store
   readonly signal: AbortSignal
+  /** For sources of the site. */
+  readonly upstreamProxy?: string | null
   readonly onProgress: Progress
   /** Where packages come from; default: what this machine's apt uses for the suite. */
   readonly sources?: (() => Promise<AptUse>) | undefined
@@ -147,7 +149,7 @@ export async function buildRootfs(options: BuildRootfsOptions): Promise<Rootfs> 
   const reference = `rootfs/${inputs.slice(7)}`
   const built = await readBuilt(store, reference)
   if (built !== undefined) return built
-  await fetchLocked(packages, { store, sources: async () => (await use()).sources, signal, onProgress })
+  await fetchLocked(packages, { store, sources: async () => (await use()).sources, upstreamProxy: options.upstreamProxy, signal, onProgress })
   if (process.getuid?.() !== 0) throw new ImageError('IMAGE_NEEDS_ROOT', 'a root filesystem can only be built by root; its packages are in the store')
   const rootfs = await build({ closure, inputs, epoch }, options)
   const { hash } = await store.put(Buffer.from(`${JSON.stringify(rootfs, undefined, 1)}\n`))

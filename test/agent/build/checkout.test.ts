@@ -39,7 +39,7 @@ const patch = (text: string): BuildSource['patches'] => [{ path: 'patches/a.patc
 
 async function laidOut(one: BuildSource, locked?: Pinned): ReturnType<typeof checkOut> {
   const work = mkdtempSync(join(folder, 'work-'))
-  return checkOut(one, locked, { folder: work, store: await openStore(join(folder, 'store')), signal: AbortSignal.timeout(60_000), onProgress: () => undefined })
+  return checkOut(one, locked, { folder: work, store: await openStore(join(folder, 'store')), upstreamProxy: null, signal: AbortSignal.timeout(60_000), onProgress: () => undefined })
 }
 
 describe('a source', () => {

@@ -36,6 +36,27 @@ test('what an offline admin node lacks is named with the step that wants it, all
   expect(await checkStaged([], PLAN, store)).toBeUndefined()
 })
 
+test('git and file sources are named like packages: with the step that is built from them, or the first', async () => {
+  const store = await openStore(join(folder, 'store'))
+  const sources = {
+    ...PLAN.sources,
+    app: { type: 'git', upstream: 'https://git.example.com/app', ref: 'main', submodules: { lib: 'lib' }, build: { with: 'make', packages: ['app'] } }, lib: { type: 'git', upstream: 'https://git.example.com/lib' },
+    image: { type: 'file', upstream: 'https://files.example.com/image', sha256: '1'.repeat(64) }, unvouched: { type: 'file', upstream: 'https://files.example.com/other' },
+  }
+  const artifacts = { ...PLAN.artifacts, 'packages-d': { ...PLAN.artifacts['packages-d'], builds: ['app'] } }
+  const plan = { ...PLAN, sources, artifacts, systems: { d: { ...PLAN.systems['d'], install: 'joined' } } } as unknown as Plan
+  expect(await checkStaged(STEPS.slice(3), plan, store)).toMatchObject({
+    message: 'this admin node is offline: packages-d is not in the store; d/web@a wants it. source/app is not in the store; d/web@a wants it. source/image is not in the store; d/web@a wants it. source/lib is not in the store; d/web@a wants it',
+  })
+  await store.put(Buffer.from('m'))
+  const { hash } = await store.put(Buffer.from(JSON.stringify({ kind: 'apt-repository', version: 1, packages: [], files: {} })))
+  const result = await store.put(Buffer.from(JSON.stringify({ kind: 'packages', manifest: hash })))
+  await store.refer(orderReference(stageOrder('packages-d', plan)), result.hash)
+  // What is built needs its source no more.
+  expect((await checkStaged(STEPS.slice(3), plan, store))?.message).toBe('this admin node is offline: source/image is not in the store; d/web@a wants it')
+  expect(await checkStaged([], plan, store)).toBeUndefined()
+})
+
 test('while the gate is closed nobody is asked, and what is in the store is found', async () => {
   const store = await openStore(join(folder, 'store'))
   const order = stageOrder('packages-d', PLAN)

@@ -24,7 +24,7 @@ beforeAll(async () => {
   store = await openStore(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'crowbar', 'store'))
   const packages = [...new Set([...BUILDERS.flatMap(packagesOfBuilder), 'debhelper', 'zlib1g-dev'])].toSorted()
   const source = { name: 'debian-bookworm', upstream: 'system', suites: ['bookworm'], components: ['main'], architectures: [], keys: null, at: null } as const
-  const result = await carryOutHere(store)({ kind: 'rootfs', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, flavour: 'container', packages, sources: [source] }, { signal, onProgress: () => undefined })
+  const result = await carryOutHere(store, { upstreamProxy: null })({ kind: 'rootfs', os: { family: 'debian', version: '12', suite: 'bookworm', architecture: 'amd64' }, flavour: 'container', packages, sources: [source] }, { signal, onProgress: () => undefined })
   if (result.kind !== 'rootfs') throw new Error('no root filesystem')
   root = result.archive as ObjectHash
 }, 900_000)

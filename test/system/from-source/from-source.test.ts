@@ -70,8 +70,8 @@ test('the same source gives the same bytes', async () => {
   const options = { store, signal: AbortSignal.timeout(300_000), onProgress: () => undefined }
   for (const build of order.builds ?? []) {
     const work = mkdtempSync(join(folder, 'again-'))
-    const checkedOut = await checkOut(build.source, build.locked, { ...options, folder: work })
-    const root = await carryOutHere(store)(buildRoot(build, await neededBy(build, checkedOut.tree)), options)
+    const checkedOut = await checkOut(build.source, build.locked, { ...options, upstreamProxy: null, folder: work })
+    const root = await carryOutHere(store, { upstreamProxy: null })(buildRoot(build, await neededBy(build, checkedOut.tree)), options)
     if (root.kind !== 'rootfs') throw new Error('no root filesystem')
     const again = await readBuild(store, await buildPackages(build.source, checkedOut, { ...options, root: root.archive as ObjectHash, release: '12' }))
     expect(again.packages.map(({ name, hash }) => [name, hash])).toEqual(again.packages.map(({ name }) => [name, `sha256:${order.locked?.packages[name]?.sha256 ?? ''}`]))

@@ -26,7 +26,7 @@ const DEBIAN = { name: 'debian-bookworm', upstream: 'system', suites: ['bookworm
 const options = { signal, onProgress }
 
 async function rootfs(packages: readonly string[]): Promise<ObjectHash> {
-  const result = await carryOutHere(store)({ kind: 'rootfs', os: OS, flavour: 'container', packages: [...new Set(packages)].toSorted(), sources: [DEBIAN] }, options)
+  const result = await carryOutHere(store, { upstreamProxy: null })({ kind: 'rootfs', os: OS, flavour: 'container', packages: [...new Set(packages)].toSorted(), sources: [DEBIAN] }, options)
   if (result.kind !== 'rootfs') throw new Error('no root filesystem')
   return result.archive as ObjectHash
 }
@@ -72,7 +72,7 @@ function repositoryOf({ files, script, tag }: Pick<Stranger, 'files' | 'script' 
 const sourceOf = (stranger: Pick<Stranger, 'files' | 'script' | 'tag' | 'build'>): BuildSource => ({ name: 'app', upstreams: [repositoryOf(stranger)], ref: 'main', patches: [], submodules: {}, build: { packages: ['app'], ...stranger.build }, at: 'sources.yaml:1:1' })
 
 async function build(source: BuildSource): Promise<{ readonly hash: ObjectHash; readonly version: string }> {
-  const checkedOut = await checkOut(source, undefined, { folder: mkdtempSync(join(folder, 'work-')), store, ...options })
+  const checkedOut = await checkOut(source, undefined, { folder: mkdtempSync(join(folder, 'work-')), store, upstreamProxy: null, ...options })
   const { packages: [one] } = await readBuild(store, await buildPackages(source, checkedOut, { root, release: '12', store, ...options }))
   if (one === undefined) throw new Error('no package')
   return one

@@ -65,7 +65,7 @@ function planOf(site: string): Plan {
 }
 
 test.each(RELEASES)('on %s apt installs exactly the packages that the plan has locked, from the archive and from what is staged', async (os, suite, version) => {
-  const [locked] = await lockSets([`packages-${os}`], plan, { store, held: {}, ...work })
+  const [locked] = await lockSets([`packages-${os}`], plan, { store, held: {}, upstreamProxy: null, ...work })
   const rootfs = await buildRootfs({ os: { family: 'debian', version, suite, architecture: 'amd64' }, flavour: 'container', store, ...work })
   const root = join(folder, suite)
   mkdirSync(root)

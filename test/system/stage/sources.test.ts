@@ -12,13 +12,14 @@ import { openStore } from '../../../agent/stage/store.ts'
 import type { Store } from '../../../agent/stage/store.ts'
 import { openSources } from '../../../agent/stager/use-sources.ts'
 import { archive } from '../../builders/archive.ts'
+import { outerProxy } from '../../builders/outer-proxy.ts'
 import { openSigner } from '../../builders/signer.ts'
 import type { Signer } from '../../builders/signer.ts'
 import { testUpstream } from '../../builders/upstream.ts'
 import { needDebianPackages } from '../debian-packages.ts'
 
 const HOST = { sources: [], keyrings: [] }
-const options = { signal: AbortSignal.timeout(120_000), onProgress: () => {} }
+const options = { upstreamProxy: null, signal: AbortSignal.timeout(120_000), onProgress: () => {} }
 let signer: Signer
 let folder = ''
 let store: Store
@@ -104,4 +105,19 @@ test('a source that cannot be read at all is named', async () => {
   await using debian = await testUpstream(repository('stable', 'debian', [lib]))
   const gone = source('vendor', 'vendor', { upstream: 'http://127.0.0.1:9/vendor', at: 'site/vendor.yaml:12:3' })
   await expect(openApt([source('debian', 'debian', { upstream: debian.url }), gone])).rejects.toMatchObject({ message: expect.stringContaining('the source vendor (site/vendor.yaml:12:3) cannot be read: ') })
+})
+
+test('what the site names is asked through the proxy that is configured: indexes, and files that are locked', async () => {
+  await using debian = await testUpstream(repository('stable', 'debian', [lib]))
+  await using outer = await outerProxy()
+  const site = [source('debian', 'debian', { upstream: debian.url })]
+  {
+    await using opened = openSources(site, { store, ...options, upstreamProxy: outer.url })
+    await using apt = await openAptRoot({ store, status: '', architecture: 'amd64', ...await opened.use(), ...options })
+    const found = Object.fromEntries((await apt.resolve(['lib'])).map(one => [one.name, lockedOf(one)]))
+    expect(outer.asked).toContain(`GET ${debian.url}dists/stable/InRelease`)
+    await fetchLocked(found, { store, sources: () => Promise.resolve(aptSourcesOf(site, HOST)), ...options, upstreamProxy: outer.url })
+  }
+  expect(await store.has(hashOf(lib.bytes))).toBe(true)
+  expect(outer.asked).toContain(`GET ${debian.url}${lib.path}`)
 })
