@@ -13,6 +13,7 @@ const THOROUGH = [
   'test/system/stage/signed-repository.test.ts',
   'test/system/from-source/*.test.ts',
   'test/system/bundle-machines.test.ts',
+  'test/system/stage/proxy-clients.test.ts',
 ]
 
 /**
