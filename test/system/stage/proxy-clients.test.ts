@@ -37,7 +37,7 @@ afterAll(async () => {
 })
 
 function debian(suite: string): Extract<ProxySource, { type: 'apt' }> {
-  const source = resolveSource({ name: suite, type: 'apt', upstream: 'system', suites: [suite], components: ['main'], architectures: ['amd64', 'all'], keys: null, at: null, sha256: null }, host)
+  const source = resolveSource({ name: suite, type: 'apt', upstream: 'system', suites: [suite], components: ['main'], architectures: ['amd64'], keys: null, at: null, sha256: null }, host)
   if (source?.type !== 'apt') throw new TypeError('not an apt source')
   return source
 }
