@@ -1,3 +1,4 @@
+import { columnsOf } from '../diagnostics/width.ts'
 import type { Changes } from '../../schemas/changes.ts'
 import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
@@ -65,8 +66,16 @@ export function summaryLines(rows: readonly SummaryRow[]): readonly string[] {
     const amount = `${thousands(row.nodes).padStart(number)} ${row.nodes === 1 ? 'node ' : 'nodes'}`
     const head = `  ${row.label.padEnd(label)} ${amount}  `
     const room = WIDTH - head.length - (row.flag === '' ? 0 : row.flag.length + 2)
-    return edges(`${head}${cut(row.what, room)}`, row.flag)
+    return edges(`${head}${fitted(row.what, room)}`, row.flag)
   })
+}
+
+/** What a row says in so many columns: names, of which the details tell all, are cut before what happens to them. */
+function fitted(what: string, room: number): string {
+  const gap = what.indexOf('  ')
+  const words = gap < 0 ? '' : what.slice(gap)
+  const left = room - columnsOf(words)
+  return gap < 0 || left < 12 ? cut(what, room) : `${cut(what.slice(0, gap), left)}${words}`
 }
 
 /** The consequences that nothing has, and what stands as it is. */
