@@ -1,7 +1,7 @@
 import type { Json } from './shape.ts'
 
-/** What Ansible would take for a template. */
-const TEMPLATE = /\{\{|\{%|\{#/
+/** What Ansible would take for a template. A first line `#jinja2:` says what begins one, from 2.19 on in values too. */
+const TEMPLATE = /\{\{|\{%|\{#|^#jinja2:/
 
 /** Which strings get the tag `!unsafe`, by which Ansible knows that they are no templates. No other reader knows it. */
 export type Unsafe = 'templates' | 'none'

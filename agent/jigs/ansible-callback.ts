@@ -1,6 +1,6 @@
 /**
  * A callback plugin for ansible 2.10 to 2.19: it writes `ansible.json` into the results: how many tasks changed something,
- * what `set_stats` said, and the tasks that failed with file and line. In a dry run also each task that would change
+ * what `set_stats` said, each value as JSON, and the tasks that failed with file and line. In a dry run also each task that would change
  * something, with its diff, and each that cannot say.
  */
 export const ANSIBLE_CALLBACK = `from __future__ import annotations
@@ -78,10 +78,25 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_unreachable(self, result):
         self.failed(result)
 
+    def beyond_json(self, value):
+        if isinstance(value, dict):
+            odd = [key for key in value if not isinstance(key, str)]
+            return "a key that is no string" if odd else self.first(value.values())
+        if isinstance(value, (list, tuple)):
+            return self.first(value)
+        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+            return "a number that is none"
+        return None if value is None or isinstance(value, (bool, float, int, str)) else "a value of the type " + type(value).__name__
+
+    def first(self, values):
+        return next((problem for problem in map(self.beyond_json, values) if problem is not None), None)
+
     def v2_playbook_on_stats(self, stats):
         provides = {}
         for told in stats.custom.values():
-            provides.update(told)
+            for name, value in told.items():
+                problem = self.beyond_json(value)
+                provides[str(name)] = {"json": json.dumps(value)} if problem is None else {"problem": problem}
         result = {"changed": sum(stats.changed.values()), "provides": provides, "failures": self.failures, "foreseen": self.foreseen}
         with open(os.path.join(os.environ["CROWBAR_RESULTS"], "ansible.json"), "w", encoding="utf-8") as file:
             json.dump(result, file)

@@ -1,10 +1,9 @@
-import type { Json } from '../../schemas/shape.ts'
 import { ANSIBLE_CALLBACK } from './ansible-callback.ts'
-import { flowYaml } from '../../schemas/flow-yaml.ts'
+import { flowYaml, quoted } from '../../schemas/flow-yaml.ts'
 import { crowbarPart } from './crowbar-part.ts'
 import type { Foreseen } from '../../schemas/foreseen.ts'
 import type { Jig, JigEnd, JigExport, JigForeseen, JigInput, JigOutcome } from './jig.ts'
-import { readJson, readOutcome, readText, readValues, ResultError } from './read-values.ts'
+import { readJson, readOutcome, readText, readValue, readValues, ResultError } from './read-values.ts'
 import { topNames } from './top-names.ts'
 
 /**
@@ -34,7 +33,7 @@ function exported({ document, entry, content, work, results }: JigInput, mode: r
   return {
     files: [
       { path: 'inventory/hosts.yml', mode: 0o600, text: inventory(document) },
-      { path: 'inventory/group_vars/all.yml', mode: 0o600, text: Object.entries(topNames(document)).map(([key, value]) => `${key}: ${flowYaml(value)}\n`).join('') },
+      { path: 'inventory/group_vars/all.yml', mode: 0o600, text: Object.entries(topNames(document)).map(([key, value]) => `${quoted(key)}: ${flowYaml(value)}\n`).join('') },
       { path: 'ansible.cfg', mode: 0o600, text: '' },
       { path: 'callback/crowbar_result.py', mode: 0o600, text: ANSIBLE_CALLBACK },
     ],
@@ -47,6 +46,8 @@ function exported({ document, entry, content, work, results }: JigInput, mode: r
       ANSIBLE_NOCOLOR: '1',
       ANSIBLE_DEPRECATION_WARNINGS: '0',
       ANSIBLE_RETRY_FILES_ENABLED: '0',
+      // Its modules would tell the system's log what they were given.
+      ANSIBLE_NO_TARGET_SYSLOG: '1',
       ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
       ANSIBLE_PYTHON_INTERPRETER: '/usr/bin/python3',
       ANSIBLE_CALLBACK_PLUGINS: `${work}/callback`,
@@ -79,7 +80,8 @@ function inventory(document: JigInput['document']): string {
 
 interface Told {
   readonly changed: number
-  readonly provides: Readonly<Record<string, Json>>
+  /** Of `set_stats`: each value as JSON of its own, or why it is none. */
+  readonly provides: Readonly<Record<string, { readonly json: string } | { readonly problem: string }>>
   readonly failures: readonly { readonly task: string; readonly path: string; readonly message: string }[]
   readonly foreseen?: readonly (Foreseen & { readonly at: string })[]
 }
@@ -98,9 +100,13 @@ function outcomeOf({ exitCode, files, said }: JigEnd, { content, entry }: JigInp
   }
   if (told === undefined) throw new ResultError('the playbook ended without a result; was its callback taken away?')
   const written = readValues(files, 'provides')
-  const twice = Object.keys(told.provides).find((name) => Object.hasOwn(written, name))
+  const provided = Object.fromEntries(Object.entries(told.provides).map(([name, said]) => {
+    if ('problem' in said) throw new ResultError(`${name} of set_stats holds ${said.problem}, which JSON does not have`)
+    return [name, readValue(said.json, `${name} of set_stats`)]
+  }))
+  const twice = Object.keys(provided).find((name) => Object.hasOwn(written, name))
   if (twice !== undefined) throw new ResultError(`${twice} is provided both by set_stats and by a file`)
-  return { kind: told.changed === 0 ? 'unchanged' : 'succeeded', provides: { ...told.provides, ...written }, facts: readValues(files, 'facts') }
+  return { kind: told.changed === 0 ? 'unchanged' : 'succeeded', provides: { ...provided, ...written }, facts: readValues(files, 'facts') }
 }
 
 /** A task that fails in check mode may only miss what tasks before it would have done. */

@@ -25,7 +25,7 @@ export const cfengineJig: Jig = {
 }
 
 function exported({ document, entryText, content, work, results }: JigInput, mode: readonly string[]): JigExport {
-  checkedFor(document, '')
+  checkKept(document, [])
   const vars = { ...topNames(document), crowbar_content: content, crowbar_provides: `${results}/provides`, crowbar_facts: `${results}/facts` }
   return {
     files: [
@@ -41,10 +41,10 @@ function exported({ document, entryText, content, work, results }: JigInput, mod
 }
 
 /** @throws {JigValueError} for what cf-agent would change. */
-function checkedFor(value: Json, path: string): void {
-  const problem = cfengineProblem(value)
-  if (problem !== undefined) throw new JigValueError(`${path} ${problem}`)
-  if (value !== null && typeof value === 'object') for (const [key, child] of Object.entries(value)) checkedFor(child as Json, path === '' ? key : `${path}.${key}`)
+function checkKept(value: Json, path: readonly string[]): void {
+  const problem = cfengineProblem(value, path.at(-1))
+  if (problem !== undefined) throw new JigValueError(`${path.join('.')} ${problem}`)
+  if (value !== null && typeof value === 'object') for (const [name, child] of Object.entries(value)) checkKept(child as Json, [...path, name])
 }
 
 /** What cf-agent leaves beside a file that it edits. */

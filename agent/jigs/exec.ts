@@ -3,7 +3,7 @@ import type { Json } from '../../schemas/shape.ts'
 import { crowbarPart } from './crowbar-part.ts'
 import { shellQuote } from './shell-attributes.ts'
 import type { Jig, JigEnd, JigInput, JigOutcome } from './jig.ts'
-import { readJson, readOutcome, readText, ResultError } from './read-values.ts'
+import { readJson, readOutcome, readText, readValue, ResultError } from './read-values.ts'
 
 /**
  * Runs a program of the barclamp that speaks a small protocol, so that a tool that Crowbar does not know can be wrapped in
@@ -52,7 +52,7 @@ function outcomeOf({ exitCode, files }: JigEnd, { entry }: JigInput): JigOutcome
       if (typeof name !== 'string' || value === undefined) throw new ResultError(`${place} has no name or no value`)
       const values = type === 'provide' ? provides : facts
       if (Object.hasOwn(values, name)) throw new ResultError(`${place} says ${name} again`)
-      values[name] = value
+      values[name] = (readValue(line, place) as { readonly value: Json }).value
     } else if (type !== 'log') throw new ResultError(`${place} is of no type that is known: ${JSON.stringify(type ?? null)}`)
   }
   const message = typeof ended?.['message'] === 'string' ? ended['message'] : ''

@@ -26,10 +26,10 @@ export function readValues(files: ReadonlyMap<string, Uint8Array>, folder: strin
     const file = path.slice(folder.length + 1)
     const match = /^([A-Za-z_][A-Za-z0-9_]*)(\.json)?$/.exec(file)
     const name = match?.[1]
-    if (name === undefined) throw new ResultError(`${folder}/${file} is not a name; use letters, digits and _`)
+    if (name === undefined || name === '__proto__') throw new ResultError(`${folder}/${file} is not a name; use letters, digits and _`)
     if (Object.hasOwn(values, name)) throw new ResultError(`${folder}/${name} is there both as a string and as JSON`)
     const text = readText(bytes, path)
-    values[name] = match?.[2] === undefined ? text : readJson(text, path)
+    values[name] = match?.[2] === undefined ? text : readValue(text, path)
   }
   return values
 }
@@ -51,4 +51,28 @@ export function readJson(text: string, path: string): Json {
     // The parser's message quotes the text, which may be what nobody is to see.
     throw new ResultError(`${path} is not JSON`)
   }
+}
+
+/**
+ * A value that a program hands on, as it wrote it.
+ *
+ * @throws {ResultError} not JSON, or something that would be another value on the other side: a whole number beyond 2^53
+ *   that is rounded, a number that is none, half a surrogate pair, a key called `__proto__`.
+ */
+export function readValue(text: string, path: string): Json {
+  const value = readJson(text, path)
+  let change: string | undefined
+  JSON.parse(text, (key: string, one: unknown, context?: { readonly source?: string }): unknown => {
+    if (typeof one === 'number' && !isKept(one, context?.source ?? '')) change ??= 'a number that is too large to be kept exactly: make it a string'
+    if (!key.isWellFormed() || (typeof one === 'string' && !one.isWellFormed())) change ??= 'half of a surrogate pair, which is no character'
+    if (key === '__proto__') change ??= 'a key called __proto__'
+    return one
+  })
+  if (change !== undefined) throw new ResultError(`${path} holds ${change}`)
+  return value
+}
+
+function isKept(value: number, source: string): boolean {
+  if (!Number.isFinite(value)) return false
+  return Number.isSafeInteger(value) || !/^-?[0-9]+$/.test(source) || BigInt(source) === BigInt(value)
 }

@@ -1,3 +1,5 @@
+import { LONGEST_NAME, LONGEST_PATH } from './value-files.ts'
+
 /**
  * `crowbar-get [--default VALUE | --json | --has] PATH`: prints a value of the step's document, byte for byte, with no
  * newline added.
@@ -21,10 +23,17 @@ esac
 case $1 in ''|*/*|.*|*.|*..*) usage ;; esac
 rest=$1
 file=$CROWBAR_VALUES
+long=false
 while :; do
-  file=$file/\${rest%%.*}
+  key=\${rest%%.*}
+  [ \${#key} -le ${LONGEST_NAME} ] || long=true
+  file=$file/$key
   case $rest in *.*) rest=\${rest#*.} ;; *) break ;; esac
 done
+if [ \${#1} -gt ${LONGEST_PATH} ] || [ "$long" = true ]; then
+  echo "crowbar-get: no file can have a name as long as $1; take it from --json of what it is in" >&2
+  exit 64
+fi
 missing=false
 { [ -f "$file" ] || [ -d "$file" ]; } || missing=true
 case $mode in

@@ -2,12 +2,17 @@ import { byCodePoint, canonical } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { JigFile } from './jig.ts'
 
+/** Characters of a key as `encodeKey` writes it, and of the path to it below the folder of work: Linux takes 255 and 4,095 bytes. */
+export const LONGEST_NAME = 240
+export const LONGEST_PATH = 3000
+
 /**
  * Every value of a document as a file of its own, so that a shell reads any string exactly, whatever is in it.
  *
  * `a.b.0` is the file `<folder>/a/b/0`: a string's own bytes, a number or boolean as JSON writes it, nothing for null.
  * A map or list is a folder with `.json` (canonical JSON) and `.text` (a list's scalars, or a map's keys, one a line).
- * Beside a scalar's file, `<file>.json` has it as JSON, and `<file>.null` says that it is null. Keys: `encodeKey`.
+ * Beside a scalar's file, `<file>.json` has it as JSON, and `<file>.null` says that it is null. Keys: `encodeKey`. What has a name
+ * that no file can have is only in the `.json` of what it is in; `crowbar-get` says so.
  */
 export function valueFiles(document: { readonly [key: string]: Json }, folder: string): JigFile[] {
   const files: JigFile[] = []
@@ -21,7 +26,10 @@ export function valueFiles(document: { readonly [key: string]: Json }, folder: s
     }
     file(`${path}/.json`, `${canonical(value)}\n`)
     file(`${path}/.text`, containerText(value))
-    for (const [key, child] of childrenOf(value)) visit(child, `${path}/${encodeKey(key)}`)
+    for (const [key, child] of childrenOf(value)) {
+      const name = encodeKey(key)
+      if (name.length <= LONGEST_NAME && path.length + name.length < LONGEST_PATH) visit(child, `${path}/${name}`)
+    }
   }
   visit(document, folder)
   return files

@@ -44,6 +44,7 @@ export const CODES = {
   HARDWARE_UNDECLARED: 'A machine has several disks and nothing says which of them the system goes on.',
   IMPORT_SYNTAX: 'A file to import is not in the format that it is to be in.',
   IMPORT_TOO_LARGE: 'A file to import, or all of them together, are larger than what is read.',
+  JIG_VALUE: 'A value, or the name of a barclamp, is one that the tool of a role cannot be given as it is.',
   KEYRING_INVALID: 'The keyring of a source is not in the repository, or holds no OpenPGP keys.',
   KIND_MISSING: 'A document has no `kind`, so nothing says what it is.',
   KIND_UNKNOWN: 'The `kind` of a document is none that Crowbar knows.',

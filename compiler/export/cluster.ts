@@ -104,7 +104,7 @@ function exportedRole(step: Step, { plan, injected, leftOut }: { readonly plan: 
 }
 
 /** Why a value of a document stays out; undefined when it does not. */
-export type Leaves = (value: Json) => string | undefined
+export type Leaves = (value: Json, name: string | undefined) => string | undefined
 
 const deferred: Leaves = (value) => {
   if (!isDeferred(value)) return undefined
@@ -113,7 +113,8 @@ const deferred: Leaves = (value) => {
 
 /** A list that has a value which is left out is left out whole: a shorter one would mean something else. */
 export function without(value: Json, leaves: Leaves, leave: (pointer: Pointer, because: string) => void, pointer: Pointer = []): Json | undefined {
-  const because = leaves(value)
+  const name = pointer.at(-1)
+  const because = leaves(value, typeof name === 'string' ? name : undefined)
   if (because !== undefined) {
     leave(pointer, because)
     return undefined

@@ -11,6 +11,7 @@ import { hasFlag } from '../resolve/resolved-site.ts'
 import type { ResolvedDeployment } from '../resolve/resolved-site.ts'
 import { checkOpen } from './check-open.ts'
 import { checkAttributes } from './check-attributes.ts'
+import { checkJigValues } from './check-jig-values.ts'
 import { hasDeferred, inputsOf, isPending, pendingOn } from './deferred-value.ts'
 import { Evaluator } from './evaluator.ts'
 import type { InjectedSite, NodeRole } from './injected-site.ts'
@@ -78,6 +79,7 @@ function injectRole(evaluator: Evaluator, { role, member, wants: before }: Membe
   }
   if (!evaluator.isFailed(subject)) checkAttributes(evaluator, subject, attributes)
   if (hasFlag(role.role, 'discovery')) checkOpen(evaluator, { subject, attributes, wants })
+  checkJigValues(evaluator, { subject, attributes, wants })
   const names = Object.keys(wants)
   const same = names.length === Object.keys(before).length && names.every((name) => wants[name] === before[name])
   return {

@@ -140,6 +140,7 @@ class DocumentBuilder {
 
   #resolve(event: ScalarEvent, start: number, end: number): Json {
     const raw = getScalarValue(this.#source.text, event)
+    if (event.style === SCALAR_STYLE.DOUBLE_QUOTED) this.#checkCharacters(raw, start, end)
     const tag = this.#tag(event)
     if (tag === '!!str' || tag === '!') return raw
     const own = tag === undefined ? undefined : this.#dialect?.tagged(tag, raw)
@@ -161,6 +162,11 @@ class DocumentBuilder {
       this.#report(warning('YAML_LEADING_ZERO', rangeBetween(this.#source, start, end), summary, { fix: `Write "${raw}" with quotes if the zeros matter.` }))
     }
     return resolved.value
+  }
+
+  /** Only an escape can say what UTF-8 cannot; every reader would make something else of it. */
+  #checkCharacters(text: string, start: number, end: number): void {
+    if (!text.isWellFormed()) this.#fail('YAML_SYNTAX', start, end, 'This holds half of a surrogate pair, which is no character.', 'Write the character itself, or `\\U` and eight digits.')
   }
 
   #sequence(event: SequenceEvent, entry: number): Json {
@@ -232,6 +238,7 @@ class DocumentBuilder {
       const key = this.#dialect !== undefined && event.style === SCALAR_STYLE.PLAIN && event.tagStart < 0 ? this.#dialect.key(raw) : raw
       if (event.anchorStart >= 0) this.#anchors.set(text.slice(event.anchorStart, event.anchorEnd), { value: key, first: 0, last: 0 })
       if (event.valueStart < 0) this.#fail('YAML_KEY', start, end, 'A key is missing here.', 'Write a name before the colon.')
+      if (event.style === SCALAR_STYLE.DOUBLE_QUOTED) this.#checkCharacters(key, start, end)
       if (key === '__proto__') this.#fail('YAML_KEY', start, end, 'The key `__proto__` is not allowed.', 'Choose another name.')
       if (key === '<<' && event.style === SCALAR_STYLE.PLAIN) {
         if (this.#dialect !== undefined) return [key, start, end, true]

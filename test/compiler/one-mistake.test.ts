@@ -17,6 +17,8 @@ function edited(path: string, from: string, to: string): Texts {
 const b = (from: string, to: string) => edited('barclamps/b/barclamp.yaml', from, to)
 const s = (from: string, to: string) => edited('site.yaml', from, to)
 
+const CFENGINE: Texts = { 'barclamps/b/barclamp.yaml': B.replace('server: {', 'server: { jig: cfengine, run: run.cf,'), 'barclamps/b/run.cf': '' }
+
 /** What a person may get wrong, the files that have it, the one diagnostic and its fix. */
 const MISTAKES: readonly (readonly [string, Texts, string, string])[] = [
   ['unknown vip range', { 'd.yaml': D + 'addresses: { api: { network: admin, range: vips } }\n' }, 'REFERENCE_UNKNOWN d.yaml:6:44', 'Did you mean vip?'],
@@ -50,6 +52,12 @@ const MISTAKES: readonly (readonly [string, Texts, string, string])[] = [
   ['role named constructor', { 'd.yaml': D + '  constructor: { nodes: [n1] }\n' }, 'REFERENCE_UNKNOWN d.yaml:6:3', 'Known: client, server.'],
   ['network named constructor', { 'd.yaml': D.replace('nodes: [n2]', 'nodes: [n2], networks: { constructor: toString }') }, 'VALUE_INVALID d.yaml:5:51', 'Write tostring.'],
   ['attribute unknown', { 'd.yaml': D + 'attributes: { b: { prot: 1 } }\n' }, 'ATTRIBUTE_INVALID d.yaml:6:20', 'Did you mean port?'],
+  ['half a character', { 'd.yaml': D + 'attributes: { b: { name: "x\\ud83d" } }\n' }, 'YAML_SYNTAX d.yaml:6:26', 'Write the character itself, or `\\U` and eight digits.'],
+  ['half a character in a key', { 'd.yaml': D + 'attributes: { b: { "\\ude00": 1 } }\n' }, 'YAML_SYNTAX d.yaml:6:20', 'Write the character itself, or `\\U` and eight digits.'],
+  ['a reference of CFEngine', { ...CFENGINE, 'd.yaml': D + 'attributes: { b: { name: $(sys.host) } }\n' }, 'JIG_VALUE d.yaml:6:26', 'Write it without, or let another tool do what the role does.'],
+  ['a control character for CFEngine', { ...CFENGINE, 'd.yaml': D + 'attributes: { b: { name: "a\\eb" } }\n' }, 'JIG_VALUE d.yaml:6:26', 'Write it without, or let another tool do what the role does.'],
+  ['a number for CFEngine', { ...CFENGINE, 'd.yaml': D + 'attributes: { b: { port: 4294967296 } }\n' }, 'JIG_VALUE d.yaml:6:26', 'Write it without, or let another tool do what the role does.'],
+  ['a barclamp named as a variable of Ansible', { 'barclamps/b/barclamp.yaml': B.replace('name: b', 'name: groups').replace('server: {', 'server: { jig: ansible, run: run.yml,'), 'barclamps/b/run.yml': '' }, 'JIG_VALUE barclamps/b/barclamp.yaml:2:7', 'Give the barclamp another name.'],
   ['tab indent', { 'd.yaml': 'kind: deployment\nname: d\nroles:\n\tserver: { nodes: [n1] }\n' }, 'YAML_TAB d.yaml:4:1', 'Replace the tabs by spaces.'],
   ['missing colon', { 'd.yaml': 'kind: deployment\nname d\nroles:\n  server: { nodes: [n1] }\n' }, 'YAML_SYNTAX d.yaml:3:6', 'Write `key: value`.'],
   ['bad indent', { 'd.yaml': 'kind: deployment\nname: d\nroles:\n  server: { nodes: [n1] }\n client: { nodes: [n2] }\n' }, 'YAML_INDENT d.yaml:5:2', 'Give all keys of one mapping, and every `-` of one list, the same indentation; quote a value that holds `: `.'],

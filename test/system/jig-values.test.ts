@@ -9,6 +9,7 @@ import type { Jig, JigInput, JigOutcome } from '../../agent/jigs/jig.ts'
 import type { JigName } from '../../schemas/documents/barclamp.ts'
 import type { Json } from '../../schemas/shape.ts'
 import { needDebianPackages } from './debian-packages.ts'
+import { BEYOND_CFENGINE, OTHERS, STRINGS } from './odd-values.ts'
 
 /** The tools themselves are given values that they like to take for others, and hand them back. */
 let folder = ''
@@ -18,8 +19,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-const STRINGS = ['', ' lead and trail ', '007', '1', '1.0', '1e3', 'yes', 'No', 'true', 'null', '~', '[1, 2]', '{"a": 1}', "{'a': 1}", '{{ x }}', '{% if %}', '%{x}', "it's \"quoted\"", 'a: b # c', '!x &a *b', 'line\nline\n', 'tab\tbell', 'grüße 𝔘 漢字', '\u2028', '2026-01-01', '0x1F', '\\n \\ \\\\', '100 %', '`x`']
-const OTHERS: readonly Json[] = [0, -1, 9007199254740991, -9007199254740991, 0.1, -2.5, 0.1235, 2147483647, -2147483648, 1.5e300, 5e-324, true, false, null, [], {}, [[null, '1', 1]], { 'a b': { '0': ['x'] }, 'é': false }]
+const ALL: readonly Json[] = [...STRINGS, ...OTHERS, ...BEYOND_CFENGINE]
 
 function carriedOut(name: JigName, entry: string, entryText: string, values: readonly Json[]): JigOutcome {
   const jig = chooseJig(name) as Jig
@@ -44,12 +44,22 @@ const providesOf = (outcome: JigOutcome): unknown => (outcome.kind === 'failed' 
 
 test('Ansible: every value comes back as it went, by a file as JSON', () => {
   const playbook = '- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.copy: { content: "{{ given[\'values\'] | to_json }}", dest: "{{ lookup(\'env\', \'CROWBAR_PROVIDES\') }}/all.json" }\n'
-  expect(providesOf(carriedOut('ansible', 'p.yml', playbook, [...STRINGS, ...OTHERS]))).toEqual([...STRINGS, ...OTHERS])
+  expect(providesOf(carriedOut('ansible', 'p.yml', playbook, ALL))).toEqual(ALL)
 })
 
 test('Ansible: every value comes back as it went, as a part of what set_stats is given', () => {
   const playbook = '- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.set_stats: { data: "{{ {\'all\': given[\'values\']} }}" }\n'
-  expect(providesOf(carriedOut('ansible', 'p.yml', playbook, [...STRINGS, ...OTHERS]))).toEqual([...STRINGS, ...OTHERS])
+  expect(providesOf(carriedOut('ansible', 'p.yml', playbook, ALL))).toEqual(ALL)
+})
+
+test.each([
+  ['a date', '2026-01-01', 'a value of the type date'],
+  ['a key that is a number', '{ 1: x }', 'a key that is no string'],
+  ['a number that is none, deep down', '[{ a: .nan }]', 'a number that is none'],
+  ['a number too large', '9007199254740993', 'a number that is too large to be kept exactly'],
+])('Ansible: set_stats with %s fails, and says so', (_, value, message) => {
+  const playbook = `- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.set_stats: { data: { all: ${value} } }\n`
+  expect(carriedOut('ansible', 'p.yml', playbook, [])).toMatchObject({ kind: 'failed', code: 'JIG_RESULT', message: expect.stringContaining(`p.yml: all of set_stats holds ${message}`) as unknown })
 })
 
 /** Whether the jig says of a value that cf-agent would not keep it. */
@@ -66,9 +76,26 @@ function isRefused(value: Json): boolean {
 
 test('CFEngine: every value that is not refused comes back as it went, by a file as JSON', () => {
   const policy = 'bundle agent __main__\n{\n  files:\n    "$(def.crowbar_provides)/all.json" create => "true", edit_line => all(format("%S", "def.given"));\n}\nbundle edit_line all(text)\n{\n  insert_lines:\n    "$(text)";\n}\n'
-  const values = [...STRINGS, ...OTHERS].filter((value) => !isRefused(value))
-  expect(values.length).toBe(STRINGS.length + OTHERS.length - 5)
-  expect(providesOf(carriedOut('cfengine', 'p.cf', policy, values))).toEqual({ values })
+  expect(ALL.filter(isRefused)).toEqual(BEYOND_CFENGINE)
+  expect(providesOf(carriedOut('cfengine', 'p.cf', policy, [...STRINGS, ...OTHERS]))).toEqual({ values: [...STRINGS, ...OTHERS] })
+})
+
+test('CFEngine: a policy that takes a value by its place reads what was said', () => {
+  const scalars = [...STRINGS, ...OTHERS].filter((value) => value !== null && typeof value !== 'object')
+  const policy = 'bundle agent __main__\n{\n  vars:\n    "i" slist => getindices("def.given[values]");\n  reports:\n    "$(def.given[values][$(i)])" report_to_file => "$(def.crowbar_provides)/s$(i)";\n}\n'
+  const outcome = carriedOut('cfengine', 'p.cf', policy, scalars)
+  const read = scalars.map((value, i) => {
+    const text = outcome.kind === 'failed' ? outcome.message : (outcome.provides[`s${i}`] as string).replace(/\n$/, '')
+    return typeof value === 'number' ? Number(text) : text
+  })
+  expect(read).toEqual(scalars.map((value) => (typeof value === 'boolean' ? String(value) : value)))
+})
+
+const TOLD_BY_RUBY = "file { \"${facts['crowbar_provides']}/all.json\": content => inline_template(\"<%= require 'json'; JSON.generate(@values) %>\") }\n"
+
+test('Puppet: every value comes back as it went, by a file as JSON', () => {
+  const manifest = `$values = lookup('given')['values']\n${TOLD_BY_RUBY}`
+  expect(providesOf(carriedOut('puppet', 'p.pp', manifest, ALL))).toEqual(ALL)
 })
 
 test('Puppet: every string comes back byte for byte, by a file', () => {

@@ -9,6 +9,7 @@ import type { JigOutcome } from '../../../agent/jigs/jig.ts'
 import { scriptJig } from '../../../agent/jigs/script.ts'
 import { shellAttributes, shellQuote, variableName } from '../../../agent/jigs/shell-attributes.ts'
 import { encodeKey } from '../../../agent/jigs/value-files.ts'
+import { canonical } from '../../../schemas/canonical.ts'
 import type { Json } from '../../../schemas/shape.ts'
 
 let work = ''
@@ -51,6 +52,14 @@ test('a script reads every kind of value with crowbar-get', () => {
   expect(stdout).toBe('8080\ntrue\nc\'d\n192.0.2.1\ndotted\na b\nc\'d\n[{"address":"192.0.2.1","name":"n1"}]\n"it\'s\\n\\"quoted\\" $HOME `id` \\\\ \\n"\nnull\npeers\nnonenonenull\nthere\nexit 1\n')
 })
 
+test('a key that is too long for a name of a file is in the JSON of what it is in, and crowbar-get says so', () => {
+  const [long, deep] = ['漢'.repeat(30), Array.from({ length: 60 }, () => 'k'.repeat(60))]
+  const document = { web: { [long]: 1, ok: 2, deep: deep.reduceRight<Json>((value, key) => ({ [key]: value }), 3) } }
+  const { outcome, stdout } = runScript(`crowbar-get web.ok; crowbar-get --json web | cksum >/dev/null && crowbar-get --json web | wc -c; crowbar-get --default x web.${encodeKey(long)} 2>&1 | cut -c 1-58; crowbar-get --has web.deep.${deep.join('.')} 2>/dev/null; echo $?`, document)
+  expect(outcome).toMatchObject({ kind: 'succeeded' })
+  expect(stdout).toBe(`2${Buffer.byteLength(canonical(document.web)) + 1}\ncrowbar-get: no file can have a name as long as web.%E6%BC\n64\n`)
+})
+
 test('a script reads the same values as variables', () => {
   const { stdout } = runScript('. "$CROWBAR_ATTRIBUTES"\nprintf "%s|" "$web_http_port" "$web_enabled" "$web_aliases" "$web_aliases_1" "$web_motd" "$wants_peers_0_name" "$web_nothing" "$web_site_conf" "$CROWBAR_STEP"\n', DOCUMENT)
   expect(stdout).toBe(`8080|true|a b\nc'd|c'd|${DOCUMENT.web.motd}|n1||dotted|d/r@n1|`)
@@ -66,8 +75,8 @@ test('any string comes back byte for byte by every way', () => {
 })
 
 test('what is provided is not converted: a string of digits stays a string, and --json gives types', () => {
-  const { outcome } = runScript('crowbar-provide a 42\ncrowbar-provide b --json 42\ncrowbar-provide c --json \'{"x":[true,null]}\'\nprintf "line\\n" > "$CROWBAR_PROVIDES/d"\nprintf "[]" | crowbar-provide e --json\nprintf 1.5 > "$CROWBAR_FACTS/load.json"\n')
-  expect(outcome).toEqual({ kind: 'succeeded', provides: { a: '42', b: 42, c: { x: [true, null] }, d: 'line\n', e: [] }, facts: { load: 1.5 } })
+  const { outcome } = runScript('crowbar-provide a 42\ncrowbar-provide b --json 42\ncrowbar-provide c --json \'{"x":[true,null]}\'\nprintf "line\\n" > "$CROWBAR_PROVIDES/d"\nprintf "[]" | crowbar-provide e --json\nprintf 1.5 > "$CROWBAR_FACTS/load.json"\ncrowbar-provide f --json "[9007199254740991, -9007199254740991, 1e21, 1.0, -0, 0.1]"\n')
+  expect(outcome).toEqual({ kind: 'succeeded', provides: { a: '42', b: 42, c: { x: [true, null] }, d: 'line\n', e: [], f: [9007199254740991, -9007199254740991, 1e21, 1, -0, 0.1] }, facts: { load: 1.5 } })
 })
 
 test('a later value of a name replaces an earlier one, also of the other kind', () => {
@@ -82,6 +91,11 @@ test.each<[string, string, string]>([
   ['another exit code', 'exit 3\n', 'JIG_EXIT'],
   ['JSON that is none', 'crowbar-provide a --json "{"\n', 'JIG_RESULT'],
   ['a string that is not UTF-8', String.raw`printf "\377" > "$CROWBAR_PROVIDES/a"`, 'JIG_RESULT'],
+  ['a number that JSON cannot keep', 'crowbar-provide a --json "[1, 9007199254740993]"\n', 'JIG_RESULT'],
+  ['a number that is none', 'crowbar-provide a --json 1e999\n', 'JIG_RESULT'],
+  ['half a character', String.raw`crowbar-provide a --json '"\ud83d"'`, 'JIG_RESULT'],
+  ['a key that would be lost', 'crowbar-provide a --json \'{"__proto__":1}\'\n', 'JIG_RESULT'],
+  ['a name that would be lost', 'echo x > "$CROWBAR_PROVIDES/__proto__"\n', 'JIG_RESULT'],
   ['a name that is none', 'echo x > "$CROWBAR_PROVIDES/a-b"\n', 'JIG_RESULT'],
   ['a name as string and as JSON', 'echo x > "$CROWBAR_PROVIDES/a"; echo 1 > "$CROWBAR_PROVIDES/a.json"\n', 'JIG_RESULT'],
 ])('a script with %s fails', (_, script, code) => {

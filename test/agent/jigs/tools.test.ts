@@ -29,7 +29,7 @@ const file = (jig: Jig, path: string, input = INPUT): string => jig.export(input
 /** JSON values with the strings that tools like to take for something else. */
 const json = fc.letrec<{ value: Json }>((tie) => ({
   value: fc.oneof(
-    { maxDepth: 3 }, fc.constantFrom<Json>('{{ x }}', '{% raw %}', '{# #}', 'yes', 'no', '0123', '1e3', '~', '', ' lead', 'a: b', '#c', '!x', '&a', '%{x}', '${x}', '\u2028', '\u0085', '\u0000', '1:30'),
+    { maxDepth: 3 }, fc.constantFrom<Json>('{{ x }}', '{% raw %}', '{# #}', 'yes', 'no', '0123', '1e3', '~', '', ' lead', 'a: b', '#c', '!x', '&a', '%{x}', '${x}', '\u2028', '\u0085', '\u0000', '1:30', '#jinja2: x', 'a #jinja2:'),
     fc.string({ unit: 'grapheme' }), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.boolean(), fc.constant(null),
     fc.array(tie('value')), fc.dictionary(fc.string().filter((key) => key !== '__proto__'), tie('value')),
   ),
@@ -42,7 +42,7 @@ test('what Ansible is given is what the document has, and no template', () => {
     expect(parse(text, { version: '1.1', customTags: [unsafe] })).toEqual(JSON.parse(JSON.stringify(value)))
     expect(text).toMatch(/^[\x20-\x7e]*$/)
     for (const match of text.matchAll(/(!unsafe )?"(?:[^"\\]|\\.)*"/g)) {
-      if (/\{\{|\{%|\{#/.test(match[0]) && match[1] === undefined) expect(text.slice(match.index + match[0].length)).toMatch(/^:/)
+      if (/\{\{|\{%|\{#|^(!unsafe )?"#jinja2:/.test(match[0]) && match[1] === undefined) expect(text.slice(match.index + match[0].length)).toMatch(/^:/)
     }
   }), { numRuns: 300, seed: 7 })
 })
@@ -50,21 +50,24 @@ test('what Ansible is given is what the document has, and no template', () => {
 test('ansible: the node is in groups of its role, its deployment and its tags, and the document is variables of all', () => {
   const jig = named('ansible')
   expect(JSON.parse(file(jig, 'inventory/hosts.yml'))).toEqual({ all: { hosts: { n1: { ansible_connection: 'local' } }, children: { d: { hosts: { n1: {} } }, db_server: { hosts: { n1: {} } }, rack_a: { hosts: { n1: {} } } } } })
-  expect(file(jig, 'inventory/group_vars/all.yml')).toContain('my_db: {"port": 3306, "password": !unsafe "a{{ b }}%{c}", "tags": ["x"]}\n')
+  expect(file(jig, 'inventory/group_vars/all.yml')).toContain('"my_db": {"port": 3306, "password": !unsafe "a{{ b }}%{c}", "tags": ["x"]}\n')
   expect(jig.export(INPUT).command?.at(-1)).toBe('/c/playbooks/db.yml')
 })
 
 test('ansible: set_stats and files provide, changes tell, and a failure says task, file and line', () => {
   const jig = named('ansible')
   const told = (result: Json): Readonly<Record<string, string>> => ({ 'ansible.json': JSON.stringify(result) })
-  expect(jig.import(end({ files: { ...told({ changed: 0, provides: { a: '01' }, failures: [] }), 'provides/b.json': '2' } }), INPUT)).toEqual({ kind: 'unchanged', provides: { a: '01', b: 2 }, facts: {} })
+  expect(jig.import(end({ files: { ...told({ changed: 0, provides: { a: { json: '"01"' } }, failures: [] }), 'provides/b.json': '2' } }), INPUT)).toEqual({ kind: 'unchanged', provides: { a: '01', b: 2 }, facts: {} })
   expect(jig.import(end({ files: told({ changed: 2, provides: {}, failures: [] }) }), INPUT)).toMatchObject({ kind: 'succeeded' })
   expect(jig.import(end({ exitCode: 2, files: told({ changed: 0, provides: {}, failures: [{ task: 'do it', path: '/c/playbooks/db.yml:12', message: 'no' }] }) }), INPUT))
     .toEqual({ kind: 'failed', code: 'JIG_EXIT', message: "playbooks/db.yml ended with exit code 2: task 'do it' (playbooks/db.yml:12): no" })
   expect(jig.import(end({ exitCode: 4, said: "ERROR! We were unable\n  Syntax Error while loading YAML.\n\nThe error appears to be in '/c/playbooks/db.yml': line 3, column 7, but may\n" }), INPUT))
     .toMatchObject({ message: 'playbooks/db.yml ended with exit code 4: playbooks/db.yml:3:7: We were unable Syntax Error while loading YAML.' })
-  expect(jig.import(end({ files: { ...told({ changed: 0, provides: { a: 1 }, failures: [] }), 'provides/a': '1' } }), INPUT)).toMatchObject({ kind: 'failed', code: 'JIG_RESULT' })
+  expect(jig.import(end({ files: { ...told({ changed: 0, provides: { a: { json: '1' } }, failures: [] }), 'provides/a': '1' } }), INPUT)).toMatchObject({ kind: 'failed', code: 'JIG_RESULT' })
   expect(jig.import(end(), INPUT)).toMatchObject({ kind: 'failed', code: 'JIG_RESULT' })
+  for (const [said, message] of [[{ json: '9007199254740993' }, 'a of set_stats holds a number that is too large to be kept exactly: make it a string'], [{ problem: 'a value of the type date' }, 'a of set_stats holds a value of the type date, which JSON does not have']] as const) {
+    expect(jig.import(end({ files: told({ changed: 0, provides: { a: said }, failures: [] }) }), INPUT)).toEqual({ kind: 'failed', code: 'JIG_RESULT', message: `playbooks/db.yml: ${message}` })
+  }
 })
 
 test('puppet: Hiera has each attribute as a parameter of a class, and takes no value for a lookup', () => {
@@ -97,8 +100,8 @@ test('cfengine: an error that it reports is a failure whatever its exit code, an
   expect(jig.import(end({ said: ` verbose: P: BEGIN promise 'mine' of type "files" (pass 1)\n verbose: Additional promise info: source path '/w/inputs/policy.cf' at line 8\n   error: no folder` }), input)).toMatchObject({ message: 'x.cf: files promise (x.cf:8): error: no folder' })
   expect(jig.import(end({ said: '   info: done', files: { 'provides/a.json': '"x"', 'provides/a.json.cf-before-edit': '' } }), input)).toEqual({ kind: 'succeeded', provides: { a: 'x' }, facts: {} })
   for (const text of ['$(sys.host)', '${x}', '@(list)']) expect(() => jig.export({ ...input, document: { a: { b: [text] } } })).toThrow(JigValueError)
-  for (const value of ['a\\b', 2147483648, 0.12345, 1e21]) expect(() => jig.export({ ...input, document: { a: { b: [value] } } })).toThrow(JigValueError)
-  expect(() => jig.export({ ...input, document: { a: { b: ['$5', '$', '(x)', -2147483648, 0.1234] } } })).not.toThrow()
+  for (const value of ['a\\b', 'a\0b', '\u001b', 2147483648, 0.123, 1e21, { '$(x)': 1 }, { '"': 1 }]) expect(() => jig.export({ ...input, document: { a: { b: [value] } } })).toThrow(JigValueError)
+  expect(() => jig.export({ ...input, document: { a: { b: ['$5', '$', '(x)', '"', 'a\n', -2147483648, 0.12] } } })).not.toThrow()
 })
 
 test('chef and salt: the entry says recipe or state, the document is node JSON or pillar', () => {
