@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { createInterface } from 'node:readline'
+import { jsonLines } from '../http/json-lines.ts'
 
 export type ControlErrorCode = 'AGENT_NOT_REACHED' | 'AGENT_REFUSED'
 
@@ -43,7 +43,7 @@ export function controlClient(socket: string): ControlClient {
     async *lines<T>(path: string, signal: AbortSignal): AsyncIterable<T> {
       const response = await call('GET', path, undefined, signal)
       try {
-        for await (const line of createInterface({ input: response })) yield JSON.parse(line) as T
+        for await (const line of jsonLines(response)) yield line as T
       } catch (error) {
         if (!signal.aborted) throw error
       } finally {

@@ -1,7 +1,7 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { createInterface } from 'node:readline'
+import { jsonLines } from '../http/json-lines.ts'
 import type { CarryOut, StageOptions } from './carry-out.ts'
 import { StagerError } from './order.ts'
 import type { StageOrder, StageResult } from './order.ts'
@@ -65,8 +65,8 @@ export function carryOutThere(socket: string): CarryOut {
       one.once('error', cause => reject(new StagerError('STAGER_FAILED', `the stager behind ${socket} cannot be reached: ${cause.message}`, { retryable: true, cause })))
       one.end(JSON.stringify(order))
     })
-    for await (const text of createInterface({ input: response })) {
-      const line = JSON.parse(text) as Line
+    for await (const one of jsonLines(response)) {
+      const line = one as Line
       if ('progress' in line) options.onProgress(line.progress)
       else if ('result' in line) return line.result
       else throw new StagerError('STAGER_FAILED', line.error.message, { retryable: line.error.retryable })

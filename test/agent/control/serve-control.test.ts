@@ -50,6 +50,18 @@ test('a call goes through with its body, a failing one tells its code', async ()
   await expect(client.get('/nothing')).rejects.toThrow('NO_SUCH_CALL')
 })
 
+test('what an event holds comes through whole, whatever is an end of line elsewhere', async () => {
+  const odd = { seq: 1, text: 'a\u2028b\u2029c\rd\u0085e\r\nf\u0000 漢 \u{1F600}', long: '漢'.repeat(100_000) }
+  // oxlint-disable-next-line require-await
+  await using _server = await serveControl(socket, { ...fixed, async *events() {
+    yield odd
+    yield { seq: 2 }
+  } } as Partial<ControlOperations> as ControlOperations)
+  const told: unknown[] = []
+  for await (const event of controlClient(socket).lines('/events?after=0', AbortSignal.timeout(10_000))) told.push(event)
+  expect(told).toEqual([odd, { seq: 2 }])
+})
+
 test('a body that is not understood is refused before anything happens', async () => {
   await using _server = await serveControl(socket, fixed)
   const before = asked.length
