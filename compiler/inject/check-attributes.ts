@@ -34,16 +34,23 @@ export function checkAttributes(evaluator: Evaluator, subject: Subject, document
     evaluator.report(error('ATTRIBUTE_INVALID', rangeOfAttribute(subject, pointer, 'value'), `${nameOf(subject, pointer)} has to be of type ${declared}, and what it hangs on is of type ${type}.`, { fix: `Let it hang on something of type ${declared}, or convert it in the expression.` }))
   }
   for (const problem of schema.check(sample)) {
+    // What is wrong with the name comes by itself.
+    if (problem.keyword === 'propertyNames') continue
     const at = pointerOf(problem.instancePath, document)
     // An alternative, or the document around a value that is not known yet, cannot be judged before it is.
     if (deferred.some(({ pointer }) => startsWith(at, pointer) || (COMBINING.has(problem.keyword) && startsWith(pointer, at)))) continue
+    const related = [{ message: 'the schema of its barclamp', range: rangeOf(subject.barclamp.document.source, ['attributes'], 'key') }]
+    if (problem.propertyName !== undefined) {
+      const { summary, fix } = describeProblem(problem, problem.propertyName)
+      evaluator.report(error('ATTRIBUTE_INVALID', rangeOfAttribute(subject, [...at, problem.propertyName], 'key'), `A name in ${nameOf(subject, at)} ${summary}.`, { fix, related }))
+      continue
+    }
     const extra = (problem.params as { readonly additionalProperty?: string }).additionalProperty
     const pointer = extra === undefined ? at : [...at, extra]
     const near = extra === undefined ? undefined : suggest(extra, Object.keys((problem.parentSchema as { readonly properties?: object } | undefined)?.properties ?? subject.barclamp.document.value.attributes?.['properties'] ?? {}))
     const { summary, fix } = extra === undefined
       ? describeProblem(problem, valueAt(document, at))
       : { summary: `has no attribute ${extra}`, fix: near === undefined ? `Take it away, or describe it in the schema of ${subject.barclamp.name}.` : `Did you mean ${near}?` }
-    const related = [{ message: 'the schema of its barclamp', range: rangeOf(subject.barclamp.document.source, ['attributes'], 'key') }]
     evaluator.report(error('ATTRIBUTE_INVALID', rangeOfAttribute(subject, pointer, extra === undefined ? 'value' : 'key'), `${nameOf(subject, at)} ${summary}.`, { fix, related }))
   }
 }
