@@ -15,6 +15,8 @@ check_user() {
     [ -z "$uid" ] || [ "$uid" = "$has" ] || fail "$1 has the uid $has here, and files that belong to it: it is not given $uid"
   elif [ -n "$uid" ] && getent passwd "$uid" >/dev/null; then
     fail "the uid $uid of $1 belongs to $(getent passwd "$uid" | cut -d: -f1) here"
+  elif getent group "$1" >/dev/null; then
+    fail "$1 is to have a group of its own, and the node has one of that name: take another name"
   fi
   for group in $(value "$1" groups); do
     getent group "$group" >/dev/null || fail "$1 is to be in the group $group, which the node does not have"
@@ -57,6 +59,7 @@ administrators_then() {
     case $(value "$user" sudo) in
       free) if [ -n "$(value "$user" keys)$(value "$user" password)" ]; then echo "$user"; fi ;;
       password) if [ -n "$(value "$user" password)" ]; then echo "$user"; fi ;;
+      *) if [ -n "$(value "$user" password)" ] && value "$user" groups | grep -qxF sudo; then echo "$user"; fi ;;
     esac
   done
   for user in $before; do

@@ -13,8 +13,10 @@ cache=$(crowbar-get dns.cacheMiB)
 {
   echo "# Written by Crowbar."
   echo "server:"
-  echo "    interface: 127.0.0.1"
-  for address in $(crowbar-get dns.listen); do echo "    interface: $address"; done
+  # Nothing is bound twice: 0.0.0.0 has 127.0.0.1 in it.
+  listen=$(crowbar-get dns.listen | sort -u)
+  case " $(echo $listen) " in *' 0.0.0.0 '*) listen=$(echo "$listen" | grep -v '^[0-9.]*$' || :)" 0.0.0.0" ;; *) listen=$(printf '%s\n127.0.0.1\n' "$listen" | sort -u) ;; esac
+  for address in $listen; do echo "    interface: $address"; done
   echo "    ip-freebind: yes"
   echo "    access-control: 127.0.0.0/8 allow"
   echo "    access-control: ::1/128 allow"

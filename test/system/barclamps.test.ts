@@ -131,6 +131,24 @@ test('the last administrator is not locked out, and nothing is changed by trying
   expect((await rack.applyToTheEnd()).state).toBe('complete')
 })
 
+test('name servers listen where they are told, be it twice, and what is drained is away until it is resumed', async () => {
+  const operation = (what: string): string => `---\nkind: operation\nname: ${what}-eleven\ndo: [${what}]\nnodes: [eleven]\n`
+  const running = (): string[] => said('eleven', 'systemctl is-active unbound.service memcached.service').split('\n')
+  const asked = (node: Node): string => said(node, `dig +short +tries=1 +timeout=2 @${ADDRESS[node]} thirteen.base.example.com`, { tools: 'host' })
+  rack.commit({ 'deployment.yaml': (text) => text.replace('dns: { recursion: false', 'dns: { listen: [127.0.0.1, 0.0.0.0, "::1"], recursion: false') })
+  expect(await applied()).toMatchObject({ state: 'complete', failed: [] })
+  expect(NODES.map(asked)).toEqual(NODES.map(() => ADDRESS.thirteen))
+  rack.commit({ 'nodes.yaml': (text) => `${text}${operation('drain')}` })
+  expect(await applied()).toMatchObject({ state: 'complete', failed: [] })
+  expect(running()).toEqual(['inactive', 'inactive'])
+  expect([asked('eleven') === ADDRESS.thirteen, asked('twelve')]).toEqual([false, ADDRESS.thirteen])
+  // The node itself asks the next one meanwhile.
+  expect(said('eleven', 'getent hosts twelve')).toMatch(/^192\.168\.129\.83\s/)
+  rack.commit({ 'nodes.yaml': (text) => `${text}${operation('resume')}` })
+  expect(await applied()).toMatchObject({ state: 'complete', failed: [] })
+  expect([running(), asked('eleven')]).toEqual([['active', 'active'], ADDRESS.thirteen])
+})
+
 test('roles that run again find nothing to do', async () => {
   const roles = ['access', 'dns-client', 'dns-server', 'logging-collector', 'memcached', 'ntp-client', 'package-sources', 'prometheus-node-exporter']
   const again = (role: string, node: string): string => `---\nkind: operation\nname: again-${role}\ndo: [run]\nrole: ${role}\nnodes: [${node}]\n`
