@@ -4,8 +4,8 @@ import type { Task, TaskResult } from '../../schemas/protocol.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Journal } from './journal.ts'
 import { NodeError } from './node-error.ts'
-import { killGroup } from './run-program.ts'
-import type { ProcessMark } from './run-program.ts'
+import { signalFamily } from './process-family.ts'
+import type { ProcessMark } from './process-family.ts'
 
 /** What a task may use while it runs. */
 export interface TaskContext {
@@ -189,6 +189,6 @@ function failed(attempt: string, code: string, message: string, seconds: number)
 /** What a former life of this agent left running must not go on unseen beside the attempt that follows it. */
 function endLeftovers(journal: Journal): void {
   for (const { process } of journal.attempts.values()) {
-    if (process !== null) killGroup(process)
+    if (process !== null) signalFamily(process, 'SIGKILL')
   }
 }

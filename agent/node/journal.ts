@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { TaskResult } from '../../schemas/protocol.ts'
-import type { ProcessMark } from './run-program.ts'
+import type { ProcessMark } from './process-family.ts'
 
 /** What became of an attempt on this node. */
 export interface Attempt {
@@ -18,7 +18,7 @@ export interface Attempt {
 type Line =
   | { readonly t: 'epoch'; readonly epoch: number }
   | { readonly t: 'started'; readonly attempt: string; readonly sealed?: readonly string[] }
-  | { readonly t: 'process'; readonly attempt: string; readonly pid: number; readonly start: string }
+  | { readonly t: 'process'; readonly attempt: string; readonly pid: number; readonly start: string; readonly run?: string }
   | { readonly t: 'result'; readonly result: TaskResult }
   | { readonly t: 'acknowledged'; readonly attempt: string }
 
@@ -67,7 +67,7 @@ export function openJournal(file: string): Journal {
       if (epoch > state.epoch) append({ t: 'epoch', epoch }, true)
     },
     start: (attempt, sealed = []) => append({ t: 'started', attempt, ...(sealed.length === 0 ? {} : { sealed }) }, true),
-    process: (attempt, mark) => append({ t: 'process', attempt, pid: mark.pid, start: mark.start }, false),
+    process: (attempt, mark) => append({ t: 'process', attempt, ...mark }, false),
     finish: (result) => append({ t: 'result', result }, true),
     acknowledge(attempt) {
       if (state.attempts.get(attempt)?.acknowledged !== false) return
@@ -121,7 +121,7 @@ function apply(state: JournalState, line: Line): void {
       if (!attempts.has(line.attempt)) attempts.set(line.attempt, { attempt: line.attempt, result: null, acknowledged: false, process: null, sealed: line.sealed ?? [] })
       break
     case 'process':
-      update(attempts, line.attempt, { process: { pid: line.pid, start: line.start } })
+      update(attempts, line.attempt, { process: { pid: line.pid, start: line.start, run: line.run ?? line.start } })
       break
     case 'result':
       update(attempts, line.result.attempt, { result: line.result, process: null })

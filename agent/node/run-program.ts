@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { NodeError } from './node-error.ts'
+import { RUN, signalFamily, startOf } from './process-family.ts'
+import type { ProcessMark } from './process-family.ts'
 
 /** How a program is run. */
 export interface RunOptions {
@@ -26,12 +28,6 @@ export interface RunOptions {
   readonly graceMs?: number
 }
 
-/** A process that a reused number cannot be mistaken for: `start` is its start time in clock ticks since boot. */
-export interface ProcessMark {
-  readonly pid: number
-  readonly start: string
-}
-
 export interface Ended {
   /** 128 + n when a signal n ended it, as in a shell. */
   readonly exitCode: number
@@ -52,22 +48,24 @@ export function programEnvironment(): Record<string, string> {
 /**
  * Runs a program to its end in a process group of its own, whatever its exit code.
  *
- * On abort the group gets SIGTERM, after the grace time SIGKILL, and the promise rejects with the signal's reason once the
- * leader is gone.
+ * On abort it and all that it has started get SIGTERM, after the grace time or once it is gone SIGKILL, and then the promise
+ * rejects with the signal's reason.
  *
  * @throws {NodeError} PROGRAM_MISSING; whatever `input` fails with.
  */
 export async function runProgram(argv: readonly [string, ...string[]], options: RunOptions): Promise<Ended> {
   options.signal.throwIfAborted()
   const [program, ...args] = argv
+  const run = randomUUID()
   const child = spawn(program, args, {
-    cwd: options.cwd, env: { ...(options.environment ?? programEnvironment()) }, stdio: ['pipe', 'pipe', 'pipe'], detached: true,
+    cwd: options.cwd, env: { ...(options.environment ?? programEnvironment()), [RUN]: run }, stdio: ['pipe', 'pipe', 'pipe'], detached: true,
   })
-  const mark = markOf(child.pid)
+  const start = child.pid === undefined ? undefined : startOf(child.pid)
+  const mark = child.pid === undefined || start === undefined ? undefined : { pid: child.pid, start, run }
   if (mark !== undefined) options.onStart?.(mark)
   const stdout = collect(child.stdout, (line) => options.onLine?.('stdout', line), options.clean)
   const stderr = collect(child.stderr, (line) => options.onLine?.('stderr', line), options.clean)
-  const ended = untilClosed(child, program, options)
+  const ended = untilClosed(child, { ...options, program, mark })
   const fed = feed(child, options.input)
   // Two failures can come at once; the input's explains the program's.
   const [closing, feeding] = await Promise.allSettled([ended, fed])
@@ -89,28 +87,6 @@ export async function mustRun(argv: readonly [string, ...string[]], options: Run
   throw new NodeError('PROGRAM_FAILED', `${argv.join(' ')} ended with ${exitCode}: ${said}`, { data: { program: argv[0], exitCode } })
 }
 
-/** Kills the process group that a mark's process leads, if that very process still runs. */
-export function killGroup(mark: ProcessMark): boolean {
-  if (startOf(mark.pid) !== mark.start) return false
-  signalGroup(mark.pid, 'SIGKILL')
-  return true
-}
-
-function markOf(pid: number | undefined): ProcessMark | undefined {
-  const start = pid === undefined ? undefined : startOf(pid)
-  return pid === undefined || start === undefined ? undefined : { pid, start }
-}
-
-/** Field 22 of /proc/<pid>/stat (proc(5)); the command's name may hold spaces and parentheses. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
-  }
-}
-
 async function feed(child: ChildProcess, input: Readable | string | undefined): Promise<void> {
   const { stdin } = child
   if (stdin === null) return
@@ -124,7 +100,7 @@ async function feed(child: ChildProcess, input: Readable | string | undefined): 
     await pipeline(input, stdin)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return
-    if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+    if (child.pid !== undefined) signalAll(child.pid, undefined, 'SIGKILL')
     throw error
   }
 }
@@ -154,23 +130,23 @@ function collect(stream: Readable | null, onLine: (line: string) => void, clean 
   return () => chunks.join('')
 }
 
-function untilClosed(child: ChildProcess, program: string, options: RunOptions): Promise<number> {
+function untilClosed(child: ChildProcess, { program, mark, signal: abort, graceMs = 5_000 }: RunOptions & { readonly program: string; readonly mark: ProcessMark | undefined }): Promise<number> {
   return new Promise((resolve, reject) => {
     let killer: NodeJS.Timeout | undefined
     const terminate = (): void => {
       if (child.pid === undefined) return
-      signalGroup(child.pid, 'SIGTERM')
+      signalAll(child.pid, mark, 'SIGTERM')
       killer = setTimeout(() => {
-        if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
-        // A grandchild in a group of its own may hold the pipes open for ever.
+        if (child.pid !== undefined) signalAll(child.pid, mark, 'SIGKILL')
+        // A grandchild may hold the pipes open for ever.
         child.stdout?.destroy()
         child.stderr?.destroy()
-      }, options.graceMs ?? 5_000)
+      }, graceMs)
     }
-    options.signal.addEventListener('abort', terminate, { once: true })
-    if (options.signal.aborted) terminate()
+    abort.addEventListener('abort', terminate, { once: true })
+    if (abort.aborted) terminate()
     child.once('error', (cause) => {
-      options.signal.removeEventListener('abort', terminate)
+      abort.removeEventListener('abort', terminate)
       reject(new NodeError('PROGRAM_MISSING', `cannot run ${program}: ${cause.message}`, { data: { program }, cause }))
     })
     child.once('exit', () => {
@@ -181,14 +157,17 @@ function untilClosed(child: ChildProcess, program: string, options: RunOptions):
       }, 2_000).unref()
     })
     child.once('close', (code, signal) => {
-      options.signal.removeEventListener('abort', terminate)
+      abort.removeEventListener('abort', terminate)
       clearTimeout(killer)
+      // Who outlives the leader of what was aborted does not go on unseen.
+      if (abort.aborted && child.pid !== undefined) signalAll(child.pid, mark, 'SIGKILL')
       resolve(code ?? 128 + (SIGNALS[signal ?? ''] ?? 0))
     })
   })
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+function signalAll(pid: number, mark: ProcessMark | undefined, signal: NodeJS.Signals): void {
+  if (mark !== undefined) signalFamily(mark, signal)
   try {
     process.kill(-pid, signal)
   } catch (error) {

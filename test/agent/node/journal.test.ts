@@ -21,7 +21,7 @@ test('what was journalled is there when it is opened again', () => {
     journal.raiseEpoch(4)
     journal.raiseEpoch(2)
     journal.start('1/a/1')
-    journal.process('1/a/1', { pid: 7, start: '99' })
+    journal.process('1/a/1', { pid: 7, start: '99', run: 'r' })
     journal.start('1/b/1')
     journal.finish(result('1/b/1'))
     journal.start('1/c/1')
@@ -31,7 +31,7 @@ test('what was journalled is there when it is opened again', () => {
   using journal = openJournal(file)
   expect(journal.highestEpoch).toBe(4)
   expect([...journal.attempts.values()]).toEqual([
-    { attempt: '1/a/1', result: null, acknowledged: false, process: { pid: 7, start: '99' }, sealed: [] },
+    { attempt: '1/a/1', result: null, acknowledged: false, process: { pid: 7, start: '99', run: 'r' }, sealed: [] },
     { attempt: '1/b/1', result: result('1/b/1'), acknowledged: false, process: null, sealed: [] },
     { attempt: '1/c/1', result: result('1/c/1'), acknowledged: true, process: null, sealed: [] },
   ])
