@@ -94,7 +94,8 @@ keep_account() {
   comment=$(value "$name" comment)
   if [ -z "$line" ]; then
     uid=$(value "$name" uid)
-    useradd --create-home --user-group --shell "${shell:-/bin/bash}" ${uid:+--uid "$uid"} --comment "$comment" "$name"
+    # Beside 59999 it would take 60000, which is no number of a person any more.
+    useradd -K UID_MAX=59999 --create-home --user-group --shell "${shell:-/bin/bash}" ${uid:+--uid "$uid"} --comment "$comment" "$name"
     usermod --password '*' "$name"
     note_change nothing
     say "the account $name is new"

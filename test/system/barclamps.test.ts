@@ -131,12 +131,13 @@ test('the last administrator is not locked out, and nothing is changed by trying
   expect((await rack.applyToTheEnd()).state).toBe('complete')
 })
 
-test('name servers listen where they are told, be it twice, and what is drained is away until it is resumed', async () => {
+test('accounts get numbers of people, name servers listen where they are told, be it twice, and what is drained is away until it is resumed', async () => {
   const operation = (what: string): string => `---\nkind: operation\nname: ${what}-eleven\ndo: [${what}]\nnodes: [eleven]\n`
   const running = (): string[] => said('eleven', 'systemctl is-active unbound.service memcached.service').split('\n')
   const asked = (node: Node): string => said(node, `dig +short +tries=1 +timeout=2 @${ADDRESS[node]} thirteen.base.example.com`, { tools: 'host' })
-  rack.commit({ 'deployment.yaml': (text) => text.replace('dns: { recursion: false', 'dns: { listen: [127.0.0.1, 0.0.0.0, "::1"], recursion: false') })
+  rack.commit({ 'deployment.yaml': (text) => text.replace('dns: { recursion: false', 'dns: { listen: [127.0.0.1, 0.0.0.0, "::1"], recursion: false').replace('backup-job: {', 'edge: { uid: 59999 }\n      zoe: {}\n      backup-job: {') })
   expect(await applied()).toMatchObject({ state: 'complete', failed: [] })
+  expect(NODES.map((node) => Number(said(node, 'id -u zoe')) < 59999)).toEqual(NODES.map(() => true))
   expect(NODES.map(asked)).toEqual(NODES.map(() => ADDRESS.thirteen))
   rack.commit({ 'nodes.yaml': (text) => `${text}${operation('drain')}` })
   expect(await applied()).toMatchObject({ state: 'complete', failed: [] })
@@ -170,7 +171,7 @@ test('what is removed is gone, and the nodes are as before', async () => {
   for (const node of NODES) {
     expect(said(node, "dpkg-query --show --showformat '${Package} ${db:Status-Status}\\n' chrony unbound rsyslog memcached prometheus-node-exporter openssh-server sudo 2>/dev/null | grep ' installed'")).toBe('')
     expect(said(node, 'ls -d /var/lib/crowbar-roles /etc/unbound /etc/chrony/chrony.conf /etc/memcached.conf /etc/rsyslog.d/*crowbar* /etc/rsyslog-crowbar /etc/ssh/crowbar-keys /etc/sudoers.d/crowbar-access /etc/pip.conf /etc/npmrc /etc/apt/sources.list.d/crowbar.sources /etc/systemd/system/chrony.service.d /etc/systemd/system/unbound.service.d /etc/systemd/system/memcached.service.d 2>/dev/null')).toBe('')
-    expect(said(node, 'getent passwd ann backup-job')).toBe('')
+    expect(said(node, 'getent passwd ann backup-job edge zoe')).toBe('')
     expect(rack.read(node, 'etc/resolv.conf') ?? '').not.toContain('Crowbar')
     expect(said(node, 'ss -Hltnu | grep -cE ":(53|123|6514|9100|11211|22)\\b"')).toBe('0')
     expect(said(node, 'systemctl --failed --no-legend --plain')).toBe('')
