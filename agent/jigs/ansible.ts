@@ -20,8 +20,8 @@ export const ansibleJig: Jig = {
   export: (input) => exported(input, []),
   import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
   dryRun: {
-    export(input, { diff }) {
-      const { environment, ...rest } = exported(input, ['--check', ...(diff ? ['--diff'] : [])])
+    export(input) {
+      const { environment, ...rest } = exported(input, ['--check', ...(input.secretive ? [] : ['--diff'])])
       return { ...rest, environment: { ...environment, CROWBAR_DRY_RUN: '1' } }
     },
     import: (end, input) => readOutcome<JigForeseen>(input.entry, () => foreseenOf(end, input)),

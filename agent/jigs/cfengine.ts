@@ -24,21 +24,32 @@ export const cfengineJig: Jig = {
   dryRun: { export: (input) => exported(input, ['--dry-run']), import: foreseenOf },
 }
 
-function exported({ document, entryText, content, work, results }: JigInput, mode: readonly string[]): JigExport {
+function exported({ document, entryText, content, work, results, secretive }: JigInput, mode: readonly string[]): JigExport {
   checkKept(document, [])
   const vars = { ...topNames(document), crowbar_content: content, crowbar_provides: `${results}/provides`, crowbar_facts: `${results}/facts` }
   return {
     files: [
       { path: 'inputs/policy.cf', mode: 0o600, text: entryText },
       { path: 'inputs/def.json', mode: 0o600, text: `${canonical({ vars })}\n` },
+      ...(secretive ? [{ path: 'unlogged.sh', mode: 0o600, text: UNLOGGED } as const] : []),
     ],
     // Only its verbose lines say which promise, in which file and line, the others are about.
-    command: ['cf-agent', '--no-lock', '--verbose', '--color=never', ...mode, '--file', `${work}/inputs/policy.cf`],
+    command: [...(secretive ? ['unshare', '--mount', '--propagation', 'unchanged', 'sh', `${work}/unlogged.sh`, 'cf-agent'] as const : ['cf-agent'] as const), '--no-lock', '--verbose', '--color=never', ...mode, '--file', `${work}/inputs/policy.cf`],
     environment: { CROWBAR_CONTENT: content, CROWBAR_PROVIDES: `${results}/provides`, CROWBAR_FACTS: `${results}/facts` },
     path: ['/var/lib/cfengine3/bin'],
     hides: (line) => /^\s*(verbose|debug):/.test(line),
   }
 }
+
+/**
+ * Runs a program for which there is no log of the system: cf-agent tells it every line that it writes, and only newer ones can
+ * be told not to. What is mounted below other folders than that of the log's socket is there for everybody, as always.
+ */
+const UNLOGGED = `log=$(readlink -f /dev/log) && [ -S "$log" ] && {
+  mount --make-private "$(findmnt -n -o TARGET -T "$log")" && mount --bind /dev/null "$log" || exit 70
+}
+exec "$@"
+`
 
 /** @throws {JigValueError} for what cf-agent would change. */
 function checkKept(value: Json, path: readonly string[]): void {

@@ -16,6 +16,11 @@ export interface JigInput {
   readonly work: string
   /** Empty folder whose files are handed to `import`. */
   readonly results: string
+  /**
+   * Whether it is given secrets. Then the tool says nothing of the document to the system's log, and a dry run shows no text of
+   * files: what a file holds now may be the secret of yesterday, which nobody can tell from other text.
+   */
+  readonly secretive: boolean
 }
 
 /** A file that a jig wants before its command runs; `path` is relative to `work`. */
@@ -59,12 +64,8 @@ export type JigForeseen = { readonly kind: 'foreseen'; readonly foreseen: readon
 
 /** How a tool says what it would do, and does nothing. */
 export interface JigDryRun {
-  /**
-   * @param options.diff whether texts of files may be shown: not those of a role that is given secrets, for what a file holds
-   *   now may be the secret of yesterday, which nobody can tell from other text.
-   * @throws {JigValueError}
-   */
-  export(input: JigInput, options: { readonly diff: boolean }): JigExport
+  /** @throws {JigValueError} */
+  export(input: JigInput): JigExport
   import(end: JigEnd, input: JigInput): JigForeseen
 }
 

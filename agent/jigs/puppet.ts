@@ -20,7 +20,7 @@ export const puppetJig: Jig = {
   export: (input) => exported(input, []),
   import: (end, input) => readOutcome(input.entry, () => outcomeOf(end, input)),
   dryRun: {
-    export: (input, { diff }) => exported(input, ['--noop', diff ? '--show_diff' : '--no-show_diff']),
+    export: (input) => exported(input, ['--noop', input.secretive ? '--no-show_diff' : '--show_diff']),
     import: (end, input) => readOutcome<JigForeseen>(input.entry, () => foreseenOf(end, input)),
   },
 }

@@ -16,7 +16,7 @@ let folder = ''
 let input: JigInput
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'crowbar-jig-docs-'))
-  input = { document: {}, entry: 'entry', entryText: '', content: join(folder, 'content'), work: join(folder, 'work'), results: join(folder, 'results') }
+  input = { document: {}, entry: 'entry', entryText: '', content: join(folder, 'content'), work: join(folder, 'work'), results: join(folder, 'results'), secretive: false }
   for (const path of [input.content, input.work, join(input.results, 'provides'), join(input.results, 'facts')]) mkdirSync(path, { recursive: true })
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
@@ -54,7 +54,7 @@ test('the jig for make type-checks, runs a makefile, says what it would do, and 
   const target = join(folder, 'made')
   writeFileSync(join(input.content, 'entry'), `${target}:\n\tcp $(CROWBAR_DOCUMENT) $@\n\tprintf %s 007 > $(CROWBAR_PROVIDES)/key\n`)
   const given = { ...input, document: { make: { port: 80 } } }
-  const foreseen = (): unknown => makeJig.dryRun?.import(carriedOut(makeJig.dryRun.export(given, { diff: true })), given)
+  const foreseen = (): unknown => makeJig.dryRun?.import(carriedOut(makeJig.dryRun.export(given)), given)
   expect(foreseen()).toMatchObject({ kind: 'foreseen', foreseen: [{ effect: 'change', detail: expect.stringContaining(`cp `) as unknown }, { effect: 'change' }] })
   expect(makeJig.import(carriedOut(makeJig.export(given)), given)).toEqual({ kind: 'succeeded', provides: { key: '007' }, facts: {} })
   expect(readFileSync(target, 'utf8')).toBe('{"make":{"port":80}}\n')

@@ -25,7 +25,7 @@ function carriedOut(name: JigName, entry: string, entryText: string, values: rea
   const jig = chooseJig(name) as Jig
   const input: JigInput = {
     document: { given: { values: [...values] }, wants: {}, crowbar: { step: 'd/r@n1', deployment: 'd', site: { name: 's', domain: '' }, node: { name: 'n1', tags: [] }, role: { name: 'r' } } },
-    entry, entryText, content: join(folder, 'content'), work: join(folder, 'work'), results: join(folder, 'results'),
+    entry, entryText, content: join(folder, 'content'), work: join(folder, 'work'), results: join(folder, 'results'), secretive: false,
   }
   for (const path of [input.content, join(input.results, 'provides'), join(input.results, 'facts')]) mkdirSync(path, { recursive: true })
   writeFileSync(join(input.content, entry), entryText)
@@ -64,7 +64,7 @@ test.each([
 
 /** Whether the jig says of a value that cf-agent would not keep it. */
 function isRefused(value: Json): boolean {
-  const input: JigInput = { document: { given: { value } }, entry: 'p.cf', entryText: '', content: '/c', work: '/w', results: '/r' }
+  const input: JigInput = { document: { given: { value } }, entry: 'p.cf', entryText: '', content: '/c', work: '/w', results: '/r', secretive: false }
   try {
     chooseJig('cfengine')?.export(input)
     return false

@@ -55,10 +55,9 @@ async function entryForeseen(task: DryRunTask, jig: Jig, { work, folders, contex
   if (dry === null) return unknown(`a role of the jig ${task.jig} cannot say what it would do, unless it names a file that does (preview)`)
   const entry = jig.dryRun === null && preview !== null ? preview : task.entry
   const crowbar = { ...(task.document['crowbar'] as object), ...(jig.dryRun === null ? { action: 'preview' } : {}) }
-  const isSecretive = task.sensitive.length > 0 || (task.mask ?? []).length > 0
   const input = await prepare({ ...task, entry, document: { ...task.document, crowbar } }, { work, folders, context })
   try {
-    const end = await runJig(exported(input, () => dry.export(input, { diff: !isSecretive })), { task: { jig: task.jig, entry }, input, context, clean: redact })
+    const end = await runJig(exported(input, () => dry.export(input)), { task: { jig: task.jig, entry }, input, context, clean: redact })
     const foreseen = dry.import(end, input)
     return foreseen.kind === 'foreseen' ? foreseen.foreseen : unknown(foreseen.message)
   } catch (error) {

@@ -83,7 +83,7 @@ export async function runJig({ files, command, environment, path, hides }: JigEx
 
 /** Fetches the files of the barclamp into a working folder, and makes the one for results. @throws {NodeError} CONTENT_*, FETCH_FAILED. */
 export async function prepare(
-  task: Pick<RoleTask, 'jig' | 'entry' | 'content' | 'document'>, { work, folders, context }: { readonly work: string; readonly folders: RoleFolders; readonly context: TaskContext },
+  task: Pick<RoleTask, 'jig' | 'entry' | 'content' | 'document' | 'sensitive' | 'mask'>, { work, folders, context }: { readonly work: string; readonly folders: RoleFolders; readonly context: TaskContext },
 ): Promise<JigInput> {
   const content = join(work, 'content')
   const results = join(work, 'results')
@@ -91,12 +91,13 @@ export async function prepare(
   await mkdir(join(results, 'provides'), { recursive: true, mode: 0o700 })
   await mkdir(join(results, 'facts'), { mode: 0o700 })
   await placeContent(task.content, { folder: content, cache: folders.cache, signal: context.signal, onWait: (message) => context.output('progress', message) })
-  if (task.jig === 'noop') return { document: task.document, entry: task.entry, entryText: '', content, work, results }
+  const secretive = task.sensitive.length > 0 || (task.mask ?? []).length > 0
+  if (task.jig === 'noop') return { document: task.document, entry: task.entry, entryText: '', content, work, results, secretive }
   if (!task.content.some(({ path }) => path === task.entry)) throw new NodeError('CONTENT_INVALID', `the barclamp has no file ${task.entry}`)
   const entry = join(content, task.entry)
   const entryText = await readFile(entry, 'utf8')
   if (entryText.startsWith('#!')) await chmod(entry, 0o700)
-  return { document: task.document, entry: task.entry, entryText, content, work, results }
+  return { document: task.document, entry: task.entry, entryText, content, work, results, secretive }
 }
 
 /** @throws {NodeError} JIG_VALUE. */

@@ -24,7 +24,7 @@ function runScript(text: string, document: { readonly [key: string]: Json } = {}
   const content = join(work, 'content')
   for (const folder of [join(results, 'provides'), join(results, 'facts'), content]) mkdirSync(folder, { recursive: true })
   writeFileSync(join(content, entry), text, { mode: 0o700 })
-  const input = { document, entry, entryText: text, content, work, results }
+  const input = { document, entry, entryText: text, content, work, results, secretive: false }
   const { files, command, environment, path } = scriptJig.export(input)
   for (const file of files) {
     mkdirSync(dirname(join(work, file.path)), { recursive: true })
@@ -125,7 +125,7 @@ test('keys are encoded so that none collide or leave the folder', () => {
 })
 
 test('a script without a first line for the kernel runs by its ending', () => {
-  const input = { document: {}, content: '/c', work: '/w', results: '/r' }
+  const input = { document: {}, content: '/c', work: '/w', results: '/r', secretive: false }
   expect(scriptJig.export({ ...input, entry: 'a.py', entryText: 'print(1)' }).command).toEqual(['python3', '/c/a.py'])
   expect(scriptJig.export({ ...input, entry: 'a', entryText: 'true' }).command).toEqual(['sh', '/c/a'])
   expect(scriptJig.export({ ...input, entry: 'a.sh', entryText: '#!/bin/bash\n' }).command).toEqual(['/c/a.sh'])
@@ -133,7 +133,7 @@ test('a script without a first line for the kernel runs by its ending', () => {
 
 test('the test jig says what its entry says', () => {
   const jig = chooseJig('test')
-  const input = { document: {}, entry: 'e.json', content: '', work: '', results: '' }
+  const input = { document: {}, entry: 'e.json', content: '', work: '', results: '', secretive: false }
   const end = { exitCode: 0, files: new Map<string, Uint8Array>(), said: '' }
   expect(jig?.import(end, { ...input, entryText: '{"provides":{"a":1}}' })).toEqual({ kind: 'succeeded', provides: { a: 1 }, facts: {} })
   expect(jig?.import(end, { ...input, entryText: '{"outcome":"failed","message":"no"}' })).toEqual({ kind: 'failed', code: 'JIG_EXIT', message: 'no' })

@@ -10,6 +10,7 @@ import { chooseJig } from '../../../agent/jigs/choose-jig.ts'
 import { JigValueError } from '../../../agent/jigs/jig.ts'
 import type { Jig, JigEnd, JigInput } from '../../../agent/jigs/jig.ts'
 import { hieraData } from '../../../agent/jigs/puppet.ts'
+import { JIGS } from '../../../schemas/documents/barclamp.ts'
 import type { JigName } from '../../../schemas/documents/barclamp.ts'
 import { jigPackages } from '../../../schemas/jig-packages.ts'
 import type { Json } from '../../../schemas/shape.ts'
@@ -19,7 +20,7 @@ const DOCUMENT = {
   wants: { peers: ['192.0.2.1'] },
   crowbar: { step: 'd/db@n1', deployment: 'd', site: { name: 's', domain: 's.example.com' }, node: { name: 'n1', tags: ['rack-a', 'all'] }, role: { name: 'db-server' } },
 }
-const INPUT: JigInput = { document: DOCUMENT, entry: 'playbooks/db.yml', entryText: '', content: '/c', work: '/w', results: '/r' }
+const INPUT: JigInput = { document: DOCUMENT, entry: 'playbooks/db.yml', entryText: '', content: '/c', work: '/w', results: '/r', secretive: false }
 const named = (name: JigName): Jig => chooseJig(name) as Jig
 const end = (over: { readonly exitCode?: number; readonly said?: string; readonly files?: Readonly<Record<string, string>> } = {}): JigEnd => ({
   exitCode: over.exitCode ?? 0, said: over.said ?? '', files: new Map(Object.entries(over.files ?? {}).map(([path, text]) => [path, Buffer.from(text)])),
@@ -75,6 +76,16 @@ test('puppet: Hiera has each attribute as a parameter of a class, and takes no v
   expect(named('puppet').export({ ...INPUT, entry: 'x.pp' }).command).toEqual(expect.arrayContaining(['--certname', 'n1.s.example.com', '/c/x.pp']))
 })
 
+test.each(JIGS)('%s: nothing of the document is an argument or in the environment, and only root reads its files', (name) => {
+  const entry = { chef: 'cookbooks/db/recipes/server.rb', salt: 'states/db.sls' }[name as string] ?? 'playbooks/db.yml'
+  const jig = named(name)
+  const exports = [jig.export({ ...INPUT, entry }), jig.export({ ...INPUT, entry, secretive: true }), ...(jig.dryRun === null ? [] : [jig.dryRun.export({ ...INPUT, entry })])]
+  for (const { command, environment, path, files } of exports) {
+    expect(JSON.stringify([command, environment, path])).not.toMatch(/3306|a\{\{ b|192\.0\.2\.1/)
+    for (const { mode } of files) expect(mode & 0o077).toBe(0)
+  }
+})
+
 /** What the report processor writes of one resource. */
 const resource = (over: Json): Json => ({ resource: 'File[/etc/x]', file: '/c/x.pp', line: 3, changed: false, failed: false, noop: false, message: '', ...(over as object) })
 const report = (...resources: Json[]): Readonly<Record<string, string>> => ({ 'puppet.json': JSON.stringify({ resources }) })
@@ -120,12 +131,14 @@ test('chef and salt: the entry says recipe or state, the document is node JSON o
 
 test('a dry run is the tool\'s own, and the texts of files are shown only where no secret can be among them', () => {
   const chef = { ...INPUT, entry: 'cookbooks/db/recipes/server.rb' }
-  const command = (name: JigName, input: JigInput, diff: boolean): readonly string[] => named(name).dryRun?.export(input, { diff }).command ?? []
+  const command = (name: JigName, input: JigInput, diff: boolean): readonly string[] => named(name).dryRun?.export({ ...input, secretive: !diff }).command ?? []
   expect(command('ansible', INPUT, true)).toEqual(expect.arrayContaining(['--check', '--diff']))
   expect(command('ansible', INPUT, false)).not.toContain('--diff')
   expect(command('puppet', INPUT, true)).toEqual(expect.arrayContaining(['--noop', '--show_diff']))
   expect(command('puppet', INPUT, false)).toEqual(expect.arrayContaining(['--noop', '--no-show_diff']))
   expect(command('cfengine', INPUT, true)).toContain('--dry-run')
+  // cf-agent tells the log of the system what it writes.
+  expect([command('cfengine', INPUT, true)[0], command('cfengine', INPUT, false)[0]]).toEqual(['cf-agent', 'unshare'])
   expect(command('chef', chef, true)).toContain('--why-run')
   expect(command('salt', { ...INPUT, entry: 'states/db.sls' }, true).slice(-2)).toEqual(['db', 'test=True'])
   expect([named('script').dryRun, named('exec').dryRun]).toEqual([null, null])
