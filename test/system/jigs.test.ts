@@ -2,11 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ApplyAnswer, Tried } from '../../schemas/control.ts'
 import type { LedgerNode } from '../../schemas/ledger.ts'
 import { crowbar, openHeldRack } from './held-rack.ts'
 import type { TestRack } from './held-rack.ts'
+import { HOLD_FILES, ODD, ODD_FILES, SCALARS, TOOLS } from './jig-barclamps.ts'
 
 /** Ansible, Puppet, CFEngine and a program of one's own on nodes of three Debian releases, from staged packages. */
 let rack: TestRack
@@ -218,5 +220,68 @@ test('a role of somebody else, taken as it is, does the same by Crowbar and by a
   } finally {
     rmSync(upstream, { recursive: true, force: true })
     rmSync(exported, { recursive: true, force: true })
+  }
+})
+
+const NODES = ['next', 'old', 'present'] as const
+
+/** What the ledger says of a node's steps of `odd`, once it says it of all: it is published a moment after a run ends. */
+async function odd(node: string): Promise<LedgerNode['steps']> {
+  for (const deadline = Date.now() + 60_000; ; await sleep(500)) {
+    const text = execFileSync('git', ['show', `refs/crowbar/applied:nodes/${node}.json`], { cwd: rack.clone({ bare: true }), encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+    const { steps } = JSON.parse(text) as LedgerNode
+    if (Object.keys(steps).filter((id) => id.startsWith('odd/')).length === TOOLS.length) return steps
+    if (Date.now() > deadline) throw new Error(`the ledger does not have all steps of ${node}`)
+  }
+}
+
+test('what every tool is given, on every release, is what the site says, and so is what comes back of it', async () => {
+  commitFiles(ODD_FILES)
+  const { state, sent } = await rack.applyToTheEnd()
+  expect((await rack.status()).steps.filter((one) => one.state === 'failed')).toEqual([])
+  expect([state, sent.filter((id) => id.startsWith('odd/')).length]).toEqual(['complete', NODES.length * TOOLS.length])
+  for (const node of NODES) {
+    const steps = await odd(node)
+    for (const tool of TOOLS.filter((one) => one !== 'cfengine')) expect(steps[`odd/odd-${tool}@${node}`]?.provides, `${tool} on ${node}`).toEqual({ all: ODD })
+    expect(steps[`odd/kept-cfengine@${node}`]?.provides['all'], node).toBe(SCALARS.map((value, i) => `${i} ${typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(2) : String(value)}\n`).join(''))
+  }
+})
+
+const heldSecret = (node: string, tool: string): string => (rack.read(node, `var/lib/hold/${tool}`) ?? '').trim()
+
+/** Waits until a tool of the barclamp holds on a node for the nth time; gives the process that does. */
+async function held(node: string, tool: string, nth: number): Promise<string> {
+  for (const deadline = Date.now() + 300_000; Date.now() < deadline; await sleep(100)) {
+    const pids = (rack.read(node, `var/lib/hold/${tool}.starts`) ?? '').split('\n').filter((one) => one !== '')
+    if (pids.length >= nth) return pids[nth - 1] as string
+  }
+  throw new Error(`${tool} did not hold on ${node}`)
+}
+
+test('a secret is on no command line and, though the node agent is killed in the middle of every tool, nowhere on a node when the step is over', async () => {
+  commitFiles(HOLD_FILES)
+  expect(await rack.apply()).toMatchObject({ outcome: 'started' })
+  const seen: string[] = []
+  for (const tool of TOOLS) {
+    for (const node of NODES) {
+      const first = await held(node, tool, 1)
+      seen.push(rack.run(node, ['sh', '-c', 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; true']))
+      rack.run(node, ['systemctl', 'kill', '--kill-who=main', '--signal=KILL', 'crowbar-node'])
+      const second = await held(node, tool, 2)
+      // What the one before left is gone when the attempt that follows it runs.
+      expect(rack.run(node, ['sh', '-c', `kill -0 ${first} 2>/dev/null || echo gone; kill -0 ${second} && echo there; ls -d /var/lib/crowbar/work/tasks/role-* | wc -l`]), `${tool} on ${node}`).toBe('gone\nthere\n1\n')
+      rack.run(node, ['touch', `/var/lib/hold/${tool}.go`])
+    }
+  }
+  expect((await rack.runEnded()).run?.state).toBe('complete')
+  const secret = heldSecret('old', 'script')
+  expect(secret).toMatch(/^[0-9a-f]{32}$/)
+  expect(seen.filter((text) => text.includes(secret))).toEqual([])
+  for (const node of NODES) {
+    expect(TOOLS.map((tool) => heldSecret(node, tool))).toEqual(TOOLS.map(() => secret))
+    const root = rack.rack.filesOf(node)
+    const found = execFileSync('sh', ['-c', 'grep -rlF -f - . || true'], { cwd: root, input: secret, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+    expect(found.split('\n').filter((one) => one !== '').toSorted(), node).toEqual(TOOLS.map((tool) => `./var/lib/hold/${tool}`).toSorted())
+    expect(rack.run(node, ['sh', '-c', `journalctl --no-pager --all | grep -F ${secret} | sed s/${secret}/SECRET/g; grep -rlF ${secret} /run /tmp /dev/shm /var/tmp /var/lib/crowbar 2>/dev/null; true`]), node).toBe('')
   }
 })
