@@ -8,7 +8,10 @@ export async function* jsonLines(stream: Readable): AsyncIterable<unknown> {
   stream.setEncoding('utf8')
   let rest = ''
   for await (const text of stream as AsyncIterable<string>) {
-    const lines = (rest + text).split('\n')
+    rest += text
+    // A line of many pieces is put together once.
+    if (!text.includes('\n')) continue
+    const lines = rest.split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) if (line !== '') yield JSON.parse(line)
   }
