@@ -59,9 +59,9 @@ export function approvalFor(step: Pick<Step, 'id' | 'once' | 'digest' | 'destruc
   return { step: step.id, once, machine: machine ?? '', disks: bound.toSorted((a, b) => byCodePoint(a.id, b.id)) }
 }
 
-/** Whether nobody knows which of its machine's disks a step writes: a role that destroys, before there is a system. An approval of it binds all of them. */
-export function writesAnyDisk({ kind, runsOn, destructive }: Pick<Step, 'kind' | 'runsOn' | 'destructive'>): boolean {
-  return kind === 'role' && runsOn === 'discovery' && destructive
+/** Whether nobody knows which of its machine's disks a step writes, if it is one that wipes: a role before there is a system. An approval of it binds all of them. */
+export function mayWriteAnyDisk({ kind, runsOn }: Pick<Step, 'kind' | 'runsOn'>): boolean {
+  return kind === 'role' && runsOn === 'discovery'
 }
 
 /** Disks as what may be written. */

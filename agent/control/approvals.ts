@@ -1,4 +1,4 @@
-import { approvalFor, approvalKey, everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
+import { approvalFor, approvalKey, everyDisk, mayWriteAnyDisk } from '../../schemas/approval.ts'
 import type { Approval, Changes } from '../../schemas/changes.ts'
 import { globMatcher } from '../../schemas/glob.ts'
 import type { Plan } from '../../schemas/plan.ts'
@@ -19,7 +19,7 @@ export function approvable(plan: Plan, changes: Changes, state: State): Readonly
     const disks = machine === null ? undefined : state.machines.get(machine)?.disks
     if (machine === null || disks === undefined || disks.length === 0) continue
     try {
-      found.set(step.id, approvalFor(step, machine, disks, writesAnyDisk(step) ? everyDisk(disks) : stepTargets(step, plan.values)))
+      found.set(step.id, approvalFor(step, machine, disks, mayWriteAnyDisk(step) ? everyDisk(disks) : stepTargets(step, plan.values)))
     } catch (error) {
       // A target that the machine does not show cannot be approved; the step itself says why it waits.
       if ((error as { code?: unknown }).code === undefined) throw error

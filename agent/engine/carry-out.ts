@@ -1,4 +1,4 @@
-import { approvalCovers, approvalFor, approvalKey, ApprovalError, everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
+import { approvalCovers, approvalFor, approvalKey, ApprovalError, everyDisk, mayWriteAnyDisk } from '../../schemas/approval.ts'
 import type { Approval } from '../../schemas/changes.ts'
 import { isErase } from '../../schemas/operation.ts'
 import type { DiskState } from '../../schemas/inventory.ts'
@@ -139,7 +139,7 @@ function unapproved({ item, work }: Assignment, { state }: StepContext): StepWai
   if (change?.needsApproval !== true || step.kind === 'install' || isErase(step)) return undefined
   const machine = machineOf(step, work.plan)
   const disks = atStake(step, machine, state)
-  if (writesAnyDisk(step) && disks.length === 0) return { kind: 'waiting', reason: `the disks of ${step.node} have not been looked at`, afterMs: LOOK, on: 'machine' }
+  if (mayWriteAnyDisk(step) && disks.length === 0) return { kind: 'waiting', reason: `the disks of ${step.node} have not been looked at`, afterMs: LOOK, on: 'machine' }
   const given = state.approvals.get(step.id)?.approval
   const covers = given === undefined ? 'it deletes data, and nobody has approved it' : approvalCovers(given, { step: step.id, once: approvalKey(step), machine, disks, targets: everyDisk(disks) })
   if (covers === true) return undefined
@@ -155,7 +155,7 @@ function unapproved({ item, work }: Assignment, { state }: StepContext): StepWai
 }
 
 function atStake(step: Step, machine: string | null, state: State): readonly DiskState[] {
-  return machine === null || !writesAnyDisk(step) ? [] : (state.machines.get(machine)?.disks ?? [])
+  return machine === null || !mayWriteAnyDisk(step) ? [] : (state.machines.get(machine)?.disks ?? [])
 }
 
 function approvalOf(step: Step, machine: string | null, state: State): Approval | null {

@@ -44,8 +44,12 @@ export function roleConsequence(change: RoleChange): Classed {
   const declared = [step, ...(past === null ? [] : [past])]
   const doneBy = (path: string): Consequence => declared.map((one) => onChangeOf(one, path)).reduce(worse)
   const unsaid = declared.map(byDefault).reduce(worse)
-  // Nothing that it could restart or reach is there yet.
-  if (step.runsOn === 'discovery') return { consequence: 'run', certain: step.attributes !== null }
+  // Nothing that it could restart or reach is there yet; but all disks are.
+  if (step.runsOn === 'discovery') {
+    const unclear = past !== null && change.differences === null && declared.some((one) => Object.values(one.onChange).includes('wipe'))
+    const wipes = past !== null && ((change.contentDiffers && unsaid === 'wipe') || (change.differences ?? []).some(({ path }) => doneBy(path) === 'wipe'))
+    return { consequence: wipes || unclear ? 'wipe' : 'run', certain: wipes || (!unclear && step.attributes !== null) }
+  }
   const elsewhere = change.attempted !== null && change.attempted !== step.digest && change.attempted !== past?.digest
   if (past === null && !elsewhere) return { consequence: 'run', certain: step.attributes !== null }
   let known: Consequence = 'run'

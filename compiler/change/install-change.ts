@@ -61,13 +61,20 @@ export function diskFates(targets: readonly InstallTarget[], seen: readonly Disk
 }
 
 /**
- * Whether an install would put down what is there already, but for the sizes that its disks say they have: a volume that
- * was grown under a running system is the disk that it was. To write such a disk takes an approval of the new size.
+ * Whether an install would put down what is there already, but for the sizes that its disks say they have, and how a
+ * size is written: a volume that was grown under a running system is the disk that it was. To write such a disk takes an approval of the new size.
  */
 export function isSameInstallation(before: InstallDocument | null, after: InstallDocument | null): boolean {
   if (before === null || after === null) return false
-  const [was, is] = [before, after].map(({ machine, os, targets, raid, layout, generation }) => canonical({ machine, os, targets: targets.map(({ entry, id, serial }) => ({ entry, id, serial })), raid: raid ?? {}, layout, generation } as unknown as Json))
-  return was === is
+  const [was, is] = [before, after].map(({ machine, os, targets, raid, layout, generation }) => canonical({ machine, os, targets: targets.map(({ entry, id }) => ({ entry, id })), raid: raid ?? {}, layout: layout.map((row) => ({ ...row, size: inMebibytes(row.size) })), generation } as unknown as Json))
+  // A disk that is named by its WWN may have no serial number until a driver reads one; two that differ are two disks.
+  return was === is && before.targets.every(({ serial }, index) => serial === '' || ['', serial].includes(after.targets[index]?.serial ?? ''))
+}
+
+/** One size is one size, in whichever unit it is written. */
+function inMebibytes(size: string): Json {
+  const [, amount, unit] = /^([0-9]+)(MiB|GiB|TiB)$/.exec(size) ?? []
+  return amount === undefined ? size : Number(amount) * (unit === 'TiB' ? 1024 * 1024 : unit === 'GiB' ? 1024 : 1)
 }
 
 /** What of an install differs from the installation that is there, in the words of its once-key. */

@@ -58,7 +58,7 @@ export interface StandingOptions {
 
 function stepDiffers(step: Step, entry: LedgerEntry | null, { verdicts, supposed }: Pick<StandingOptions, 'supposed'> & { readonly verdicts: ReadonlyMap<string, Verdict> }): boolean {
   if (entry === null) return true
-  if (step.once !== null) return entry.once !== step.once || (step.runsOn === 'discovery' && !step.destructive && entry.digest !== step.digest)
+  if (step.once !== null) return entry.once !== step.once || entry.step.runsOn !== step.runsOn || (step.runsOn === 'discovery' && !step.destructive && entry.digest !== step.digest)
   // A destructive step whose key is not known yet may come to differ from what ran: it counts as one that does.
   if (step.destructive && !(supposed && entry.once === null)) return true
   if (entry.digest !== step.digest) return true

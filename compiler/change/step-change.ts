@@ -1,4 +1,4 @@
-import { everyDisk, writesAnyDisk } from '../../schemas/approval.ts'
+import { everyDisk, mayWriteAnyDisk } from '../../schemas/approval.ts'
 import type { Change } from '../../schemas/changes.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import type { Ledger } from '../../schemas/ledger.ts'
@@ -83,7 +83,7 @@ function roleChange(step: Step, verdict: Verdict, sides: Sides): BareChange {
     untold: untold.map((leaf) => leaf.path),
     onlyIfToldOtherwise,
   })
-  return { step, ...classed, causes: orOther(causes), disks: writesAnyDisk(step) ? disksAtStake(step, sides) : [] }
+  return { step, ...classed, causes: orOther(causes), disks: classed.consequence === 'wipe' && mayWriteAnyDisk(step) ? disksAtStake(step, sides) : [] }
 }
 
 /** Of a machine whose disks may all be written. */

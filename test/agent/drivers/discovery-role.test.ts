@@ -110,12 +110,12 @@ test('one that fails fences its node: nothing is written', async () => {
   expect(life.engine.state.run?.steps.get('install@n1')?.status).toBe('skipped')
 })
 
-test('one that destroys is approved for the disks that are there, and asked for anew when they are others', async () => {
+test.each([true, false])('one that destroys is approved for the disks that are there, and asked for anew when they are others, `destructive` or by what changed: %s', async (destructive) => {
   const rack = new FakeRack(['m-n1'])
   SCORES(rack)
   await using life = await openLife(folder, rack)
   life.sessions.connectAll()
-  await start(life, planFor('k', { destructive: true }), ['d/burn-in@n1'])
+  await start(life, planFor('k', { destructive }), ['d/burn-in@n1'])
   expect(rack.effects).toEqual([])
   expect(life.engine.state.run?.steps.get('d/burn-in@n1')).toMatchObject({ on: 'machine', reason: 'the disks of n1 have not been looked at', approval: null })
   await look(life, rack)
