@@ -59,7 +59,8 @@ export async function apply(request: ApplyRequest, tools: ApplyTools, tries = TR
   }
   const nothing = answer('nothing', null, selection === undefined ? `nothing to do: ${plan.steps.length} steps of ${short(commit)} stand as they are` : `nothing to do of what was chosen: ${describeSelection(selection)}`)
   // Else the engine is told also when there is nothing to do: what was approved of something else is void from here on.
-  if (isNothing(changes) && (selection !== undefined || running !== null)) return nothing
+  // A run that goes on may still do what this commit takes back, so it is waited for, too.
+  if (isNothing(changes) && selection !== undefined) return nothing
   if (running !== null) {
     engine.hurry()
     await engine.idle({ signal })

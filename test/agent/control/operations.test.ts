@@ -36,6 +36,23 @@ test('a commit is compiled anew when steps ended meanwhile, and only then begins
   expect(await over({ start }).apply({ ref: null, approve: [] })).toMatchObject({ outcome: 'refused', message: 'steps have ended' })
 })
 
+test('a commit that asks for nothing waits for the run that goes on, and voids what was approved of that one', async () => {
+  const told: string[] = []
+  const engine: Partial<Engine> = {
+    state: { ...emptyState(), run: { run: 2, ended: null, work: { commit: 'b'.repeat(40) } } } as unknown as Engine['state'],
+    hurry: () => void told.push('hurry'),
+    idle: () => Promise.resolve(void told.push('idle')),
+    start: (work) => {
+      told.push(`start ${work.changes.changes.length}`)
+      // The first run has done something meanwhile, which the commit takes back.
+      return told.length === 3 ? Promise.reject(new EngineError('WORK_STALE', 'steps have ended')) : Promise.resolve(3)
+    },
+  }
+  const none = { ...compiled(1), changes: { ...compiled(1).changes, changes: [] } } as unknown as Compiled
+  expect(await over(engine, [none, compiled(2)]).apply({ ref: null, approve: [] })).toMatchObject({ outcome: 'started', run: 3 })
+  expect(told).toEqual(['hurry', 'idle', 'start 0', 'hurry', 'idle', 'start 1'])
+})
+
 const CHOSEN = { target: ['n1'], exclude: [], pulledIn: [{ step: 'd/a@n2', by: 'd/b@n1' }], deferred: [{ step: 'd/c@n1', by: 'd/x@n3' }], excluded: 4 }
 const change = (id: string, more: object = {}): object => ({ step: { id, node: 'n1' }, consequence: 'run', needsApproval: false, protectedBy: null, ...more })
 
