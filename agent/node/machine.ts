@@ -19,6 +19,7 @@ import { runEntries } from './tasks/entries.ts'
 import { runInstall } from './tasks/install.ts'
 import { upgradePackages } from './tasks/packages.ts'
 import { runRole } from './tasks/role.ts'
+import type { RoleFolders } from './tasks/role.ts'
 
 /** The machine that this process runs on, as the node agent sees and uses it. */
 export interface Machine {
@@ -35,6 +36,8 @@ export interface MachineOptions {
   readonly rolesOnly?: boolean
   /** Folder for work in progress; emptied at the start. */
   readonly work: string
+  /** Why `work` is on a disk. */
+  readonly workOnDisk?: string
   readonly cache: string
   readonly runtime: AgentRuntime
   readonly time: string | null
@@ -55,6 +58,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
     fresh.catch(() => (disks = undefined))
     return fresh
   }
+  const folders: RoleFolders = { work: options.work, cache: options.cache, ...(options.workOnDisk === undefined ? {} : { onDisk: options.workOnDisk }) }
   // What a killed install left. First of all: what is mounted there may be this machine's own /dev.
   const arraysNote = join(options.work, 'arrays')
   const arrays = await notedArrays(arraysNote)
@@ -89,7 +93,7 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
   }
   /** What runs before an installation may have changed what the machine is and has: whoever decides about that looks again. */
   const role = async (task: Extract<Task, { kind: 'role' }>, context: TaskContext): Promise<TaskEnd> => {
-    const run = (): Promise<TaskEnd> => runRole(task, { folders: { work: options.work, cache: options.cache }, context })
+    const run = (): Promise<TaskEnd> => runRole(task, { folders, context })
     if (options.environment === 'installed') return run()
     try {
       return await run()
@@ -108,13 +112,13 @@ export async function openMachine(options: MachineOptions): Promise<Machine> {
           return role(task, context)
         case 'dry-run':
           if (options.environment === 'discovery') throw new NodeError('INSTALL_UNSUPPORTED', 'a dry run is for an installed system')
-          return runDry(task, { folders: { work: options.work, cache: options.cache }, context })
+          return runDry(task, { folders, context })
         case 'install':
           return install(task, context)
         case 'erase':
           return erase(task, context)
         case 'entries':
-          return runEntries(task, { folders: { work: options.work, cache: options.cache }, context })
+          return runEntries(task, { folders, context })
         case 'upgrade':
           return upgradePackages(task.repository, { work: join(options.work, 'upgrade'), context })
         case 'reboot':

@@ -31,12 +31,12 @@ async function main(): Promise<void> {
   const state = override ?? (config.environment === 'discovery' ? '/run/crowbar' : isAdmin ? '/var/lib/crowbar-node' : '/var/lib/crowbar')
   await mkdir(state, { recursive: true, mode: 0o700 })
   const work = join(state, 'work')
-  if (override === undefined && config.environment === 'installed') await mountInMemory(work)
+  const workOnDisk = override === undefined && config.environment === 'installed' ? await mountInMemory(work) : undefined
   // Ends what an earlier life left running before its working folders go.
   using journal = openJournal(join(state, 'journal'))
   const key = openAgentKey(join(state, 'key.pem'))
   const machine = await openMachine({
-    environment: config.environment, rolesOnly: isAdmin, work: join(work, 'tasks'), cache: config.environment === 'discovery' ? join(state, 'cache') : join(override ?? '/var/cache/crowbar', 'content'),
+    environment: config.environment, rolesOnly: isAdmin, work: join(work, 'tasks'), ...(workOnDisk === undefined ? {} : { workOnDisk }), cache: config.environment === 'discovery' ? join(state, 'cache') : join(override ?? '/var/cache/crowbar', 'content'),
     runtime: { node: process.execPath, bundle: process.argv[1] ?? '' }, time: config.time, loopDisks: process.env['CROWBAR_LOOP_DISKS'], arch: process.arch, signal: stop.signal,
   })
   const now = (): number => Date.now()
@@ -76,13 +76,24 @@ function hostNameOf(first: string, state: string): Promise<HostName> {
   return openHostName({ file: join(state, 'host-name.json'), root: '/', first, kernel: { get: hostname, set }, addresses })
 }
 
-/** Documents may hold secrets, and /run may not hold programs (noexec): a file system in memory for the work in progress. */
-async function mountInMemory(folder: string): Promise<void> {
+/**
+ * Documents may hold secrets, and /run may not hold programs (noexec): a file system in memory for the work in progress.
+ *
+ * @returns why there is none.
+ */
+async function mountInMemory(folder: string): Promise<string | undefined> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const mounts = await readFile('/proc/self/mounts', 'utf8')
-  if (mounts.includes(` ${folder} tmpfs `)) return
+  if (mounts.includes(` ${folder} tmpfs `)) return undefined
   const signal = AbortSignal.timeout(10_000)
-  await mustRun(['mount', '-t', 'tmpfs', '-o', 'mode=0700,nosuid,nodev', 'crowbar', folder], { signal }).catch((error: unknown) => log('work stays on the disk', { error: String(error) }))
+  try {
+    await mustRun(['mount', '-t', 'tmpfs', '-o', 'mode=0700,nosuid,nodev', 'crowbar', folder], { signal })
+    return undefined
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    log('work stays on the disk, and roles that are given secrets are refused', { error: reason })
+    return reason
+  }
 }
 
 function backoff(text: string | undefined): { readonly backoff?: { readonly firstMs: number; readonly mostMs: number } } {

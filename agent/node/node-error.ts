@@ -17,6 +17,8 @@ export type NodeErrorCode =
   | 'JIG_EXIT'
   /** A value cannot be given to the tool as it is. */
   | 'JIG_VALUE'
+  /** A role is given secrets, and the node has no folder in memory for them; nothing was run. */
+  | 'WORK_ON_DISK'
   /** What the tool left cannot be read. */
   | 'JIG_RESULT'
   | 'CONTENT_INVALID'

@@ -23,6 +23,8 @@ const NOTHING_RUN = { exitCode: 0, stdout: '', stderr: '' }
 export interface RoleFolders {
   /** Private working folders are made in it and removed again. In memory (/run), since documents may hold secrets. */
   readonly work: string
+  /** Why `work` is on a disk after all, where no secret may go. */
+  readonly onDisk?: string
   /** Content by hash. */
   readonly cache: string
 }
@@ -92,6 +94,7 @@ export async function prepare(
   await mkdir(join(results, 'facts'), { mode: 0o700 })
   await placeContent(task.content, { folder: content, cache: folders.cache, signal: context.signal, onWait: (message) => context.output('progress', message) })
   const secretive = task.sensitive.length > 0 || (task.mask ?? []).length > 0
+  if (secretive && folders.onDisk !== undefined) throw new NodeError('WORK_ON_DISK', `a role that is given secrets was not run: its folder ${folders.work} would be on a disk (${folders.onDisk})`)
   if (task.jig === 'noop') return { document: task.document, entry: task.entry, entryText: '', content, work, results, secretive }
   if (!task.content.some(({ path }) => path === task.entry)) throw new NodeError('CONTENT_INVALID', `the barclamp has no file ${task.entry}`)
   const entry = join(content, task.entry)

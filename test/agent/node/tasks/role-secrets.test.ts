@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs a shell script as a role that is given a URL with a secret in it. */
-async function run(script: string, provides: RoleTask['provides'] = {}, action = 'run', unasked = false): Promise<unknown> {
+async function run(script: string, provides: RoleTask['provides'] = {}, action = 'run', { unasked = false, onDisk }: { readonly unasked?: boolean; readonly onDisk?: string } = {}): Promise<unknown> {
   const server = createServer((_request, response) => response.end(script))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const context: TaskContext = { signal: AbortSignal.timeout(15_000), output: (stream, line) => void lines.push(`${stream} ${line}`), disks: () => undefined, started: () => undefined, onAcknowledged: () => undefined }
@@ -29,7 +29,7 @@ async function run(script: string, provides: RoleTask['provides'] = {}, action =
     document: { wants: { url: `db://app:${CANARY}@db` }, crowbar: { action } }, sensitive: ['/wants/url'], mask: [CANARY],
   }
   try {
-    return await runRole(task, { folders: { work: join(folder, 'work'), cache: join(folder, 'cache') }, context, unasked })
+    return await runRole(task, { folders: { work: join(folder, 'work'), cache: join(folder, 'cache'), ...(onDisk === undefined ? {} : { onDisk }) }, context, unasked })
   } finally {
     server.close()
   }
@@ -59,7 +59,13 @@ test('a check may say what the role provides also where nobody asks for it, as a
   const provide = 'crowbar-provide mark one\n'
   expect(await run(provide, {}, 'check')).toMatchObject({ outcome: 'succeeded', provides: {} })
   // An operation runs it once more, as it is.
-  expect(await run(provide, {}, 'run', true)).toMatchObject({ outcome: 'succeeded', provides: {} })
+  expect(await run(provide, {}, 'run', { unasked: true })).toMatchObject({ outcome: 'succeeded', provides: {} })
   expect(await run(provide, { mark: { type: 'string', sensitive: false } }, 'check')).toMatchObject({ provides: { mark: 'one' } })
   await expect(run(provide)).rejects.toMatchObject({ code: 'PROVIDE_UNDECLARED' })
+})
+
+test('where there is no folder in memory, a role with secrets is refused before anything is written', async () => {
+  const refused = await run(`touch ${folder}/ran\n`, {}, 'run', { onDisk: 'mount: permission denied' }).catch((error: unknown) => error)
+  expect(refused).toMatchObject({ code: 'WORK_ON_DISK', message: expect.stringContaining('mount: permission denied') as string })
+  expect([readdirSync(folder).includes('ran'), readdirSync(join(folder, 'work'))]).toEqual([false, []])
 })
