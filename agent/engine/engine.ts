@@ -33,7 +33,7 @@ export interface Engine extends AsyncDisposable {
   readonly broken: Promise<unknown>
   /**
    * Begins a run, after writing which nodes have other names from here on. Approvals of what the work does not ask for any more are void.
-   * @returns its number; undefined when there is nothing to do, and then nothing else is written.
+   * @returns its number; undefined when there is nothing to do and no run before it may go on, and then nothing else is written.
    * @param options.asOf the event up to which the ledger was folded that the changes lead away from.
    * @throws {EngineError} RUN_ACTIVE; WORK_STALE when steps were sent or done after `asOf`: they would be repeated;
    *   KIND_UNSUPPORTED (with `step` and `kind`), SECRETS_MISSING and CHANGES_DENIED, after writing `run.refused`.

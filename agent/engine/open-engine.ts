@@ -20,7 +20,7 @@ import type { WorkRefusal } from './refuse-work.ts'
 import { schedule } from './schedule.ts'
 import type { Schedule } from './schedule.ts'
 import { staleApprovals } from './stale-approvals.ts'
-import { continued, firstEvents, movesLedger, ownsAttempt, runWork } from './work-questions.ts'
+import { continued, firstEvents, mayGoOn, movesLedger, ownsAttempt, runWork } from './work-questions.ts'
 import { prepareWork } from './work.ts'
 import type { Work, WorkItem } from './work.ts'
 
@@ -90,7 +90,9 @@ class RunLoop implements Engine {
       await this.#refuse(refuseDenied(compiled))
       const work = prepareWork(compiled, only ?? null)
       const first = firstEvents(this.state, compiled)
-      if (work.items.size + compiled.changes.renamed.length === 0) return this.#append(first)
+      // What a run of another commit waits for is not asked for any more: this one, of nothing, takes its place.
+      const replaces = compiled.changes.selection === undefined && mayGoOn(this.state.run)
+      if (work.items.size + compiled.changes.renamed.length === 0 && !replaces) return this.#append(first)
       await this.#refuse(await refuseUnsupported(work, { drivers: this.#drivers, examine: this.#options.examine }))
       const run = (this.state.run?.run ?? 0) + 1
       const current = await keepWork(work, this.#options.documents)

@@ -36,8 +36,13 @@ export function runWork(work: Work, { plan, changes }: { readonly plan: string; 
   return { commit: work.commit, planId: work.plan.id, plan, changesId: work.changes.id, changes, only, rollouts: work.rollouts }
 }
 
+/** Whether a run may still do something: it goes on, or goes on again when what it waits for is there. */
+export function mayGoOn(run: Pick<RunState, 'ended' | 'cancelled'> | null): boolean {
+  return run !== null && run.ended?.state !== 'complete' && run.cancelled === null
+}
+
 /** What continues a run that ended while something waited; nothing when it goes on, is complete or was cancelled. */
 export function continued(run: RunState | null, reason: string): readonly NewEvent[] {
-  if (run === null || run.ended === null || run.ended.state === 'complete' || run.cancelled !== null) return []
+  if (run === null || run.ended === null || !mayGoOn(run)) return []
   return [{ type: 'run.continued', data: { run: run.run, reason } }]
 }

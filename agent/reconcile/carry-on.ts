@@ -4,7 +4,7 @@ import { CONSEQUENCES } from '../../schemas/documents/words.ts'
 import type { Consequence } from '../../schemas/documents/words.ts'
 import type { Plan } from '../../schemas/plan.ts'
 import type { Engine } from '../engine/engine.ts'
-import { deniedBy } from '../engine/work-questions.ts'
+import { deniedBy, mayGoOn } from '../engine/work-questions.ts'
 import type { RunState } from '../state/state.ts'
 import type { Compiled } from './reconcile.ts'
 
@@ -57,7 +57,7 @@ export async function carryOn(engine: Pick<Engine, 'state' | 'work' | 'extend' |
     if (!isNews) await engine.extend(compiled, { reason: 'machines were seen' })
     return
   }
-  if (level === 'manual' || hold !== null || isNothing(compiled.changes) || run?.work.commit === compiled.commit) return
+  if (level === 'manual' || hold !== null || (isNothing(compiled.changes) && !mayGoOn(run)) || run?.work.commit === compiled.commit) return
   // It begins when that run has ended, and waits for no machine of it.
   if (run !== null && run.ended === null) engine.hurry()
   else await engine.start(compiled, { reason: `automation.apply: ${level}`, ...(compiled.asOf === undefined ? {} : { asOf: compiled.asOf }) })

@@ -246,6 +246,25 @@ test('an approval that was given and not used is void once a commit that does no
   expect([rack.effects, ended(life)]).toEqual([['role d/b@n2'], 'partial'])
 })
 
+test('what a run waits for does not happen once a commit that asks for nothing was applied, whoever comes or approves', async () => {
+  const rack = new FakeRack(['m-n1', 'm-n2'], { joined: true })
+  await using life = await open(rack)
+  const plan = planOf([step({ id: 'd/a@n1', document: { d: {} } }), step({ id: 'd/b@n2', document: { d: {} } })])
+  await life.engine.start({ commit: 'c', plan, changes: changesOf(plan, { approve: ['d/b@n2'] }) }, { reason: 'apply' })
+  life.engine.hurry()
+  await life.engine.idle({ signal: soon() })
+  const approval = life.engine.state.run?.steps.get('d/b@n2')?.approval
+  expect([ended(life), approval?.step]).toEqual(['partial', 'd/b@n2'])
+  const none = { commit: 'before', plan, changes: changesOf(plan, { ids: [] }) }
+  expect(await life.engine.start(none, { reason: 'apply' })).toBe(2)
+  await life.engine.idle({ signal: soon() })
+  life.sessions.connectAll()
+  await life.engine.approve(approval as NonNullable<typeof approval>, { by: 'root' })
+  await life.engine.idle({ signal: soon() })
+  expect([rack.effects, ended(life), life.engine.state.run?.run]).toEqual([[], 'complete', 2])
+  expect(await life.engine.start(none, { reason: 'apply' })).toBeUndefined()
+})
+
 test('what a person must approve is asked for once, and what is not approved is not run', async () => {
   const rack = new FakeRack(['m-n1', 'm-n2'], { joined: true })
   await using life = await open(rack)

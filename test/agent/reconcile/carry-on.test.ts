@@ -45,6 +45,13 @@ test('nothing is begun that a policy denies, that is begun already, or that chan
   expect(await asked(compiled('safe', []))).toEqual([])
 })
 
+test('a commit that asks for nothing takes the place of a run that may go on', async () => {
+  expect(await asked(compiled('safe', []), { run: over('c1', 'partial') })).toEqual(['start c2 as of 7: automation.apply: safe'])
+  expect(await asked(compiled('safe', []), { run: going('c1') })).toEqual(['hurry'])
+  expect(await asked(compiled('safe', []), { run: over('c1') })).toEqual([])
+  expect(await asked(compiled('manual', []), { run: over('c1', 'partial') })).toEqual([])
+})
+
 test('a commit that comes while a run goes on hurries that run to its end, and is begun after it', async () => {
   expect(await asked(compiled('safe', ['run']), { run: going('c1') })).toEqual(['hurry'])
   expect(await asked(compiled('safe', ['run']), { run: over('c1') })).toEqual(['start c2 as of 7: automation.apply: safe'])
