@@ -3,7 +3,7 @@ import type { DiskState, Facts } from '../../schemas/inventory.ts'
 import type { Task, TaskResult } from '../../schemas/protocol.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Journal } from './journal.ts'
-import { NodeError } from './node-error.ts'
+import { described, NodeError } from './node-error.ts'
 import { signalFamily } from './process-family.ts'
 import type { ProcessMark } from './process-family.ts'
 
@@ -154,8 +154,8 @@ export class Executor {
     } catch (error) {
       const cause: unknown = abort.signal.aborted ? abort.signal.reason : error
       if (cause instanceof Closed) return undefined
-      const code = cause instanceof NodeError ? cause.code : 'FAILED'
-      const result = failed(attempt, code, cause instanceof Error ? cause.message : String(cause), seconds())
+      const { code, message } = described(cause)
+      const result = failed(attempt, code, message, seconds())
       return this.#finish(code === 'CANCELLED' ? { ...result, outcome: 'cancelled' } : result)
     } finally {
       clearTimeout(timer)

@@ -65,3 +65,15 @@ export class NodeError extends Error {
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
+
+/**
+ * What failed, for a result. When cleaning up after a failure failed too, the first failure is the one to know, and the other
+ * is told behind it.
+ */
+export function described(error: unknown): { readonly code: NodeErrorCode | 'FAILED'; readonly message: string } {
+  if (error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error && 'error' in error) {
+    const first = described(error.suppressed)
+    return { ...first, message: `${first.message}; then ${described(error.error).message}` }
+  }
+  return { code: error instanceof NodeError ? error.code : 'FAILED', message: error instanceof Error ? error.message : String(error) }
+}
