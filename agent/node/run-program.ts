@@ -65,7 +65,7 @@ export async function runProgram(argv: readonly [string, ...string[]], options: 
   if (mark !== undefined) options.onStart?.(mark)
   const stdout = collect(child.stdout, (line) => options.onLine?.('stdout', line), options.clean)
   const stderr = collect(child.stderr, (line) => options.onLine?.('stderr', line), options.clean)
-  const ended = untilClosed(child, { ...options, program, mark })
+  const ended = untilClosed(child, options, { program, mark })
   const fed = feed(child, options.input)
   // Two failures can come at once; the input's explains the program's.
   const [closing, feeding] = await Promise.allSettled([ended, fed])
@@ -130,7 +130,7 @@ function collect(stream: Readable | null, onLine: (line: string) => void, clean 
   return () => chunks.join('')
 }
 
-function untilClosed(child: ChildProcess, { program, mark, signal: abort, graceMs = 5_000 }: RunOptions & { readonly program: string; readonly mark: ProcessMark | undefined }): Promise<number> {
+function untilClosed(child: ChildProcess, { signal: abort, graceMs = 5_000 }: RunOptions, { program, mark }: { readonly program: string; readonly mark: ProcessMark | undefined }): Promise<number> {
   return new Promise((resolve, reject) => {
     let killer: NodeJS.Timeout | undefined
     const terminate = (): void => {

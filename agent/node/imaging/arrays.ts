@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { appendFile, readFile, readdir } from 'node:fs/promises'
-import { basename } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SystemFiles } from '../facts/system-files.ts'
 import { NodeError } from '../node-error.ts'
 import { mustRun, runProgram } from '../run-program.ts'
-import { usersOf } from './folder-users.ts'
 import { makeFilesystem } from './make-filesystem.ts'
 import type { Volume } from './make-filesystem.ts'
 import type { PlannedArray } from './partition-plan.ts'
@@ -96,18 +94,13 @@ async function stopArray(device: string, arrayUuid: string): Promise<void> {
     if ((await uuidOf(device)) !== arrayUuid) return
     const { exitCode, stderr } = await runProgram(['mdadm', '--stop', device], { signal })
     if (exitCode === 0) return
-    if (tries >= STOP_TRIES) throw new NodeError('PROGRAM_FAILED', `the array ${device} cannot be stopped: ${stderr.trim()}; it is used by ${[...(await holdersOf(device)), ...usersOf(device)].join(', ') || 'nothing that /proc tells'}`)
+    if (tries >= STOP_TRIES) throw new NodeError('PROGRAM_FAILED', `the array ${device} cannot be stopped: ${stderr.trim()}`)
     await delay(STOP_PAUSE)
   }
 }
 
-/** Devices that are made of this one. */
-function holdersOf(device: string): Promise<readonly string[]> {
-  return readdir(`/sys/block/${basename(device)}/holders`).catch(() => [])
-}
-
 async function uuidOf(device: string): Promise<string | undefined> {
-  const { exitCode, stdout } = await runProgram(['mdadm', '--detail', '--export', device], new AbortController())
+  const { exitCode, stdout } = await runProgram(['mdadm', '--detail', '--export', device], { signal: new AbortController().signal })
   return exitCode === 0 ? /^MD_UUID=(.*)$/m.exec(stdout)?.[1] : undefined
 }
 

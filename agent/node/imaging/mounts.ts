@@ -1,9 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { NodeError } from '../node-error.ts'
 import { mustRun, runProgram } from '../run-program.ts'
-import { endInside, usersOf } from './folder-users.ts'
 
 /** What is mounted below one folder; all of it is unmounted, last first, when the scope ends, also after a failure. */
 export interface Mounts extends AsyncDisposable {
@@ -15,14 +12,7 @@ export interface Mounts extends AsyncDisposable {
   unmountAll(): Promise<void>
 }
 
-/** Unmounting waits for who is about to leave, so often and so long between, milliseconds. */
-const TRIES = 50
-const PAUSE = 100
-
-/**
- * Mounts below `root`, which is made when it is not there. Before it is unmounted, processes that have it as their root are
- * ended: what a program of the new system left in the background.
- */
+/** Mounts below `root`, which is made when it is not there. */
 export function openMounts(root: string, { signal }: { readonly signal: AbortSignal }): Mounts {
   const mounted: string[] = []
   const add = async (at: string, argv: readonly string[]): Promise<void> => {
@@ -36,13 +26,7 @@ export function openMounts(root: string, { signal }: { readonly signal: AbortSig
   const unmountLast = async (): Promise<void> => {
     const target = mounted.at(-1)
     if (target === undefined) return
-    for (let tries = 1; ; tries++) {
-      const { exitCode, stderr } = await runProgram(['umount', target], { signal: lasting })
-      if (exitCode === 0) break
-      if (tries >= TRIES) throw new NodeError('PROGRAM_FAILED', `${target} cannot be unmounted: ${stderr.trim()}; it is used by ${usersOf(target).join(', ') || 'nothing that /proc tells'}`)
-      endInside(root)
-      await delay(PAUSE)
-    }
+    await mustRun(['umount', target], { signal: lasting })
     mounted.pop()
   }
   return {
@@ -50,11 +34,9 @@ export function openMounts(root: string, { signal }: { readonly signal: AbortSig
     bind: (from, at) => add(at, ['--bind', from]),
     unmountLast,
     async unmountAll() {
-      endInside(root)
       while (mounted.length > 0) await unmountLast()
     },
     async [Symbol.asyncDispose]() {
-      if (mounted.length > 0) endInside(root)
       for (const target of mounted.toReversed()) {
         const { exitCode } = await runProgram(['umount', target], { signal: lasting })
         // A process that was killed may still hold it for a moment; lazily it goes with that process.

@@ -32,6 +32,10 @@ test('an abort ends all that a program has started, in whatever session and envi
   await expect.poll(() => numbers().filter(isRunning), { timeout: 5000 }).toEqual([])
 })
 
+test('what has a signal will do for options, wherever it has it', async () => {
+  expect(await runProgram(['true'], new AbortController())).toMatchObject({ exitCode: 0 })
+})
+
 test('what a former life left running is found when the program itself is gone', async () => {
   const stop = new AbortController()
   let mark: ProcessMark | undefined
