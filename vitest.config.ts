@@ -5,6 +5,7 @@ const MACHINES = ['test/system/rehearsal.test.ts', 'test/system/approval.test.ts
 
 /** What takes minutes and asks the same of every release, tool or builder. */
 const THOROUGH = [
+  'test/system/mirror.test.ts',
   'test/system/image/erase-stacks.test.ts',
   'test/system/jigs.test.ts',
   'test/system/barclamps.test.ts',
