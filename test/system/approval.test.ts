@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -147,23 +147,4 @@ test('with their content approved the disks are installed, boot, and the array b
   expect((await rack.status()).nodes.map(one => [one.name, one.connected])).toEqual([['shelf', 'installed']])
   expect(await hashDiskFile(disk(2))).toBe(canary)
   expect(ask('apply')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing to do/) as string })
-})
-
-test('an operation restarts it once although it loses power on the way, and it comes back from its second disk alone when the first one is a new one', async () => {
-  const before = await rack.now()
-  const shown = printed().length
-  rack.commit({ 'site.yaml': text => `${text}---\nkind: operation\nname: kernel\ndo: [drain, reboot, resume]\nnodes: [shelf]\n` })
-  expect(await rack.apply()).toMatchObject({ outcome: 'started' })
-  // Its system is down, and its firmware asks the network what to start.
-  await rack.event(before, event => event.type === 'boot.seen' && event.data.kind === 'boot.dhcp.offer')
-  await rack.rack.ask({ act: 'power-off', machine: 'm1' })
-  truncateSync(disk(0), 0)
-  truncateSync(disk(0), 1536 * 1024 ** 2)
-  await rack.rack.ask({ act: 'power-on', machine: 'm1' })
-  const { run } = await rack.runEnded()
-  const sent = (await rack.eventsAfter(before)).flatMap(event => (event.type === 'step.sent' ? [event.data.step] : []))
-  expect([run?.state, sent.filter(step => step.includes('/reboot@'))]).toEqual(['complete', ['operation/kernel/reboot@shelf']])
-  expect(printed().slice(shown).match(/Command line: .*/g)).toEqual([expect.stringContaining('root=UUID=')])
-  expect(arrays(printed().slice(shown))).toEqual(['active with 1 out of 2 mirrors'])
-  expect([await hashDiskFile(disk(2)), (await rack.status()).nodes.map(one => one.connected)]).toEqual([canary, ['installed']])
 })
