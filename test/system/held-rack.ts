@@ -82,7 +82,7 @@ export async function openHeldRack(site: string, { nodes = 'container', identity
   const held = Promise.withResolvers<HeldRack>()
   const said: string[] = []
   const ended = rehearse({
-    site: resolve(ROOT, site), nodes, identity, out, store: null, disturbances: [], deadlineMs: nodes === 'qemu' ? 900_000 : 600_000, signal: stop.signal,
+    site: resolve(ROOT, site), nodes, identity, out, store: null, disturbances: [], deadlineMs: nodes === 'qemu' ? 840_000 : 600_000, signal: stop.signal,
     onProgress: message => said.push(message),
     onHeld: rack => {
       held.resolve(rack)
