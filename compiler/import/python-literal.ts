@@ -202,6 +202,7 @@ function unescaped(body: string): string {
     if (/^[xuU]./.test(code)) {
       const point = Number.parseInt(code.slice(1), 16)
       if (point > 0x10ffff) throw new NotLiteral()
+      if (point >= 0xd800 && point <= 0xdfff) throw new NotJson('it holds half of a surrogate pair, which is no character')
       return String.fromCodePoint(point)
     }
     if (/^[0-7]/.test(code)) return String.fromCodePoint(Number.parseInt(code, 8))

@@ -120,8 +120,9 @@ class Reader {
     while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1
     const quoted = text.slice(this.#at, end + 1)
     try {
-      JSON.parse(quoted)
-    } catch {
+      if (!(JSON.parse(quoted) as string).isWellFormed()) throw new Malformed(this.#at, 'a text holds half of a surrogate pair, which is no character')
+    } catch (error) {
+      if (error instanceof Malformed) throw error
       return undefined
     }
     this.#at = end + 1

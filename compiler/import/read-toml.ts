@@ -216,7 +216,7 @@ class Reader {
         const escape = /^\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([btnfre"\\])|[ \t]*\r?\n[ \t\r\n]*)/.exec(this.#text.slice(at, at + 4096))
         if (escape === null) throw new Malformed(at, 'this escape is none')
         const point = Number.parseInt(escape[1] ?? escape[2] ?? '', 16)
-        if (point > 0x10ffff) throw new Malformed(at, 'this is no character')
+        if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) throw new Malformed(at, 'this is no character')
         result += escape[3] !== undefined ? (ESCAPES[escape[3]] ?? '') : Number.isNaN(point) ? '' : String.fromCodePoint(point)
         at += escape[0].length
       } else {
