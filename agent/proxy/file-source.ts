@@ -1,4 +1,4 @@
-import type { Found } from './apt/repository.ts'
+import type { Found } from './found.ts'
 import { ProxyError } from './proxy-error.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { UpstreamError } from './upstream/upstream-error.ts'

@@ -6,12 +6,14 @@ export const LARGEST_REMEMBERED = 1024 * 1024
 /** Small objects that were asked for of late. The least recently used goes first. */
 export class Memory {
   readonly #limit: number
+  readonly #largest: number
   readonly #objects = new Map<ObjectHash, Buffer>()
   #bytes = 0
 
-  /** @param limit bytes, at most. */
-  constructor(limit: number) {
+  /** @param limit bytes, at most. @param largest of one object. */
+  constructor(limit: number, largest = LARGEST_REMEMBERED) {
     this.#limit = limit
+    this.#largest = largest
   }
 
   get(hash: ObjectHash): Buffer | undefined {
@@ -23,7 +25,7 @@ export class Memory {
   }
 
   add(hash: ObjectHash, bytes: Buffer): void {
-    if (bytes.length > LARGEST_REMEMBERED || this.#objects.has(hash)) return
+    if (bytes.length > this.#largest || this.#objects.has(hash)) return
     this.#objects.set(hash, bytes)
     this.#bytes += bytes.length
     for (const [old, content] of this.#objects) {

@@ -5,7 +5,7 @@ import type { ObjectHash } from '../stage/object-hash.ts'
 import type { Store } from '../stage/store.ts'
 import { PROXIED_HOST } from '../stage/tell-apt.ts'
 import { AptSource } from './apt/apt-source.ts'
-import type { Found } from './apt/repository.ts'
+import type { Found } from './found.ts'
 import { FileSource } from './file-source.ts'
 import { openFlights } from './flights.ts'
 import { GitMirror } from './git/mirror.ts'
@@ -17,6 +17,7 @@ import type { ProxyContext } from './proxy-context.ts'
 import { ProxyError } from './proxy-error.ts'
 import { GoneError, sendBytes, sendFile, sendFlight } from './send.ts'
 import type { Exchange } from './send.ts'
+import { RegistrySource } from './registry/registry-source.ts'
 import { plainPath } from './source.ts'
 import type { ProxySource } from './source.ts'
 import { openConnector } from './upstream/connector.ts'
@@ -59,17 +60,19 @@ const DEFAULTS: ProxyLimits = { sockets: 8, idleMs: 20_000, leastBytesPerSecond:
 const TRUST_MS = 10 * 60_000
 const MOST_TRUSTED = 200_000
 
+type OpenSource = AptSource | GitMirror | FileSource | RegistrySource
+
 /** A source, and what of it is asked for. */
 interface Asked {
-  readonly source: AptSource | GitMirror | FileSource
+  readonly source: OpenSource
   readonly rest: string
 }
 
 /** Serves what upstreams have, from the store and into the store. */
 export interface Proxy extends AsyncDisposable {
   /**
-   * Answers GET and HEAD of `/apt/SOURCE/…`, `/git/SOURCE.git/…`, `/files/SOURCE`, `/metrics`, and of whole URLs of
-   * upstreams, as a forward proxy is asked. Never rejects.
+   * Answers GET and HEAD of `/apt/SOURCE/…`, `/git/SOURCE.git/…`, `/files/SOURCE`, `/npm/SOURCE/…`, `/pypi/SOURCE/…`,
+   * `/metrics`, and of whole URLs of upstreams, as a forward proxy is asked. Never rejects.
    *
    * @returns `missing`, without having answered, when the path is none of these.
    */
@@ -105,7 +108,7 @@ export function openProxy(options: ProxyOptions): Proxy {
   const memory = new Memory(limits.memoryBytes)
   const git = openGitServer()
   const trusted = new Map<ObjectHash, number>()
-  let known = new Map<string, { readonly text: string; readonly source: AptSource | GitMirror | FileSource }>()
+  let known = new Map<string, { readonly text: string; readonly source: OpenSource }>()
 
   const follow = (sources: readonly ProxySource[]): void => {
     const next: typeof known = new Map()
@@ -116,12 +119,15 @@ export function openProxy(options: ProxyOptions): Proxy {
     }
     known = next
   }
-  const open = (one: ProxySource): AptSource | GitMirror | FileSource => {
+  const open = (one: ProxySource): OpenSource => {
     switch (one.type) {
       case 'apt':
         return new AptSource(one.name, one.archives, context)
       case 'git':
         return new GitMirror(one.name, { upstreams: one.upstreams, proxy: upstreamProxy }, context)
+      case 'npm':
+      case 'pypi':
+        return new RegistrySource(one.name, one, context)
       case 'file':
         return new FileSource(one.name, one, context)
     }
@@ -157,8 +163,9 @@ export function openProxy(options: ProxyOptions): Proxy {
     // Looked at first: what is kept meanwhile is in the store and not on its way any more.
     const sent = flights.has(found.content.hash) ? undefined : await sendStored(exchange, found)
     if (sent !== undefined) {
-      counters.requests.hit += 1
-      counters.bytes.hit += sent
+      const kind = found.isNew === true ? 'miss' : 'hit'
+      counters.requests[kind] += 1
+      counters.bytes[kind] += sent
       found.had?.()
       return
     }
@@ -181,8 +188,7 @@ export function openProxy(options: ProxyOptions): Proxy {
 
   const serveApt = async (exchange: Exchange, source: AptSource, path: string): Promise<void> => {
     const { request } = exchange
-    const force = /no-cache/.test(request.headers['cache-control'] ?? '')
-    const { found, repository } = await source.find(path, { client: request.socket.remoteAddress ?? '', force })
+    const { found, repository } = await source.find(path, { client: request.socket.remoteAddress ?? '', force: wantsNew(exchange) })
     if (repository.stale !== null) counters.requests.stale += 1
     await send(exchange, found, () => repository.doubt())
   }
@@ -190,6 +196,17 @@ export function openProxy(options: ProxyOptions): Proxy {
     const bytes = await git.serve(mirror, path, exchange)
     counters.requests[mirror.stale === null ? 'hit' : 'stale'] += 1
     counters.bytes.hit += bytes
+  }
+  const serveRegistry = async (exchange: Exchange, source: RegistrySource, path: string): Promise<void> => {
+    const host = hostOf(exchange)
+    const one = await source.find(path, { accept: exchange.request.headers.accept ?? '', force: wantsNew(exchange), base: `http://${host}/${source.type}/${source.name}/` })
+    if (one.stale) counters.requests.stale += 1
+    if (one.kind === 'file') {
+      await send(exchange, one.found, one.doubt)
+    } else {
+      counters.bytes.hit += sendBytes(exchange, one.content, one.bytes)
+      counters.requests.hit += 1
+    }
   }
   const route = async (exchange: Exchange): Promise<'done' | 'missing'> => {
     // A program that has to name a host may name the one that is nowhere.
@@ -215,14 +232,16 @@ export function openProxy(options: ProxyOptions): Proxy {
   const serve = async (exchange: Exchange, { source, rest }: Asked, target: string): Promise<void> => {
     const { method } = exchange.request
     if (method !== 'GET' && method !== 'HEAD' && !(method === 'POST' && source instanceof GitMirror)) throw new ProxyError('REFUSED', `${method ?? 'this'} is nothing that a cache does`)
-    const path = plainPath(rest)
+    // Of a package `@SCOPE/NAME` the slash is escaped.
+    const path = plainPath(source instanceof RegistrySource ? rest.replaceAll(/%2f/gi, '/') : rest)
     if (path === undefined) throw new ProxyError('NOT_FOUND', `${target.slice(0, 200)} is no path`)
     if (source instanceof AptSource) await serveApt(exchange, source, path)
     else if (source instanceof GitMirror) await serveGit(exchange, source, path)
+    else if (source instanceof RegistrySource) await serveRegistry(exchange, source, path)
     else await send(exchange, await source.find(), () => source.doubt())
   }
   const byPath = (target: string): readonly Asked[] | 'missing' => {
-    const match = /^\/(?<room>apt|git|files)\/(?<name>[^/]+?)(?<end>\.git)?(?:\/(?<rest>.*))?$/.exec(target)
+    const match = /^\/(?<room>apt|git|files|npm|pypi)\/(?<name>[^/]+?)(?<end>\.git)?(?:\/(?<rest>.*))?$/.exec(target)
     if (match?.groups === undefined) return 'missing'
     const { room = '', name = '', end = '', rest = '' } = match.groups
     const type = room === 'files' ? 'file' : room
@@ -235,6 +254,8 @@ export function openProxy(options: ProxyOptions): Proxy {
   }
   const byUrl = (target: string): readonly Asked[] => {
     const found = [...known.values()].flatMap(({ source }) => {
+      // Indexes of registries lead to paths of this proxy, and not to where a client thinks it is.
+      if (source instanceof RegistrySource) return []
       const rest = source instanceof FileSource ? (source.is(target) ? '' : undefined) : source.below(target)
       return rest === undefined ? [] : [{ source, rest }]
     })
@@ -279,7 +300,18 @@ export function openProxy(options: ProxyOptions): Proxy {
   }
 }
 
-function staleOf(source: AptSource | GitMirror | FileSource): ProxyState['stale'] {
+function wantsNew({ request }: Exchange): boolean {
+  return /no-cache/.test(request.headers['cache-control'] ?? '')
+}
+
+/** Host and port by which the client knows this proxy. */
+function hostOf({ request: { headers: { host = '' }, socket: { localAddress = '', localPort } } }: Exchange): string {
+  if (/^[\w.:[\]-]{1,300}$/.test(host) && URL.canParse(`http://${host}/`)) return host
+  return `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${String(localPort)}`
+}
+
+function staleOf(source: OpenSource): ProxyState['stale'] {
+  if (source instanceof RegistrySource) return source.stale.map(({ name, because }) => ({ source: source.name, suite: name, because }))
   if (source instanceof AptSource) return source.repositories.flatMap(({ spec, stale }) => (stale === null ? [] : [{ source: source.name, suite: spec.folder, because: stale }]))
   return source instanceof GitMirror && source.stale !== null ? [{ source: source.name, suite: '', because: source.stale }] : []
 }

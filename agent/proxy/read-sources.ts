@@ -30,6 +30,7 @@ export async function readSources(file: string): Promise<DeclaredSource[]> {
     if (typeof value !== 'object' || value === null || !('kind' in value) || value.kind !== 'source') continue
     if (!validate(value)) throw new SourcesError(`${file}: ${(validate.errors ?? []).map(one => `${one.instancePath.slice(1)} ${one.message ?? ''}`.trim()).join('; ')}`)
     const { name, type, upstream, suites = [], components = [], architectures = [], keyring, sha256 = null } = value
+    if (upstream === 'system' && type !== 'apt') throw new SourcesError(`${file}: ${name} is of type ${type}, and only of apt is there an upstream that this system uses: write its URL`)
     const path = keyring === undefined ? null : resolve(dirname(file), keyring)
     const keys = path === null ? null : await readFile(path).catch((cause: unknown) => {
       throw new SourcesError(`${file}: the keyring of ${name} cannot be read: ${(cause as Error).message}`, { cause })

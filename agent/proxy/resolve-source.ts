@@ -22,6 +22,9 @@ export function resolveSource(source: DeclaredSource, host: HostApt): ProxySourc
   switch (source.type) {
     case 'apt':
       return { type: 'apt', name, archives: aptSourcesOf([source], host).map(one => archive(one, source, host)) }
+    case 'npm':
+    case 'pypi':
+      return { type: source.type, name, upstreams }
     case 'git':
       return { type: 'git', name, upstreams }
     case 'file':

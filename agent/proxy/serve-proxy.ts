@@ -24,7 +24,7 @@ export function serveProxy(proxy: Proxy, options: ServeProxyOptions): Promise<Ht
 /** Answers one request. Never rejects. */
 export async function answerProxy(proxy: Proxy, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (await proxy.handle(request, response) === 'done') return
-  const text = 'crowbar: this is a caching proxy: /apt/SOURCE/…, /git/SOURCE.git, /files/SOURCE, /metrics, or whole URLs of upstreams\n'
+  const text = 'crowbar: this is a caching proxy: /apt/SOURCE/…, /git/SOURCE.git, /files/SOURCE, /npm/SOURCE/, /pypi/SOURCE/simple/, /metrics, or whole URLs of upstreams\n'
   response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) }).end(text)
 }
 

@@ -15,6 +15,8 @@ export interface ArchiveSource {
 export type ProxySource =
   | { readonly type: 'apt'; readonly name: string; readonly archives: readonly ArchiveSource[] }
   | { readonly type: 'git'; readonly name: string; readonly upstreams: readonly string[] }
+  /** A registry of npm, or a simple index of Python packages: the URLs that npm and pip would be given. */
+  | { readonly type: 'npm' | 'pypi'; readonly name: string; readonly upstreams: readonly string[] }
   /** `sha256`: 64 hex digits; null: nothing vouches for it, so it is not served. */
   | { readonly type: 'file'; readonly name: string; readonly upstreams: readonly string[]; readonly sha256: string | null }
 

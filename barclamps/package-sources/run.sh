@@ -46,6 +46,7 @@ fi
 # A registry without TLS has to be allowed by name.
 if crowbar-get --has package-sources.pip; then
   index_url=$(crowbar-get package-sources.pip)
+  case $index_url in *://*) ;; *) index_url=$server/pypi/$index_url/simple/ ;; esac
   host=$(printf %s "$index_url" | sed 's|^[a-z]*://||; s|/.*||')
   { echo "# Written by Crowbar."; echo "[global]"; echo "index-url = $index_url"; case $index_url in http://*) echo "trusted-host = $host" ;; esac } > "$draft"
   put_file /etc/pip.conf 0644
@@ -55,7 +56,9 @@ fi
 
 # npm reads its global configuration below the prefix of the node program; of Debian's that is /etc/npmrc.
 if crowbar-get --has package-sources.npm; then
-  { echo "; Written by Crowbar."; echo "registry=$(crowbar-get package-sources.npm)"; } > "$draft"
+  registry=$(crowbar-get package-sources.npm)
+  case $registry in *://*) ;; *) registry=$server/npm/$registry/ ;; esac
+  { echo "; Written by Crowbar."; echo "registry=$registry"; } > "$draft"
   put_file /etc/npmrc 0644
 else
   give_back /etc/npmrc

@@ -16,6 +16,7 @@ import { gitBarclamps } from './git-barclamps.ts'
 import type { GitTrees } from './git-source.ts'
 import { readKeyrings } from './keyrings.ts'
 import { checkBuilds, readPatches } from './source-builds.ts'
+import { checkUpstreams } from './source-upstreams.ts'
 import { loadDocuments } from './load-documents.ts'
 import { checkSubnets, resolveNetwork } from './networks.ts'
 import { checkReferences } from './references.ts'
@@ -68,6 +69,7 @@ export function resolve(input: ResolveInput, report: Report): ResolvedSite {
   }
   checkSubnets(resolved.networks, report)
   checkReferences(resolved, { barclampsMissed, report })
+  checkUpstreams(resolved.sources, report)
   checkBuilds(resolved.sources, report)
   reportUnsupported(site, report)
   for (const { value, source } of site.policies.values()) compileCondition({ text: value.check, document: source, pointer: ['check'], environment: POLICY_ENVIRONMENT }, report)

@@ -92,7 +92,9 @@ test.each(NODES)('the services of %s do what they are for', async (node) => {
   expect(said(node, cache).split(/\r?\n/)).toEqual(['STORED', 'VALUE here 0 5', node.slice(0, 5).padEnd(5).trim()])
   expect(said(node, "systemctl show --property LimitNOFILE --value memcached.service")).toBe('1088')
   expect(said(node, 'apt-get update --print-uris')).toContain(`'http://192.168.129.10:8080/apt/debian-${{ eleven: 'bullseye/dists/bullseye', twelve: 'bookworm/dists/bookworm', thirteen: 'trixie/dists/trixie' }[node]}/InRelease'`)
-  expect([rack.read(node, 'etc/pip.conf'), rack.read(node, 'etc/npmrc')]).toEqual([expect.stringContaining('index-url = http://pypi.example.com/simple/\ntrusted-host = pypi.example.com\n'), expect.stringContaining('registry=http://npm.example.com/')])
+  expect([rack.read(node, 'etc/pip.conf'), rack.read(node, 'etc/npmrc')]).toEqual([expect.stringContaining('index-url = http://pypi.example.com/simple/\ntrusted-host = pypi.example.com\n'), expect.stringContaining('registry=http://192.168.129.10:8080/npm/registry/\n')])
+  // A rehearsal has no way out: what the proxy says is that it would have asked.
+  expect(said(node, 'curl --silent http://192.168.129.10:8080/npm/registry/yaml', { tools: 'host' })).toMatch(/^crowbar: the index of yaml of registry: https:\/\/npm\.example\.com\/: /)
   expect(said(node, 'systemctl --failed --no-legend --plain')).toBe('')
   // What is logged on a sender arrives at the collector, under the sender's name.
   if (node === 'thirteen') return

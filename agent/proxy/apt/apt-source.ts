@@ -4,7 +4,7 @@ import type { ArchiveSource } from '../source.ts'
 import { newUpstream } from '../upstream/upstreams.ts'
 import type { Upstream } from '../upstream/upstreams.ts'
 import { AptRepository } from './repository.ts'
-import type { Found } from './repository.ts'
+import type { Found } from '../found.ts'
 
 interface Archive {
   readonly spec: ArchiveSource

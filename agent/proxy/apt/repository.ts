@@ -3,9 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createHash } from 'node:crypto'
 import { hashOf } from '../../stage/object-hash.ts'
 import type { StoredObject } from '../../stage/object-hash.ts'
-import type { Content } from '../send.ts'
+import type { Found } from '../found.ts'
 import { readFlight } from '../flight.ts'
-import type { FlightOrder } from '../flight.ts'
 import { ProxyError } from '../proxy-error.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import { UpstreamError } from '../upstream/upstream-error.ts'
@@ -34,14 +33,6 @@ export interface RepositorySpec {
   readonly architectures: readonly string[]
 }
 
-/** What a path stands for: content, and how it is had when the store lacks it. */
-export interface Found {
-  readonly content: Content
-  readonly order: FlightOrder
-  /** Has to be called when the object is in the store and was sent. */
-  readonly had?: () => void
-}
-
 /** States that are kept: clients go on with what they read some updates ago. */
 const KEPT_STATES = 3
 /** For how long a client that was given a Release is given what that one names. */
@@ -50,6 +41,7 @@ const MOST_PINS = 10_000
 /** Between two looks at upstreams of which none answers. */
 const RETRY_MS = 15_000
 const PIECE = 256 * 1024
+const MOST_RECENT = 4_096
 
 /**
  * A repository as its upstreams have it, state by state. A new Release counts when its signature is good, it is not older
@@ -68,6 +60,8 @@ export class AptRepository {
   #saving: Promise<void> = Promise.resolve()
   #reading = new Map<string, Promise<void>>()
   readonly #pins = new Map<string, { readonly snapshot: Snapshot; readonly until: number }>()
+  /** Packages that were asked for of late, by path: every node of a cluster asks for the same. */
+  readonly #recent = new Map<string, { readonly snapshot: Snapshot; readonly found: Found }>()
   /** Why what is served may be out of date. */
   stale: string | null = null
 
@@ -133,14 +127,19 @@ export class AptRepository {
   /** A file that an index names. @param path below the upstream's base. */
   async file(path: string, client: string): Promise<Found | undefined> {
     const states = await this.#states(client)
+    const [newest] = states
+    if (newest === undefined) return undefined
+    const recent = this.#recent.get(path)
+    if (recent?.snapshot === newest) return recent.found
     for (const snapshot of states) {
       for (const { table } of snapshot.tables.values()) {
-        const found = table.find(path)
-        if (found !== undefined) return this.#package(path, found)
+        const file = table.find(path)
+        if (file === undefined) continue
+        const found = this.#package(path, file)
+        if (snapshot === newest) this.#remember(path, { snapshot, found })
+        return found
       }
     }
-    const newest = states[0]
-    if (newest === undefined) return undefined
     let problem: unknown
     for (const name of this.#unread(newest, path)) {
       await this.#read(newest, name).catch((error: unknown) => {
@@ -151,6 +150,12 @@ export class AptRepository {
     }
     if (problem !== undefined) throw problem
     return undefined
+  }
+
+  #remember(path: string, recent: { readonly snapshot: Snapshot; readonly found: Found }): void {
+    this.#recent.delete(path)
+    this.#recent.set(path, recent)
+    if (this.#recent.size > MOST_RECENT) this.#recent.delete(this.#recent.keys().next().value ?? '')
   }
 
   /** What was promised by an index and was not there, or was other: the upstream has changed. */

@@ -10,6 +10,8 @@ import { UpstreamError } from './upstream-error.ts'
 
 /** An answer whose body has yet to be read. Status 200, 206 or 304. */
 export interface UpstreamAnswer {
+  /** Where it was had at last, after redirects. */
+  readonly url: string
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: AsyncIterable<Buffer>
@@ -26,6 +28,8 @@ export interface Connector extends AsyncDisposable {
 export interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
+  /** Nothing but the connection vouches for what comes: no redirect leads from https to http. */
+  readonly byConnection?: boolean
   /** Default GET. */
   readonly method?: 'GET' | 'HEAD'
 }
@@ -103,12 +107,12 @@ export function openConnector(options: ConnectorOptions): Connector {
         if (status >= 300 && status < 400 && status !== 304 && location !== undefined) {
           if (Number(answer.headers['content-length'] ?? Number.NaN) <= MOST_READ) answer.resume()
           else answer.destroy()
-          url = redirected(url, location, hops)
+          url = redirected(url, location, { hops, ...asked })
           continue
         }
         if (status === 200 || status === 206 || status === 304) {
           const problem = unasked(answer, asked)
-          if (problem === undefined) return { status, headers: answer.headers, body: bodyOf(answer, { signal: asked.signal, leastBytesPerSecond, rateWindowMs }), drop: () => answer.destroy() }
+          if (problem === undefined) return { url: url.href, status, headers: answer.headers, body: bodyOf(answer, { signal: asked.signal, leastBytesPerSecond, rateWindowMs }), drop: () => answer.destroy() }
           answer.destroy()
           throw problem
         }
@@ -129,10 +133,13 @@ function trust(file: string): { readonly secureContext?: SecureContext } {
 }
 
 /** Where a redirect leads. @throws {UpstreamError} when it may not be followed. */
-function redirected(from: URL, location: string, hops: number): URL {
+function redirected(from: URL, location: string, { hops, byConnection = false }: Pick<GetOptions, 'byConnection'> & { readonly hops: number }): URL {
   if (!URL.canParse(location, from.href)) throw new UpstreamError('status', `it redirects to what is no address: ${location.slice(0, 200)}`)
   const to = new URL(location, from)
   if (to.protocol !== 'http:' && to.protocol !== 'https:') throw new UpstreamError('status', `it redirects to ${to.protocol}, which is not followed`)
+  if (byConnection && from.protocol === 'https:' && to.protocol === 'http:') throw new UpstreamError('status', `it redirects from https to http, where anybody may answer (to ${to.host}${to.pathname.slice(0, 200)})`)
+  // As every client does: a path of the same host is asked for by the same name.
+  if (to.origin === from.origin && to.username === '' && to.password === '') [to.username, to.password] = [from.username, from.password]
   if (hops === MOST_REDIRECTS) throw new UpstreamError('status', `it redirects without end (to ${to.host}${to.pathname.slice(0, 200)})`)
   return to
 }
@@ -197,6 +204,7 @@ async function readLocal(url: URL, range: string | undefined): Promise<UpstreamA
   const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
   const stream = file.createReadStream({ start, highWaterMark: 256 * 1024 })
   return {
+    url: url.href,
     status: start === 0 ? 200 : 206,
     headers: { 'content-length': String(Math.max(0, found.size - start)), ...(start === 0 ? {} : { 'content-range': `bytes ${String(start)}-${String(found.size - 1)}/${String(found.size)}` }) },
     body: stream as AsyncIterable<Buffer>,

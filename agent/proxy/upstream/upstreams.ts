@@ -77,5 +77,5 @@ export async function askInTurn<T>(upstreams: readonly Upstream[], ask: (upstrea
 
 /** Without name and password. */
 export function printableBase(base: string): string {
-  return base.replace(/^([a-z+]+:\/\/)[^/@]*@/, '$1')
+  return base.replace(/^([a-z+]+:\/\/)[^/?#]*@/i, '$1')
 }

@@ -55,7 +55,7 @@ test('an upstream that drips is given up, and another one asked', async () => {
   })
   await using second = await testUpstream(FILES)
   try {
-    await using proxy = await openTestProxy([unsigned([first.url, second.url])], { limits: { rateWindowMs: 150, leastBytesPerSecond: 1000 } })
+    await using proxy = await openTestProxy([unsigned([first.url, second.url])], { limits: { rateWindowMs: 500, leastBytesPerSecond: 1000 } })
     await expectRight(proxy)
     expect(proxy.proxy.state.upstreams[0]).toMatchObject({ up: false, lastError: expect.stringMatching(/^fewer than 1000 bytes a second came/) as string })
   } finally {

@@ -38,7 +38,7 @@ export async function openTestProxy(sources: readonly ProxySource[], options: { 
   const store = await openStore(folder)
   let offset = 0
   const now = (): number => Date.now() + offset
-  const proxy = openProxy({ store, sources, now, online: () => options.online !== false, log: () => undefined, limits: { backoffMs: 10, idleMs: 5_000, ...options.limits }, upstreamProxy: options.upstreamProxy ?? null, ...(options.authorities === undefined ? {} : { authorities: options.authorities }) })
+  const proxy = openProxy({ store, sources, now, online: () => options.online !== false, log: () => undefined, limits: { backoffMs: 10, idleMs: 60_000, ...options.limits }, upstreamProxy: options.upstreamProxy ?? null, ...(options.authorities === undefined ? {} : { authorities: options.authorities }) })
   const server = await serveProxy(proxy, { address: '127.0.0.1', port: 0, online: () => options.online !== false, ...(options.tunnels === undefined ? {} : { tunnels: options.tunnels }) })
   const url = `http://127.0.0.1:${String(server.port)}`
   return {

@@ -32,7 +32,7 @@ test('an abort ends the program and what it started, and rejects with the reason
     })
     await expect(run).rejects.toThrow('told to stop')
     const pid = Number(await readFile(file, 'utf8'))
-    await expect.poll(() => isRunning(pid), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isRunning(pid)).toBe(false)
   } finally {
     await rm(folder, { recursive: true })
   }
