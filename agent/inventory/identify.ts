@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { byCodePoint, canonical } from '../../schemas/canonical.ts'
 import { diskId } from '../../schemas/inventory.ts'
 import type { Facts } from '../../schemas/inventory.ts'
-import { usefulMac, usefulSerial, usefulUuid } from './junk.ts'
+import { usefulMac, usefulSerial, usefulUuid } from '../../schemas/machine-marks.ts'
 
 /** A machine as the inventory has it. */
 export interface KnownMachine {

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { NAME } from '../../schemas/documents/words.ts'
 import { renderText, countOf } from '../diagnostics/render-text.ts'
 import { BESIDE, IMPORT_FORMATS, importFiles } from '../import/import.ts'
@@ -17,6 +17,11 @@ export interface ImportArguments {
   readonly format: string
 }
 
+interface NamedFile extends InputFile {
+  /** The whole path. */
+  readonly from: string
+}
+
 /** Files of one import. */
 const MAX_FILES = 20_000
 
@@ -27,7 +32,7 @@ export function importCommand(names: readonly string[], { from, out, network, fo
   if (!IMPORT_FORMATS.includes(from)) return misused(`--from takes ${IMPORT_FORMATS.join(', ')}`)
   if (out !== undefined && !isEmptyFolder(out)) return misused(`${out} is there already, and not an empty folder`)
   if (network !== undefined && !new RegExp(NAME).test(network)) return misused(`${JSON.stringify(network)} is no name of a network`)
-  const input = new Map<string, InputFile>()
+  const input = new Map<string, NamedFile>()
   for (const name of names) {
     const problem = gather(name, input)
     if (problem !== undefined) return refuse(problem)
@@ -49,7 +54,7 @@ export function importCommand(names: readonly string[], { from, out, network, fo
 }
 
 /** Takes a file, or every file in a folder and below; says what is wrong. */
-function gather(name: string, into: Map<string, InputFile>): string | undefined {
+function gather(name: string, into: Map<string, NamedFile>): string | undefined {
   try {
     const { size, ...found } = kindOf(name)
     if (found.folder) {
@@ -63,8 +68,10 @@ function gather(name: string, into: Map<string, InputFile>): string | undefined 
     if (!found.file) return `${name} is neither a file nor a folder`
     if (into.size >= MAX_FILES) return `more than ${MAX_FILES} files are not read: import them in parts`
     const path = name.split(/[/\\]/).filter((part) => part !== '' && part !== '.' && part !== '..').join('/')
+    const other = into.get(path)?.from
+    if (other !== undefined && other !== resolve(name)) return `${other} and ${resolve(name)} would have one name in the report: give both by their whole paths`
     // What is too large is refused by its size; nothing reads it.
-    into.set(path, { path, bytes: size > MAX_FILE_BYTES ? new Uint8Array(MAX_FILE_BYTES + 1) : readFileSync(name) })
+    into.set(path, { from: resolve(name), path, bytes: size > MAX_FILE_BYTES ? new Uint8Array(MAX_FILE_BYTES + 1) : readFileSync(name) })
     return undefined
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException

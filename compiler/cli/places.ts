@@ -56,7 +56,7 @@ function placeOfDisk(node: BoundNode, disk: string, { disks }: Lock): string | n
 }
 
 /** Fields of a node that an install is made from, by the name that they have in its document. */
-const FIELDS: Readonly<Record<string, string>> = { os: 'os', machine: 'machine', protect: 'protect', moved: 'moved', targets: 'hardware', disks: 'hardware', layout: 'hardware', attachments: 'networks' }
+const FIELDS: Readonly<Record<string, string>> = { os: 'os', machine: 'machine', protect: 'protect', moved: 'moved', targets: 'hardware', disks: 'hardware', layout: 'hardware', raid: 'hardware', attachments: 'networks' }
 
 function rangeOfNode(node: SiteNode, path: string | null): ReturnType<typeof rangeOfField> {
   const field = path?.split('.').map((key) => FIELDS[key]).find((name) => name !== undefined)

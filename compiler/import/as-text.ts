@@ -20,5 +20,5 @@ export function becameText({ document, pointer, value }: Place): string | undefi
   const { start } = rangeOf(document, pointer)
   // What is text in its file has quotes, or stands in a line of an INI file.
   const written = document.source.text.slice((document.source.lines[start.line - 1] ?? 0) + start.column - 1).slice(0, value.length + 1)
-  return /^[-+.0-9a-zA-Z]/.test(written) && !written.includes('=') ? note : undefined
+  return (/^[-+.0-9]/.test(written) || written.startsWith(value)) && !written.includes('=') ? note : undefined
 }

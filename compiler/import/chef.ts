@@ -1,4 +1,5 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
+import { parseAddress } from '../resolve/address.ts'
 import { joinedLevel } from './chef-level.ts'
 import type { Estate, Group, Host, ImportedFile, Said } from './estate.ts'
 import { at, entriesOf, isMap, itemsOf, textAt } from './fields.ts'
@@ -70,14 +71,17 @@ export function importChef(files: readonly InputFile[], context: ImportContext):
     const { used, listed } = expanded(policy?.place ?? place, { roles, fields, groups, walked, environment: inEnvironment })
     const environment = environments.get(inEnvironment)?.place
     const ofRoles = (key: string): readonly Variables[] => [...used, ...(policy === undefined ? [] : [policy])].map((role) => layer(role.place, key))
-    const own = at(place, 'normal') === undefined && at(place, 'automatic') === undefined && at(place, 'default') === undefined ? soloOf(place) : new Map<string, Sourced>()
+    const own = isSolo(place) ? soloOf(place) : new Map<string, Sourced>()
     const defaults = joinedLevel([layer(place, 'default'), layer(environment, 'default_attributes'), ...ofRoles('default_attributes')], fields)
     const overrides = joinedLevel([layer(place, 'override'), ...ofRoles('override_attributes'), layer(environment, 'override_attributes')], fields)
     const variables = merged(defaults, own, layer(place, 'normal'), overrides)
     declared.push(layer(place, 'default'), layer(place, 'normal'), layer(place, 'override'))
     if (own.size === 0) settle(place, fields, ['default', 'normal', 'override', 'automatic', 'run_list'])
+    else for (const [key, child] of entriesOf(place)) if (HOUSEKEEPING.has(key)) fields.mapped(child, 'nodes.yaml', 'says what this is')
     const automatic = at(place, 'automatic')
     const known = automatic === undefined ? undefined : factsOf(automatic, name, context)
+    const address = at(automatic, 'ipaddress')
+    const reached = context.network === undefined || parseAddress(textAt(address) ?? '') === undefined ? undefined : saidAt(address)
     if (known !== undefined && written.every(({ path }) => path !== known.file.path)) written.push(known.file)
     const label = (key: string, as: string): readonly (readonly [string, Said])[] => {
       const said = saidAt(at(place, key))
@@ -86,7 +90,7 @@ export function importChef(files: readonly InputFile[], context: ImportContext):
     return {
       name, places: [at(place, 'name'), at(place, 'run_list')].filter((one) => one !== undefined), groups: listed, variables,
       labels: Object.fromEntries([...label('chef_environment', 'chef-environment'), ...label('policy_name', 'chef-policy-name'), ...label('policy_group', 'chef-policy-group')]),
-      ...(known?.host.machine === undefined ? {} : { machine: known.host.machine, address: known.host.address }),
+      ...(known?.host.machine === undefined ? { address: reached } : { machine: known.host.machine, address: known.host.address }),
     }
   })
   for (const { place } of [...roles.values(), ...policies.values()]) {
@@ -149,9 +153,14 @@ function layer(place: Place | undefined, key: string): Variables {
   return variablesOf(at(place, key))
 }
 
-/** Attributes of what has no name of its own, as for chef-solo. */
+/** Whether a node has its attributes beside its run list, as chef-solo and knife-solo read them, and not by level. */
+function isSolo(place: Place): boolean {
+  if (['normal', 'default', 'override'].some((level) => at(place, level) !== undefined)) return false
+  return at(place, 'automatic') === undefined || (at(place, 'json_class') === undefined && at(place, 'chef_type') === undefined)
+}
+
 function soloOf(place: Place): Variables {
-  return new Map([...variablesOf(place)].filter(([key]) => !['name', 'run_list', 'chef_environment', 'policy_name', 'policy_group'].includes(key) && !HOUSEKEEPING.has(key)))
+  return new Map([...variablesOf(place)].filter(([key]) => !['name', 'run_list', 'automatic', 'chef_environment', 'policy_name', 'policy_group'].includes(key) && !HOUSEKEEPING.has(key)))
 }
 
 /** Roles of a run list, those in other roles first, and the names of all groups. A role may have another run list in an environment. */

@@ -26,6 +26,8 @@ export function conduitsOf(network: Place, fields: Fields): readonly DocumentFie
   if (modePlace !== undefined) fields.mapped(modePlace, 'conduits', 'it decides which entries of the conduit map count')
   const orders = itemsOf(at(network, 'interface_map')).flatMap((entry) => orderOf(entry, fields))
   const ports = new Map<string, Json[]>()
+  // Conduits that have ports for every machine by now.
+  const settled = new Set<string>()
   for (const entry of itemsOf(at(network, 'conduit_map'))) {
     const pattern = at(entry, 'pattern')
     const parts = (textAt(pattern) ?? '').split('/')
@@ -46,11 +48,16 @@ export function conduitsOf(network: Place, fields: Fields): readonly DocumentFie
     const when = isAny(count) ? [] : [plain === undefined ? `string(machine.nics.size()).matches(${JSON.stringify(count)})` : `machine.nics.size() == ${Number(plain)}`]
     for (const [name, conduit] of entriesOf(at(entry, 'conduit_list'))) {
       const key = word(name) || 'conduit'
+      if (settled.has(key)) {
+        fields.beside(conduit, 'an entry before it is for every machine')
+        continue
+      }
       const into = ports.get(key) ?? []
       ports.set(key, into)
       const made = portsOf(conduit, { network, fields, when, orders, to: `conduit ${key}: ports.${into.length}` })
       if (made.length > 0) fields.mapped(pattern, `conduit ${key}: ports.${into.length}.when`)
       into.push(...made)
+      if (made.length > 0 && when.length === 0) settled.add(key)
     }
   }
   return [...ports].filter(([, list]) => list.length > 0).map(([name, list]) => ({ kind: 'conduit', name, ports: list }))

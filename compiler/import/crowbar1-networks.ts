@@ -1,6 +1,6 @@
 import type { Json } from '../../schemas/shape.ts'
-import { contains, formatAddress, overlaps, parseAddress, parseCidr, parseRange } from '../resolve/address.ts'
-import type { Address, Cidr } from '../resolve/address.ts'
+import { contains, formatAddress, overlaps, parseAddress, parseCidr, parseRange, rangeText } from '../resolve/address.ts'
+import type { AddressRange, Cidr } from '../resolve/address.ts'
 import { at, entriesOf, isMap, textAt } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
 import { conduitsOf } from './crowbar1-conduits.ts'
@@ -19,31 +19,47 @@ export interface Networks {
 /** `networks`, `conduit_map` and `interface_map` of Crowbar 1 as documents. */
 export function networksOf(place: Place, fields: Fields): Networks {
   fields.beside(place, 'nothing here reads it')
-  const taken: { readonly name: string; readonly cidr: Cidr }[] = []
+  const taken: Subnet[] = []
+  const conduits = conduitsOf(place, fields)
   const names = new Set<string>()
-  // Those of the BMCs, whose subnet often is that of `admin`, come last.
-  const documents = entriesOf(at(place, 'networks')).toSorted(([a], [b]) => rankOf(a) - rankOf(b)).flatMap(([original, network]) => {
+  // What holds others comes before them: those of the BMCs often have the subnet of `admin`, the floating addresses are some of `public`.
+  const inOrder = entriesOf(at(place, 'networks')).toSorted(([a, one], [b, other]) => rankOf(a) - rankOf(b) || (cidrOf(one)?.prefix ?? 0) - (cidrOf(other)?.prefix ?? 0))
+  const documents = inOrder.flatMap(([original, network]) => {
     const name = word(original) || 'network'
     if (!isMap(network.value)) fields.refused(network, 'a network is a map')
     else if (names.has(name)) fields.refused(network, `another network is called ${name} here too`)
     else {
       names.add(name)
-      return [networkOf(name, network, { fields, taken })]
+      return [networkOf(name, network, { fields, taken, conduits })]
     }
     return []
   })
+  const withSubnets = documents.map((document) => {
+    const subnet = taken.find((one) => one.name === document['name'])
+    return subnet === undefined ? document : { ...document, subnets: subnetsOf(subnet) }
+  })
   const start = textAt(place, 'networks', 'admin', 'ranges', 'admin', 'start')
-  return { documents: [...documents, ...conduitsOf(place, fields)], admin: start !== undefined && parseAddress(start) !== undefined ? start : undefined }
+  return { documents: [...withSubnets, ...conduits], admin: start !== undefined && parseAddress(start) !== undefined ? start : undefined }
 }
 
 function rankOf(name: string): number {
   return name === 'admin' ? 0 : name.startsWith('bmc') ? 2 : 1
 }
 
+interface Subnet {
+  /** The network that has it. */
+  readonly name: string
+  readonly cidr: Cidr
+  readonly gateway: string | undefined
+  /** Those of networks inside too. */
+  readonly ranges: Map<string, AddressRange>
+}
+
 interface Reading {
   readonly fields: Fields
-  /** Subnets that other networks have. */
-  readonly taken: { readonly name: string; readonly cidr: Cidr }[]
+  /** Subnets of the networks before. */
+  readonly taken: Subnet[]
+  readonly conduits: readonly DocumentFields[]
 }
 
 function networkOf(name: string, network: Place, reading: Reading): DocumentFields {
@@ -74,9 +90,13 @@ function networkOf(name: string, network: Place, reading: Reading): DocumentFiel
 
   const conduit = find('conduit')
   if (conduit !== undefined && conduit.value === 'bmc') fields.beside(conduit, 'the port of the BMC is no conduit here')
-  else if (conduit !== undefined && word(textAt(conduit) ?? '') !== '') {
-    document['conduit'] = word(textAt(conduit) ?? '')
-    fields.mapped(conduit, to('conduit'))
+  else if (conduit !== undefined) {
+    const known = reading.conduits.find((one) => one['name'] === word(textAt(conduit) ?? ''))
+    if (known === undefined) fields.refused(conduit, 'no conduit of this name has ports: the network is left without one')
+    else {
+      document['conduit'] = known['name'] as string
+      fields.mapped(conduit, to('conduit'))
+    }
   }
 
   const [bridged, bridge, ovs] = [find('add_bridge'), find('bridge_name'), find('add_ovs_bridge')]
@@ -89,52 +109,62 @@ function networkOf(name: string, network: Place, reading: Reading): DocumentFiel
     else fields.refused(bridge ?? bridged, 'the name of a bridge is lower case, begins with a letter and has 15 characters at most')
     if (bridge !== undefined && document['bridge'] !== undefined) fields.mapped(bridge, to('bridge'))
   }
-  const subnet = subnetOf(name, network, reading)
-  if (subnet !== undefined) document['subnets'] = [subnet]
+  subnetOf(name, network, reading)
   return document
 }
 
-function subnetOf(name: string, network: Place, { fields, taken }: Reading): DocumentFields | undefined {
+function subnetOf(name: string, network: Place, { fields, taken }: Reading): void {
   const find = (key: string): Place | undefined => at(network, key)
-  const [subnet, netmask] = [find('subnet'), find('netmask')]
-  if (subnet === undefined) return undefined
-  const prefix = prefixOf(netmask?.value)
-  const cidr = prefix === undefined ? undefined : parseCidr(`${textAt(subnet) ?? ''}/${prefix}`)
-  const clash = cidr === undefined ? undefined : taken.find((other) => overlaps(other.cidr, cidr))
-  if (cidr === undefined || clash !== undefined) {
-    for (const key of ['subnet', 'netmask', 'broadcast', 'router', 'ranges']) {
-      const place = find(key)
-      if (place !== undefined) fields.refused(place, clash === undefined ? '`subnet` and `netmask` are no subnet' : `the subnet overlaps that of ${clash.name}, and no two networks may`)
-    }
-    return undefined
+  const [subnet, netmask, broadcast, router] = [find('subnet'), find('netmask'), find('broadcast'), find('router')]
+  if (subnet === undefined) return
+  const refuse = (why: string): void => {
+    for (const place of [subnet, netmask, broadcast, router, find('ranges')]) if (place !== undefined) fields.refused(place, why)
   }
-  taken.push({ name, cidr })
-  const to = (path: string): string => `network ${name}: subnets.0.${path}`
-  for (const place of [subnet, netmask]) if (place !== undefined) fields.mapped(place, to('cidr'))
-  const broadcast = find('broadcast')
+  const cidr = cidrOf(network)
+  if (cidr === undefined) return refuse('`subnet` and `netmask` are no subnet')
+  const clash = taken.find((other) => overlaps(other.cidr, cidr))
+  if (clash !== undefined && !(contains(clash.cidr, cidr.first) && contains(clash.cidr, cidr.last))) return refuse(`the subnet overlaps that of ${clash.name}, and no two networks may`)
+  const gateway = addressIn(router, cidr)
+  // A network inside of another one has its addresses as ranges of that.
+  const into = clash ?? { name, cidr, gateway, ranges: new Map<string, AddressRange>() }
+  if (clash === undefined) taken.push(into)
+  const to = (path: string): string => `network ${into.name}: subnets.0.${path}`
+  for (const place of [subnet, netmask]) if (place !== undefined) fields.mapped(place, to('cidr'), clash === undefined ? undefined : `it is a part of the subnet of ${clash.name}`)
   if (broadcast !== undefined && textAt(broadcast) !== formatAddress(cidr.last)) fields.refused(broadcast, `the broadcast address of this subnet is ${formatAddress(cidr.last)}`)
   else if (broadcast !== undefined) fields.mapped(broadcast, to('cidr'), 'it follows from the subnet')
-  const router = find('router')
-  const gateway = addressIn(router, cidr)
   if (router !== undefined && router.value !== null && router.value !== '' && gateway === undefined) fields.refused(router, 'the router is not in the subnet')
+  else if (router !== undefined && gateway !== undefined && gateway !== into.gateway) fields.refused(router, `the router of ${into.name}, whose subnet this is a part of, is ${into.gateway ?? 'none'}`)
   else if (router !== undefined) fields.mapped(router, to('gateway'))
-  const ranges: Record<string, Json> = {}
-  const used: { readonly name: string; readonly range: { readonly first: Address; readonly last: Address } }[] = []
-  for (const [original, range] of entriesOf(find('ranges'))) {
-    const key = word(original)
-    const text = `${textAt(range, 'start') ?? ''}-${textAt(range, 'end') ?? ''}`
-    const parsed = parseRange(text)
-    const other = parsed === undefined ? undefined : used.find((one) => overlaps(one.range, parsed))
+  const ranges = entriesOf(find('ranges'))
+  for (const [original, range] of ranges) {
+    const key = clash === undefined ? word(original) : ranges.length === 1 ? name : `${name}-${word(original)}`
+    const parsed = parseRange(`${textAt(range, 'start') ?? ''}-${textAt(range, 'end') ?? ''}`)
+    const other = parsed === undefined ? undefined : [...into.ranges].find(([, one]) => overlaps(one, parsed))
     if (parsed === undefined || !contains(cidr, parsed.first) || !contains(cidr, parsed.last)) fields.refused(range, 'a range has `start` and `end` in the subnet')
-    else if (other !== undefined) fields.refused(range, `it overlaps the range ${other.name}`)
-    else if (!/^[a-z]/.test(key) || key in ranges) fields.refused(range, 'the name of a range begins with a letter and is there once')
+    else if (other !== undefined) fields.refused(range, `it overlaps the range ${other[0]}${clash === undefined ? '' : ` of ${clash.name}`}`)
+    else if (!/^[a-z]/.test(key) || into.ranges.has(key)) fields.refused(range, 'the name of a range begins with a letter and is there once')
     else {
-      used.push({ name: key, range: parsed })
-      ranges[key] = text
+      into.ranges.set(key, parsed)
       for (const end of ['start', 'end']) fields.mapped(at(range, end) as Place, to(`ranges.${key}`))
     }
   }
-  return { cidr: `${formatAddress(cidr.first)}/${cidr.prefix}`, ...(gateway === undefined ? {} : { gateway }), ...(Object.keys(ranges).length === 0 ? {} : { ranges }) }
+}
+
+function subnetsOf({ cidr, gateway, ranges }: Subnet): Json {
+  return [{
+    cidr: `${formatAddress(cidr.first)}/${cidr.prefix}`,
+    ...(gateway === undefined ? {} : { gateway }),
+    ...(ranges.size === 0 ? {} : { ranges: Object.fromEntries([...ranges].map(([name, range]) => [name, rangeText(range)])) }),
+  }]
+}
+
+/** Of `subnet` with `netmask`, or as `subnet` alone may have it, with a slash. */
+function cidrOf(network: Place): Cidr | undefined {
+  const [subnet, netmask] = [textAt(network, 'subnet') ?? '', at(network, 'netmask')]
+  const prefix = prefixOf(netmask?.value)
+  if (!subnet.includes('/')) return prefix === undefined ? undefined : parseCidr(`${subnet}/${prefix}`)
+  const cidr = parseCidr(subnet)
+  return netmask === undefined || cidr?.prefix === prefix ? cidr : undefined
 }
 
 function addressIn(place: Place | undefined, cidr: Cidr): string | undefined {

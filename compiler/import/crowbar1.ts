@@ -1,16 +1,16 @@
 import { byCodePoint } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
+import { readWithAliases } from './crowbar1-aliases.ts'
 import { networksOf } from './crowbar1-networks.ts'
 import { documentsText } from './document-text.ts'
 import type { ImportedFile } from './estate.ts'
 import { at, entriesOf, isMap, itemsOf, textAt } from './fields.ts'
 import type { Fields, Place } from './fields.ts'
 import type { ImportContext } from './import-context.ts'
-import { readDocument, wholeFile } from './input.ts'
+import { wholeFile } from './input.ts'
 import type { InputFile } from './input.ts'
 import { nodeNames, roleNames, word } from './names.ts'
 import { Attributes, variablesOf } from './sourced.ts'
-import { RUBY_YAML } from './yaml-dialects.ts'
 
 type DocumentFields = { readonly [key: string]: Json }
 
@@ -24,7 +24,7 @@ interface Proposal {
 }
 
 interface Read {
-  readonly proposals: Proposal[]
+  proposals: Proposal[]
   /** `barclamp:` of each crowbar.yml. */
   readonly barclamps: Map<string, Place>
   readonly networks: Place[]
@@ -35,6 +35,7 @@ export function importCrowbar1(files: readonly InputFile[], context: ImportConte
   const { fields, remark } = context
   const found: Read = { proposals: [], barclamps: new Map(), networks: [] }
   for (const file of files) read(file, found, context)
+  found.proposals = withMembers(found.proposals, fields)
   const attributes = new Attributes({ fields, remark }, 'crowbar1')
   const hosts = nodeNames(found.proposals.flatMap(({ elements }) => elements.flatMap(([, nodes]) => nodes.map(hostOf))))
   const [first, ...others] = found.networks
@@ -71,9 +72,13 @@ function rolesOf({ barclamps, proposals }: Read): ReadonlyMap<string, ReadonlyMa
 }
 
 function read(file: InputFile, found: Read, { fields, report }: ImportContext): void {
-  const document = readDocument(file, RUBY_YAML, report)
+  const document = readWithAliases(file, report)
   if (document === undefined) return fields.refused(fields.add(wholeFile(file)), 'it could not be read')
-  const root = fields.add(document)
+  const whole = fields.add(document)
+  // As Chef writes an item of a data bag.
+  const raw = at(whole, 'raw_data')
+  const root = raw !== undefined && isMap(raw.value) ? raw : whole
+  if (root !== whole) fields.beside(whole, 'of the data bag')
   const proposals = at(root, 'proposals')
   const attributes = at(root, 'attributes')
   const barclamp = at(root, 'barclamp')
@@ -132,22 +137,39 @@ function add({ barclamp, name, own, elements, order }: Said, found: Read, fields
     if (own !== undefined) fields.refused(own, 'this is no name of a barclamp')
     return
   }
-  if (own !== undefined && !isMap(own.value)) fields.refused(own, 'attributes are a map')
+  if (own?.value === null) fields.mapped(own, 'deployments.yaml', 'empty')
+  else if (own !== undefined && !isMap(own.value)) fields.refused(own, 'attributes are a map')
   const bound = entriesOf(elements).map(([role, list]) => {
-    if (!Array.isArray(list.value)) fields.refused(list, 'the elements of a role are a list of nodes')
-    if (Array.isArray(list.value) && list.value.length === 0) fields.mapped(list, 'deployments.yaml', 'on no node')
+    if (list.value === null || (Array.isArray(list.value) && list.value.length === 0)) fields.mapped(list, 'deployments.yaml', 'on no node')
+    else if (!Array.isArray(list.value)) fields.refused(list, 'the elements of a role are a list of nodes')
     return [role, itemsOf(list).filter((node) => isHost(node, fields))] as const
   })
   if (isNetwork && bound.every(([, nodes]) => nodes.length === 0)) return
   found.proposals.push({ barclamp, name: name === '' ? barclamp : name, attributes: isNetwork ? undefined : own, elements: bound, order })
 }
 
-/** Other elements than nodes are refused. */
+/** Other elements than nodes and clusters are refused. */
 function isHost(node: Place, fields: Fields): boolean {
-  const text = textAt(node) ?? ''
-  const good = hostOf(node) !== '' && !text.includes(':')
-  if (!good) fields.refused(node, text.includes(':') ? 'a cluster is no node: name its nodes' : 'a node is named by text')
+  const good = hostOf(node) !== ''
+  if (!good) fields.refused(node, 'a node is named by text')
   return good
+}
+
+/** What makes a node a member of a cluster, or one of its remote nodes, by how an element calls these. */
+const MEMBERS: ReadonlyMap<string, string> = new Map([['cluster', 'pacemaker-cluster-member'], ['remotes', 'pacemaker-remote']])
+
+/** `cluster:NAME` and `remotes:NAME` as the nodes that a proposal for pacemaker has under that name. */
+function withMembers(proposals: readonly Proposal[], fields: Fields): Proposal[] {
+  const clusters = proposals.filter(({ barclamp }) => barclamp === 'pacemaker')
+  const nodesOf = (node: Place): readonly Place[] => {
+    const [, kind = '', name = ''] = /^([^:]*):(.*)$/.exec(hostOf(node)) ?? []
+    if (kind === '' && name === '') return [node]
+    const elements = clusters.find((one) => one.name === `pacemaker-${name}`)?.elements
+    const members = elements?.find(([role]) => role === MEMBERS.get(kind))?.[1].filter((one) => !hostOf(one).includes(':')) ?? []
+    if (members.length === 0) fields.refused(node, 'no proposal for pacemaker among the files says which nodes these are: name them')
+    return members.map(({ value }) => ({ ...node, value }))
+  }
+  return proposals.map((proposal) => ({ ...proposal, elements: proposal.elements.map(([role, nodes]) => [role, nodes.flatMap(nodesOf)] as const) }))
 }
 
 /** Crowbar names a node after the MAC address that it was first seen by. */

@@ -76,7 +76,7 @@ function facterSets(root: Place, fields: Fields): readonly FactSet[] {
   const values = at(root, 'values')
   const facts = values !== undefined && isMap(values.value) ? values : root
   if (!isMap(facts.value)) {
-    fields.refused(root, 'facts are a map')
+    fields.refused(root, 'facts are a map: give what `facter --json` prints')
     return []
   }
   const name = at(root, 'name')
@@ -150,13 +150,19 @@ function facterMachine({ roots, otherwise, place }: FactSet): SaidMachine {
         model: saidAt(at(disk, 'model')), serial: saidAt(at(disk, 'serial') ?? at(disk, 'serial_number')), wwn: saidAt(at(disk, 'wwn')),
       }
     }),
-    nics: find('networking', 'interfaces') === undefined
-      ? [...roots].flatMap(([key, fact]) => (key.startsWith('macaddress_') && isPort(key.slice('macaddress_'.length)) ? [saidAt(fact)].filter((mac) => mac !== undefined).map((mac) => ({ mac })) : []))
-      : entriesOf(find('networking', 'interfaces')).filter(([name]) => isPort(name)).flatMap(([, port]) => {
-        const mac = saidAt(at(port, 'mac'))
-        return mac === undefined ? [] : [{ mac, speed: numberAt(at(port, 'speed')), driver: saidAt(at(port, 'driver')) }]
-      }),
+    nics: portsOf(roots),
   }
+}
+
+/** Ports, or where none is told by its name, the one that the machine's own address is of. */
+function portsOf(roots: Roots): SaidMachine['nics'] {
+  const interfaces = at(roots.get('networking'), 'interfaces')
+  const named = interfaces === undefined
+    ? [...roots].flatMap(([key, fact]) => (key.startsWith('macaddress_') && isPort(key.slice('macaddress_'.length)) ? [{ mac: saidAt(fact) }] : []))
+    : entriesOf(interfaces).filter(([name]) => isPort(name)).map(([, port]) => ({ mac: saidAt(at(port, 'mac')), speed: numberAt(at(port, 'speed')), driver: saidAt(at(port, 'driver')) }))
+  const nics = named.flatMap(({ mac, ...more }) => (mac === undefined ? [] : [{ mac, ...more }]))
+  const own = saidAt(at(roots.get('networking'), 'mac') ?? roots.get('macaddress'))
+  return nics.length > 0 || own === undefined ? nics : [{ mac: own }]
 }
 
 function flatDisks(roots: Roots): SaidMachine['disks'] {

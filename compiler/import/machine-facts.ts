@@ -1,5 +1,6 @@
 import { byCodePoint, digest } from '../../schemas/canonical.ts'
 import type { DiskFact, Facts, NicFact } from '../../schemas/inventory.ts'
+import { usefulMac, usefulSerial, usefulUuid } from '../../schemas/machine-marks.ts'
 import type { Json } from '../../schemas/shape.ts'
 import type { Host, ImportedFile, Said } from './estate.ts'
 import type { Place } from './fields.ts'
@@ -51,10 +52,8 @@ export interface SaidMachine {
 }
 
 const ARCHITECTURES: Readonly<Record<string, Facts['architecture']>> = { amd64: 'amd64', x86_64: 'amd64', x64: 'amd64', aarch64: 'arm64', arm64: 'arm64' }
-/** What vendors write where a number is missing. */
-const FILLER = /fill|default|not (spec|avail|appl|sett)|^(none|unknown|n\/?a|null|0+|x+|\.+|-+|system serial number)$/i
 /** Names of ports that are no hardware. */
-const VIRTUAL_PORT = /^(lo\d*$|docker|veth|vnet|vmbr|virbr|xenbr|br[-\d]|qbr|qv[bo]|q[rg]-|fw(br|ln|pr)|vif|bond|team|tun|tap|macv|ipvlan|ipvtap|cali|cilium|antrea|weave|flannel|cni|podman|nerdctl|kube-|genev|dummy|ip_vti|ip6|sit|gre|erspan|wg|vxlan|ovs|vlan|lxc|ifb|nlmon|vcan)|[.@:]/
+const VIRTUAL_PORT = /^(lo\d*$|docker|veth|vnet|vmbr|virbr|xenbr|br[-\d]|qbr|qv[bo]|q[rg]-|fw(br|ln|pr)|vif|bond|team|tun|tap|macv|ipvlan|ipvtap|cali|cilium|antrea|weave|flannel|cni|podman|nerdctl|kube-|genev|dummy|ip_vti|ip6|sit|gre|erspan|wg|vxlan|ovs|vlan|lxc|ifb|nlmon|vcan|lxd|incusbr|mpqemubr|vboxnet|vmnet|lagg|zt[0-9a-z]{8})|^bridge\d*$|[.@:]/
 const VIRTUAL_DISK = /^(loop|ram|zram|zd\d|dm-|md|sr|fd|nbd|rbd|drbd|bcache)|^mmcblk\d+(boot|rpmb)/
 
 export function isPort(name: string): boolean {
@@ -74,9 +73,8 @@ export function machineOf(said: SaidMachine, { fields, network, remark }: Pick<I
     else if (macs.has(mac)) fields.beside(nic.mac.place, 'another port has this MAC address: ports of a bond, or one that stands on another')
     else if (mac !== '00:00:00:00:00:00') macs.set(mac, nic)
   }
-  const uuid = useful(said.uuid, (text) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) && new Set(text.toLowerCase().replaceAll('-', '')).size > 2)
-  const serial = useful(said.serial, (text) => text.length > 1 && !FILLER.test(text.trim()))
-  const [firstMac] = [...macs].toSorted(([a], [b]) => byCodePoint(a, b))
+  const { uuid, serial } = marksOf(said)
+  const [firstMac] = [...macs].filter(([mac]) => usefulMac(mac) !== undefined).toSorted(([a], [b]) => byCodePoint(a, b))
   const mark = uuid?.text.toLowerCase() ?? serial?.text ?? firstMac?.[0]
   if (mark === undefined) {
     fields.refused(said.place, 'nothing says which machine this is: no UUID, serial number or MAC address')
@@ -102,19 +100,19 @@ export function machineOf(said: SaidMachine, { fields, network, remark }: Pick<I
     return one?.text ?? ''
   }
   // A drive without a medium says 0.
-  const disks = said.disks.filter(({ kernelName, size }) => isDisk(kernelName) && size !== 0).flatMap((disk, i): DiskFact[] => {
-    if (disk.size === undefined) {
-      fields.refused(disk.bytes ?? disk.place, 'a disk has a size in bytes')
-      return []
-    }
+  const sized = said.disks.filter(({ kernelName, size }) => isDisk(kernelName) && size !== 0).flatMap(({ size, ...disk }) => {
+    if (size === undefined) fields.refused(disk.bytes ?? disk.place, 'a disk has a size in bytes')
+    return size === undefined ? [] : [{ ...disk, size }]
+  })
+  const disks = sized.toSorted((a, b) => byCodePoint(keyOf(a), keyOf(b))).map((disk, i): DiskFact => {
     const at = `disks.${i}`
     went(disk.bytes, `${at}.bytes`)
     went(disk.rotational?.place, `${at}.rotational`)
     const bus = busOf(disk)
     const named = (disk.serial?.text ?? '') + (disk.wwn?.text ?? '') !== ''
-    return [{ bytes: disk.size, rotational: disk.rotational?.value ?? assume(`${at}.rotational`, false), model: text(disk.model, `${at}.model`), serial: text(disk.serial, `${at}.serial`), wwn: text(disk.wwn, `${at}.wwn`), bus: bus ?? assume(`${at}.bus`, 'other' as const), path: named ? '' : assume(`${at}.path`, `imported:${disk.kernelName}`) }]
+    return { bytes: disk.size, rotational: disk.rotational?.value ?? assume(`${at}.rotational`, false), model: text(disk.model, `${at}.model`), serial: text(disk.serial, `${at}.serial`), wwn: text(disk.wwn, `${at}.wwn`), bus: bus ?? assume(`${at}.bus`, 'other' as const), path: named ? '' : assume(`${at}.path`, `imported:${disk.kernelName}`) }
   })
-  const nics = [...macs].map(([mac, nic], i): NicFact => {
+  const nics = [...macs].toSorted(([a, one], [b, other]) => byCodePoint(one.bus?.text ?? '', other.bus?.text ?? '') || byCodePoint(a, b)).map(([mac, nic], i): NicFact => {
     went(nic.mac.place, `nics.${i}.mac`)
     went(nic.speed?.place, `nics.${i}.speed`)
     return { mac, driver: text(nic.driver, `nics.${i}.driver`), bus: text(nic.bus, `nics.${i}.bus`), speed: nic.speed?.value ?? null }
@@ -128,10 +126,9 @@ export function machineOf(said: SaidMachine, { fields, network, remark }: Pick<I
     architecture: architecture ?? assume('architecture', 'amd64' as const),
     firmware: { kind: said.firmware?.kind ?? assume('firmware.kind', 'bios' as const) },
     dmi: { vendor: text(said.vendor, 'dmi.vendor'), product: text(said.product, 'dmi.product'), serial: text(said.serial, 'dmi.serial'), uuid: text(said.uuid, 'dmi.uuid').toLowerCase(), asset: text(said.asset, 'dmi.asset') },
-    cpu: { model: text(said.model, 'cpu.model'), cores: said.cores?.value ?? said.threads?.value ?? assume('cpu.cores', 1), threads: said.threads?.value ?? said.cores?.value ?? assume('cpu.threads', 1) },
+    cpu: { model: text(said.model, 'cpu.model'), cores: said.cores?.value ?? assume('cpu.cores', said.threads?.value ?? 1), threads: said.threads?.value ?? assume('cpu.threads', said.cores?.value ?? 1) },
     memory: { bytes: said.memory?.value ?? assume('memory.bytes', 0) },
-    disks: disks.toSorted((a, b) => byCodePoint(keyOf(a), keyOf(b))),
-    nics: nics.toSorted((a, b) => byCodePoint(a.bus, b.bus) || byCodePoint(a.mac, b.mac)),
+    disks, nics,
   }
   if (assumed.length > 0) remark(`${file}: not said of ${said.names[0]?.text ?? said.otherwise}, and taken as it most often is: ${assumed.join(', ')}. Discovery finds out.`)
   for (const name of said.names) fields.mapped(name.place, `${file}: id`)
@@ -157,8 +154,9 @@ export function numberAt(place: Place | undefined): { readonly value: number; re
   return place !== undefined && typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? { value, place } : undefined
 }
 
-function useful(said: Said | undefined, test: (text: string) => boolean): Said | undefined {
-  return said !== undefined && test(said.text.trim()) ? said : undefined
+/** What tells a machine from all others; not what vendors write where there is nothing. */
+export function marksOf({ uuid, serial }: { readonly uuid: Said | undefined; readonly serial: Said | undefined }): { readonly uuid: Said | undefined; readonly serial: Said | undefined } {
+  return { uuid: usefulUuid(uuid?.text ?? '') === undefined ? undefined : uuid, serial: usefulSerial(serial?.text ?? '') === undefined ? undefined : serial }
 }
 
 function busOf({ kernelName, model }: SaidDisk): DiskFact['bus'] | undefined {
@@ -167,6 +165,6 @@ function busOf({ kernelName, model }: SaidDisk): DiskFact['bus'] | undefined {
   return /^ATA\b/.test(model?.text ?? '') ? 'sata' : undefined
 }
 
-function keyOf({ wwn, serial, model, bytes }: DiskFact): string {
-  return `${wwn} ${serial} ${model} ${String(bytes).padStart(20, '0')}`
+function keyOf({ wwn, serial, model, size = 0 }: SaidDisk): string {
+  return `${wwn?.text ?? ''} ${serial?.text ?? ''} ${model?.text ?? ''} ${String(size).padStart(20, '0')}`
 }

@@ -5,7 +5,7 @@ import type { Fields, Place } from './fields.ts'
 import type { ImportContext } from './import-context.ts'
 import { readDocument, textOf, wholeFile } from './input.ts'
 import type { InputFile } from './input.ts'
-import { saidAt } from './machine-facts.ts'
+import { marksOf, saidAt } from './machine-facts.ts'
 import { SaltPillar } from './salt-pillar.ts'
 import { merged, sourced, variablesOf } from './sourced.ts'
 import type { Sourced, Variables } from './sourced.ts'
@@ -83,9 +83,9 @@ export function importSalt(files: readonly InputFile[], context: ImportContext):
     const said = at(one.grains, 'roles')
     const roles = [...(typeof said?.value === 'string' ? [said] : itemsOf(said)), ...itemsOf(at(one.grains, 'crowbar', 'roles'))].filter(({ value }) => typeof value === 'string')
     for (const role of roles) groups.set(textAt(role) ?? '', [...groups.get(textAt(role) ?? '') ?? [], role])
-    const [serial, uuid] = [saidAt(at(one.grains, 'serialnumber')), saidAt(at(one.grains, 'uuid'))]
+    const { uuid, serial } = marksOf({ uuid: saidAt(at(one.grains, 'uuid')), serial: saidAt(at(one.grains, 'serialnumber')) })
     const address = context.network === undefined || parseAddress(textAt(one.address) ?? '') === undefined ? undefined : saidAt(one.address)
-    return { name, places: one.places, groups: roles.map((role) => textAt(role) ?? ''), variables, address, machine: uuid === undefined ? (serial === undefined ? {} : { serial }) : { uuid: { ...uuid, text: uuid.text.toLowerCase() } } }
+    return { name, places: one.places, groups: roles.map((role) => textAt(role) ?? ''), variables, address, machine: uuid === undefined ? (serial === undefined ? {} : { serial }) : { uuid: { ...uuid, text: uuid.text.trim().toLowerCase() } } }
   })
   declared.push(...pillar.declared())
   const estate: Estate = { name: 'salt', hosts, declared, groups: [...groups].map(([name, places]) => ({ name, places, description: `The minions with the role ${name} in their grains.` })) }

@@ -61,8 +61,10 @@ export const ANSIBLE_YAML: YamlDialect = {
   key: pyYamlKey,
   tagged(tag, text): Json | undefined {
     if (tag === '!vault' || tag === '!vault-encrypted') return { __ansible_vault: text }
+    if (tag === '!!timestamp') return text
     return tag === '!unsafe' ? { __ansible_unsafe: text } : undefined
   },
+  classes: /^!unsafe$/,
 }
 
 /** YAML as Salt reads it: PyYAML, but a number that begins with 0 is decimal. */

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { identify } from '../../../agent/inventory/identify.ts'
 import type { KnownMachine } from '../../../agent/inventory/identify.ts'
-import { usefulMac, usefulSerial, usefulUuid } from '../../../agent/inventory/junk.ts'
+import { usefulMac, usefulSerial, usefulUuid } from '../../../schemas/machine-marks.ts'
 import type { DiskFact, Facts } from '../../../schemas/inventory.ts'
+import fc from '../../property.ts'
 
 const UUID = '4c4c4544-0033-4310-8051-b7c04f4e3132'
 const UUID2 = '4c4c4544-0044-4a10-8052-b2c04f4e3133'

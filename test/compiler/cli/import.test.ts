@@ -44,6 +44,10 @@ test('a folder that is not empty, a file that is not there, and formats that the
   expect((await crowbarHere(['import', '--from', 'ansible', join(folder, 'none')])).status).toBe(1)
   expect((await crowbarHere(['import', '--from', 'chief', hosts])).status).toBe(64)
   expect((await crowbarHere(['import', '--from', 'ansible', hosts, '--network', 'No Network'])).status).toBe(64)
+  // A file that would be read as another one is not left out in silence; one that is named twice is one.
+  const twice = await crowbarHere(['import', '--from', 'ansible', `${folder}/inv/../hosts`, put('inv/hosts', 'b\n')])
+  expect([twice.status, twice.stderr]).toEqual([1, expect.stringContaining('would have one name in the report: give both by their whole paths')])
+  expect((await crowbarHere(['import', '--from', 'ansible', hosts, `${folder}/./hosts`])).status).toBe(0)
   mkdirSync(join(folder, 'deep'))
   put('deep/b', '[g]\nx\n')
   expect((await crowbarHere(['import', '--from', 'ansible', join(folder, 'deep')])).status).toBe(0)

@@ -97,6 +97,9 @@ a1 own=1
       vars:
         jinja: "{{ y }}"
         raw: !unsafe "{{ no }}"
+        raws: !unsafe [ "{{ no }}", 1, two ]
+        rawer: !unsafe { inside: !unsafe [ "{{ no }}" ] }
+        day: !!timestamp 2001-02-03
         text: |
           two
           lines

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { expandPattern } from '../../../compiler/import/ansible-pattern.ts'
 import { pythonLiteral } from '../../../compiler/import/python-literal.ts'
@@ -8,6 +7,7 @@ import { MANY, NASTY } from './ansible-inventories.ts'
 import { HOSTILE } from './hostile.ts'
 import { coverage } from './coverage.ts'
 import { documentsOf, expectWhole, imported, leavesOf, nodesOf, refusals, textsOf } from './read-back.ts'
+import fc from '../../property.ts'
 
 test('hosts, groups and variables become nodes, tags and roles, and attributes where all of a table have them', () => {
   const result = imported('ansible', {
@@ -45,6 +45,16 @@ test('what is encrypted becomes a reference, and the ciphertext is kept beside; 
   expect(nodesOf(result, 'ansible')['d1']?.values).toEqual({ pw: { secret: 'ansible/group_vars/db/pw' }, users: [{ name: 'a', key: { secret: 'ansible/group_vars/db/users/0/key' } }] })
   expect(JSON.parse(textsOf(result)['imported/group_vars/db.yml.json'] ?? '')).toMatchObject({ values: { pw: { __ansible_vault: '$ANSIBLE_VAULT;1.1;AES256\n6133\n' } } })
   expect(refusals(result)).toEqual(['group_vars/all/vault.yml:1:1 it is encrypted as a whole, so nobody can tell which variables it has: decrypt it for the import'])
+})
+
+test('a list or a map that is no template, and a date that says that it is one, are what they hold', () => {
+  const result = imported('ansible', { 'h.yml': 'all: {hosts: {a: {l: !unsafe ["{{ x }}", 1], m: !unsafe {k: 2}, d: !!timestamp 2001-02-03}}}' })
+  expect([nodesOf(result, 'ansible')['a']?.values, refusals(result)]).toEqual([{ l: ['{{ x }}', 1], m: { k: 2 }, d: '2001-02-03' }, []])
+})
+
+test('text of an INI file that looks like a date or a number is text there too', () => {
+  const { report } = imported('ansible', { hosts: '[g]\na\n[g:vars]\nreleased_on = 2020-01-01\nnot_a_number = nan\nd=2020-01-01\n', 'group_vars/g.yml': 'e: 2020-01-01\nf: .inf\n' })
+  expect(report.filter(({ fate }) => fate !== 'mapped').map(({ pointer, note }) => [pointer.at(-1), note])).toEqual([['e', 'a date, which is text here'], ['f', 'a number that cannot be kept exactly, and so is text here']])
 })
 
 test('what attributes cannot say is refused as a whole variable, and nothing of it is half there', () => {

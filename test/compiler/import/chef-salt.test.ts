@@ -31,6 +31,20 @@ test('chef: attributes come in the order of Chef: default under normal under ove
   expect(result.report.find(({ file, pointer }) => file === 'roles/inner.json' && pointer.at(-1) === 'v')).toMatchObject({ fate: 'raw', to: ['imported/roles/inner.json.json#/default_attributes/v'], note: 'no host has it: it is hidden everywhere, or its group has no host' })
 })
 
+test('chef: attributes of a node stand beside its run list for chef-solo, with an address too as knife-solo writes it', () => {
+  const result = imported('chef', {
+    'nodes/a.json': JSON.stringify({ run_list: ['role[r]'], automatic: { ipaddress: '10.0.0.60' }, php: { user: 'node' } }), 'nodes/b.json': JSON.stringify({ run_list: [], automatic: { ipaddress: 'b.example.com' }, x: 1 }),
+    'nodes/c.json': JSON.stringify({ chef_type: 'node', run_list: [], php: { user: 'typed' } }), 'nodes/d.json': JSON.stringify({ override: { php: { user: 'over' } }, other: 1 }),
+    'nodes/e.json': JSON.stringify({ name: 'e', json_class: 'Chef::Node', automatic: { ipaddress: '10.0.0.61' }, _rev: '2-1' }), 'roles/r.json': JSON.stringify({ name: 'r', default_attributes: { php: { user: 'role', v: 7 } } }),
+  }, 'admin')
+  const nodes = nodesOf(result, 'chef')
+  expect(Object.entries(nodes).map(([name, { values, fields }]) => [name, values, fields['networks.admin.address'] || undefined])).toEqual(expect.arrayContaining([
+    ['a', { php: { user: 'node', v: 7 } }, '10.0.0.60'], ['b', { x: 1 }, undefined], ['c', { php: { user: 'typed' } }, undefined], ['d', { php: { user: 'over' } }, undefined], ['e', {}, '10.0.0.61'],
+  ]))
+  expect(refusals(result)).toEqual([])
+  expect(result.report.filter(({ fate }) => fate === 'raw').map(({ file, pointer }) => [file, ...pointer])).toEqual([['nodes/b.json', 'automatic', 'ipaddress'], ['nodes/d.json', 'other'], ['nodes/e.json', '_rev'], ['roles/r.json', 'default_attributes', 'php', 'user']])
+})
+
 test('chef: encrypted items are secrets, automatic attributes inventory, Ruby is refused, and lists that Chef would join are said', () => {
   const result = imported('chef', CHEF['repository 0'] ?? {})
   expect(Object.keys(textsOf(result)).filter((path) => path.startsWith('inventory/')).length).toBe(1)
@@ -108,4 +122,16 @@ test('salt: no minion is made of what is none, and answers one by one are one', 
   expect(of({ 'master.d/f.conf': 'pillar_roots: {base: [/srv]}\n' })).toEqual([[], ['master.d/f.conf:1:23 the configuration of Salt is not read']])
   expect(of({ roster: 'a: [1]\nb:\n' })).toEqual([[], ['roster:1:5 an entry of a roster is a map with `host`', 'roster:2:2 an entry of a roster is a map with `host`']])
   expect(of({ 'srv/salt/top.sls': "base: {'*': [x]}", 'srv/salt/x.sls': 'x: {pkg.installed: []}', 'srv/pillar/top.sls': 'base: {a: [x]}', 'srv/pillar/x.sls': 'x: 1' })[0]).toEqual(['a'])
+})
+
+test('salt: what vendors write where there is no number pins no node, since it would be the pin of any such machine', () => {
+  const machine = (grains: object): unknown => {
+    const { fields } = nodesOf(imported('salt', { 'grains/m.json': JSON.stringify(grains) }), 'salt')['m'] ?? { fields: {} }
+    return Object.fromEntries(Object.entries(fields).filter(([key]) => key.startsWith('machine.')))
+  }
+  const uuid = '4C4C4544-0010-3510-8054-B100004C4D59'
+  expect(machine({ uuid, serialnumber: 'AB12' })).toEqual({ 'machine.uuid': uuid.toLowerCase() })
+  expect(machine({ uuid: '00000000-0000-0000-0000-000000000000', serialnumber: 'AB12' })).toEqual({ 'machine.serial': 'AB12' })
+  expect(machine({ uuid: '03000200-0400-0500-0006-000700080009', serialnumber: '0123456789' })).toEqual({})
+  expect(machine({ uuid: 'Not Settable', serialnumber: 'To Be Filled By O.E.M.' })).toEqual({})
 })

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { InventoryDocument } from '../../../schemas/inventory.ts'
 import { compileTexts } from '../compiling.ts'
@@ -7,6 +6,7 @@ import { HOSTILE } from './hostile.ts'
 import { facter, flatFacter, MACHINES, macOf, ohai } from './machines.ts'
 import type { Machine } from './machines.ts'
 import { expectWhole, imported, leavesOf, nodesOf, refusals, textsOf } from './read-back.ts'
+import fc from '../../property.ts'
 
 type Texts = Readonly<Record<string, string>>
 const json = (value: unknown): string => JSON.stringify(value, null, 1)
@@ -60,6 +60,32 @@ test('the inventory is one that the compiler reads, and each machine has a node 
   expect(nodes['node3']?.fields).toMatchObject({ 'machine.serial': 'SN1003' })
 })
 
+test('a machine is known by no number that others have too', () => {
+  const pins = (dmi: object, mac: string): unknown => Object.entries(nodesOf(imported('facter', { 'm.json': json({ dmi: { product: dmi }, networking: { interfaces: { eth0: { mac } } } }) }), 'facts')['m']?.fields ?? {}).filter(([key]) => key.startsWith('machine.'))
+  expect(pins({ uuid: '03000200-0400-0500-0006-000700080009', serial_number: 'Chassis Serial Number' }, '52:54:00:00:00:01')).toEqual([['machine.mac', '52:54:00:00:00:01']])
+  expect(pins({ uuid: '03000200-0400-0500-0006-000700080009', serial_number: '0123456789' }, 'ff:ff:ff:ff:ff:ff')).toEqual([])
+  expect(pins({ uuid: '00020003-0004-0005-0006-000700080009', serial_number: 'CZ1234' }, '52:54:00:00:00:01')).toEqual([['machine.serial', 'CZ1234']])
+})
+
+test('the report says which disk and which port each value went to', () => {
+  const disk = (bytes: number, model: string, serial: string): object => ({ size_bytes: bytes, model, serial, wwn: '' })
+  const texts = {
+    facter: json({ dmi: { product: { serial_number: 'AB12' } }, disks: { sda: disk(30, 'C', 'c'), sdb: disk(20, 'B', 'b'), sdc: disk(10, 'A', 'a') }, networking: { interfaces: { eth0: { mac: '52:54:00:00:00:03', speed: 10 }, eth1: { mac: '52:54:00:00:00:02', speed: 25 }, eth2: { mac: '52:54:00:00:00:01', speed: 100 } } } }),
+    ohai: json({ dmi: { system: { serial_number: 'AB12' } }, block_device: { sda: { size: '30', model: 'C' }, sdb: { size: '20', model: 'B' } }, network: { interfaces: { eth0: { driver: 'e1000', driver_info: { driver: 'e1000', bus_info: '0000:02:00.0' }, addresses: { '52:54:00:00:00:01': { family: 'lladdr' } } }, eth1: { driver_info: { driver: 'ixgbe', bus_info: '0000:01:00.0' }, addresses: { '52:54:00:00:00:02': { family: 'lladdr' } } } } } }),
+  }
+  for (const [format, text] of Object.entries(texts)) {
+    const { report } = imported(format, { 'x.json': text })
+    const [inventory] = inventoryOf(format, { 'x.json': text })
+    const at = (value: unknown, way: readonly (string | number)[]): unknown => way.reduce<unknown>((found, key) => (found as Record<string | number, unknown>)[key], value)
+    const said = report.flatMap(({ pointer, to }) => to.flatMap((one) => {
+      const path = /: facts\.((?:disks|nics)\..*)$/.exec(one)?.[1]
+      return path === undefined || pointer.at(-1) === 'family' ? [] : [[String(at(inventory?.facts, path.split('.'))), pointer.at(-1) === 'size' ? String(512 * Number(at(JSON.parse(text), pointer))) : String(at(JSON.parse(text), pointer))] as const]
+    }))
+    expect(said.length).toBeGreaterThanOrEqual(8)
+    expect(said.map(([ours]) => ours)).toEqual(said.map(([, theirs]) => theirs))
+  }
+})
+
 test('what nothing says is assumed aloud, and what makes no sense is refused at its place', () => {
   const result = imported('facter', { 'a.json': '{"networking": {"hostname": "a", "interfaces": {"eth0": {"mac": "nonsense"}, "eth1": {"mac": "52:54:00:00:00:01"}}},\n "disks": {"sda": {"size_bytes": -1}}, "processors": {"cores": "many"}}' })
   expect(refusals(result)).toEqual(['a.json:1:65 this is no MAC address', 'a.json:2:34 a disk has a size in bytes'])
@@ -76,13 +102,16 @@ name: n.example.com
 values:
   dmi: !ruby/hash:ActiveSupport::HashWithIndifferentAccess {product: {serial_number: AB12}}
   disks: {sda: {size_bytes: 10}, sdb: {size_bytes: 0}, mmcblk0boot0: {size_bytes: 4}}
-  networking: {interfaces: {eno1: {mac: "52:54:00:00:00:01"}, eno2: {mac: "52:54:00:00:00:01"}, vmbr0: {mac: "52:54:00:00:00:02"}}}
+  networking: {interfaces: {eno1: {mac: "52:54:00:00:00:01"}, eno2: {mac: "52:54:00:00:00:01"}, vmbr0: {mac: "52:54:00:00:00:02"}, lxdbr0: {mac: "52:54:00:00:00:03"}}}
   state: !ruby/sym good
 ` })
   expect(refusals(ruby)).toEqual([])
   const [inventory] = ruby.files.filter(({ path }) => path.startsWith('inventory/')).map(({ text }) => JSON.parse(text) as InventoryDocument)
   expect([inventory?.facts.disks.map(({ bytes }) => bytes), inventory?.facts.nics.map(({ mac }) => mac)]).toEqual([[10], ['52:54:00:00:00:01']])
   expect(ruby.report.find(({ pointer }) => pointer.includes('eno2'))?.note).toContain('another port has this MAC address')
+  const [own] = inventoryOf('puppetdb', { 'c.json': json([{ certname: 'a', name: 'macaddress', value: '52:54:00:00:00:05' }, { certname: 'a', name: 'processorcount', value: 8 }]) })
+  expect([own?.facts.nics.map(({ mac }) => mac), own?.facts.cpu]).toEqual([['52:54:00:00:00:05'], { model: '', cores: 8, threads: 8 }])
+  expect(imported('puppetdb', { 'c.json': json([{ certname: 'a', name: 'macaddress', value: '52:54:00:00:00:05' }, { certname: 'a', name: 'processorcount', value: 8 }]) }).remarks).toEqual([expect.stringContaining('cpu.cores, memory.bytes')])
   expect(refusals(imported('puppetdb', { 'c.json': '[{"certname": "a", "path": ["os", "name"], "name": "name", "value": "Debian"}]' }))).toContain('c.json:1:15 it is a part of a fact: ask PuppetDB for `facts`, `factsets` or `inventory`')
 })
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { clusterOf } from '../../../compiler/export/cluster.ts'
 import type { Cluster } from '../../../compiler/export/cluster.ts'
@@ -9,6 +8,7 @@ import { compiled, exampleTree, compileTree, success } from '../compiling.ts'
 import { EXAMPLE_SITES } from '../../builders/example-sites.ts'
 import { imported, nodesOf } from './read-back.ts'
 import type { NodeSaid, Values } from './read-back.ts'
+import fc from '../../property.ts'
 
 /** import∘export is the identity on what both can say: nodes, groups, variables. */
 function exported(cluster: Cluster, target: string, keep: (path: string) => boolean): Readonly<Record<string, string>> {
