@@ -61,14 +61,21 @@ export function diskFates(targets: readonly InstallTarget[], seen: readonly Disk
 }
 
 /**
- * Whether an install would put down what is there already, but for the sizes that its disks say they have, and how a
- * size is written: a volume that was grown under a running system is the disk that it was. To write such a disk takes an approval of the new size.
+ * Whether an install would put down what is there already, but for the sizes that its disks say they have, how a size is
+ * written, and in which order the entries of its hardware document stand: a volume that was grown under a running system
+ * is the disk that it was. To write such a disk takes an approval of the new size.
  */
 export function isSameInstallation(before: InstallDocument | null, after: InstallDocument | null): boolean {
   if (before === null || after === null) return false
-  const [was, is] = [before, after].map(({ machine, os, targets, raid, layout, generation }) => canonical({ machine, os, targets: targets.map(({ entry, id }) => ({ entry, id })), raid: raid ?? {}, layout: layout.map((row) => ({ ...row, size: inMebibytes(row.size) })), generation } as unknown as Json))
+  const [was, is] = [before, after].map(({ machine, os, raid, layout, generation, ...install }) => canonical({ machine, os, targets: targetsOf(install).map(({ entry, id }) => ({ entry, id })), raid: raid ?? {}, layout: layout.map((row) => ({ ...row, size: inMebibytes(row.size) })), generation } as unknown as Json))
   // A disk that is named by its WWN may have no serial number until a driver reads one; two that differ are two disks.
-  return was === is && before.targets.every(({ serial }, index) => serial === '' || ['', serial].includes(after.targets[index]?.serial ?? ''))
+  const later = targetsOf(after)
+  return was === is && targetsOf(before).every(({ serial }, index) => serial === '' || ['', serial].includes(later[index]?.serial ?? ''))
+}
+
+/** By entry: which disks an entry chose is what counts, and among those of one entry their order. */
+function targetsOf({ targets }: Pick<InstallDocument, 'targets'>): InstallDocument['targets'] {
+  return targets.toSorted((a, b) => byCodePoint(a.entry, b.entry))
 }
 
 /** One size is one size, in whichever unit it is written. */
@@ -95,7 +102,7 @@ export function installCauses(before: InstallDocument | null, after: InstallDocu
 }
 
 function targetNames(install: InstallDocument): readonly string[] {
-  return install.targets.map((target) => `${target.entry}: ${target.serial === '' ? target.id : target.serial}`)
+  return targetsOf(install).map((target) => `${target.entry}: ${target.serial === '' ? target.id : target.serial}`)
 }
 
 function layoutLines(install: InstallDocument): readonly string[] {

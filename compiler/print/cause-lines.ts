@@ -96,7 +96,8 @@ export function valueText(value: Json): string {
   if (value === null || typeof value !== 'object') return canonical(value)
   if (isLater(value)) return laterText(value)
   if (Array.isArray(value)) return `[${value.map((item: Json) => valueText(item)).join(', ')}]`
-  return `{ ${Object.entries(value as { readonly [key: string]: Json }).map(([key, item]) => `${safe(key)}: ${valueText(item)}`).join(', ')} }`
+  const entries = Object.entries(value as { readonly [key: string]: Json }).map(([key, item]) => `${safe(key)}: ${valueText(item)}`)
+  return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`
 }
 
 function laterText(value: Later): string {

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
 import { ledgerOfPlan } from '../../../compiler/change/ledger-of-plan.ts'
@@ -13,6 +12,7 @@ import { stepDocument } from '../../../schemas/step-values.ts'
 import { applied, disk, folded, machine, stepOf, wasSent } from '../../builders/ledger.ts'
 import { buildPlan } from '../../builders/plan.ts'
 import type { PlanSketch, RoleSketch } from '../../builders/plan.ts'
+import fc from '../../property.ts'
 
 const ids = (changes: Changes): readonly string[] => changes.changes.map((one) => one.step.id)
 const of = (changes: Changes, id: string): Change => {

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
 import type { Changes } from '../../../schemas/changes.ts'
@@ -6,6 +5,7 @@ import { CONSEQUENCES } from '../../../schemas/documents/words.ts'
 import { readLedger, writeLedger } from '../../../schemas/ledger-tree.ts'
 import type { Plan } from '../../../schemas/plan.ts'
 import { attributes, compiled, LEDGERS, lock, replaced, role } from './editing.ts'
+import fc from '../../property.ts'
 
 type Files = ReadonlyMap<string, string>
 

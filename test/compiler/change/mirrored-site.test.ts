@@ -171,6 +171,17 @@ describe('a cluster on mirrors', () => {
     })
   }
 
+  it('stays as it is when entries that wipe stand in another order and choose the same disks', () => {
+    const wiped = hardware(['keep', 'wipe'])
+    const turned = { 'hw.yaml': (wiped['hw.yaml'] ?? '').replace(/( {2}system: .*\n)( {2}data: .*\n)/, '$2$1') }
+    expect(turned).not.toStrictEqual(wiped)
+    const before = compiled(wiped, null)
+    const ledger = applied(before.plan, { machines: machines() })
+    expect(consequences(change(ledger, compiled(turned, before.lock).plan))).toStrictEqual([])
+    const swapped = hardware(['keep', 'wipe'], ['rotational: false', 'rotational: X'], ['rotational: true', 'rotational: false'], ['rotational: X', 'rotational: true'])
+    expect(consequences(change(ledger, compiled(swapped, null).plan))).toContain('wipe install@a')
+  })
+
   it('shows every disk of the machine as one that a role of the discovery image may write, when it wipes for what changed', () => {
     const { changes } = change(emptied, compiled({ ...edited('a.yaml', ['debian-12', 'debian-13']), ...attributes('dev: sdd') }, lock).plan)
     expect(changes.find(({ step }) => step.id === 'd/prep@a')?.disks.map(({ id, fate }) => `${id} ${fate}`)).toStrictEqual(DISKS.x1.map((one) => `${diskId(one)} wiped`).toSorted())

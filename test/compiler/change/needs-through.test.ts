@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { needsThrough } from '../../../compiler/change/needs-through.ts'
 import type { Plan, Step } from '../../../schemas/plan.ts'
 import { buildPlan } from '../../builders/plan.ts'
+import fc from '../../property.ts'
 
 /** Everything among `ids` that a step comes after, by way of needs among them only. */
 function before(id: string, needs: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
 import { rolloutsOf } from '../../../compiler/change/rollouts.ts'
@@ -9,6 +8,7 @@ import { applied } from '../../builders/ledger.ts'
 import { BARCLAMP, rollingSite } from '../../builders/rolling-site.ts'
 import type { RollingSite } from '../../builders/rolling-site.ts'
 import { compiled, lockFile } from '../compiling.ts'
+import fc from '../../property.ts'
 
 const web = (rollout: string): RollingSite => ({ deployment: `rollout:\n  web: ${rollout}\n` })
 const names = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `w${String(i + 1).padStart(3, '0')}`)

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
 import { selectChanges, unmatched } from '../../../compiler/change/select.ts'
@@ -8,6 +7,7 @@ import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import { applied } from '../../builders/ledger.ts'
 import { rollingSite } from '../../builders/rolling-site.ts'
 import { compiled, lockFile } from '../compiling.ts'
+import fc from '../../property.ts'
 
 const texts = rollingSite({ nodes: ['w1', 'w2', 'w3', 'w4'], deployment: 'rollout: { web: { batches: [1] } }\n', documents: 'kind: deployment\nname: late\nafter: [app]\nroles: { plain: { nodes: [w1, w2] } }\n' })
 const first = compiled(texts)

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { change } from '../../../compiler/change/change.ts'
 import { diffMarkdown } from '../../../compiler/print/diff-markdown.ts'
@@ -12,6 +11,7 @@ import { expectGolden } from '../../builders/golden.ts'
 import { applied, disk, folded, machine, stepOf, wasSent } from '../../builders/ledger.ts'
 import { buildPlan } from '../../builders/plan.ts'
 import { reviewedSite } from '../../builders/reviewed-site.ts'
+import fc from '../../property.ts'
 
 const golden = (name: string): URL => new URL(`golden/${name}`, import.meta.url)
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { foldNames } from '../../../compiler/print/fold-names.ts'
+import fc from '../../property.ts'
 
 /** Every name of a fold, the way a reader understands it. */
 function unfold(text: string): readonly string[] {
