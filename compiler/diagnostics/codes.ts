@@ -15,6 +15,7 @@ export const CODES = {
   ATTRIBUTE_DIFFERS: 'Two deployments share one role on one node and give it different attributes.',
   ATTRIBUTE_INVALID: 'An attribute is not one that the schema of its barclamp allows.',
   ATTRIBUTE_OPERATOR: 'One of $append, $remove and $unset stands where it means nothing.',
+  ATTRIBUTE_UNUSED: 'A deployment has attributes of a barclamp of which it binds no role.',
   BARCLAMP_DUPLICATE: 'Two barclamps of the site have the same name.',
   BARCLAMP_SCHEMA: 'What a barclamp declares under `attributes` is no JSON Schema that can be used; as a warning, a part of it does nothing.',
   BARCLAMP_UNPINNED: 'Barclamps come from a git repository, and the lock does not say which commit of it.',

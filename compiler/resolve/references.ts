@@ -2,7 +2,7 @@ import type { Range, Report } from '../../schemas/diagnostic.ts'
 import { suggest } from '../../schemas/cel/suggest.ts'
 import type { BarclampDocument, RoleDeclaration } from '../../schemas/documents/barclamp.ts'
 import { sourcesOfOs } from '../../schemas/documents/rule.ts'
-import { error } from '../diagnostics/diagnostic.ts'
+import { error, warning } from '../diagnostics/diagnostic.ts'
 import { knownNames } from '../diagnostics/known-names.ts'
 import { rangeOf } from '../parse/document.ts'
 import { rangeOfField } from '../validate/site.ts'
@@ -198,6 +198,10 @@ function checkAttributeKeys({ site, barclamps }: ResolvedSite, check: Check, rep
   for (const { value, source } of site.deployments.values()) {
     keys(value.attributes, (key) => rangeOf(source, ['attributes', key], 'key'))
     for (const [role, binding] of Object.entries(value.roles)) keys(binding.attributes, (key) => rangeOf(source, ['roles', role, 'attributes', key], 'key'))
+    for (const key of Object.keys(value.attributes ?? {})) {
+      const own = barclamps.get(key)?.document.value.roles
+      if (own !== undefined && !Object.keys(value.roles).some((role) => Object.hasOwn(own, role))) report(warning('ATTRIBUTE_UNUSED', rangeOf(source, ['attributes', key], 'key'), `The deployment ${value.name} has attributes of ${key} and none of its roles, so nothing reads them.`, { fix: `Bind a role of ${key}, or set them in the deployment that does, or in the site document.` }))
+    }
   }
   const seen = new Set<object>()
   for (const node of site.nodes.values()) {
