@@ -223,7 +223,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       // Another agent has gone on from where this one stands.
       if (code === 'LEDGER_BEHIND' && state.current.frozen === null) engine.freeze({ by: 'the agent', reason: String(error) }).catch((failed: unknown) => log('cannot freeze', { error: String(failed) }))
     },
-    async onCompiled({ compiled, head, own }) {
+    async onCompiled({ compiled }) {
       gate.open()
       discovery.have(compiled.plan)
       await readInventory(site, compiled.commit, committed, signal)
@@ -232,7 +232,7 @@ export async function runDaemon(settings: Settings, { signal, log }: DaemonOptio
       proxy.follow(sources)
       if (problems.length > 0) log('sources that are not served', { problems })
       await Promise.all(nodes.held().map(machine => nodes.reconsider(machine)))
-      await carryOn(engine, { compiled, head, isOwn: own.length > 0 }).catch((error: unknown) => {
+      await carryOn(engine, { compiled, isOwnSince: commit => site.isOwnSince(commit, compiled.commit, signal) }).catch((error: unknown) => {
         if (!(error instanceof EngineError)) throw error
         log('the plan is not carried out', { code: error.code, message: error.message })
         if (error.code === 'WORK_STALE') keeper?.look()

@@ -44,15 +44,15 @@ export function heldBack(newest: Compiled | null, run: Pick<RunState, 'work'> | 
 }
 
 /**
- * What a new plan means for the run: a commit of the agent's own, which only adds what was seen, extends the run of the
- * commit before it; any other starts one where the site says that commits are applied by themselves, after the run that
- * goes on. Under `safe` no extension brings what would not have been begun, unless the run has its like already.
+ * What a new plan means for the run: commits of the agent's own, which only add what was seen, extend the run of the
+ * commit before them, also when that did not come about at the first look; any other starts one where the site says that
+ * commits are applied by themselves, after the run that goes on. Under `safe` no extension brings what would not have been begun, unless the run has its like already.
  */
-export async function carryOn(engine: Pick<Engine, 'state' | 'work' | 'extend' | 'start' | 'hurry'>, { compiled, head, isOwn }: { readonly compiled: Compiled; readonly head: string; readonly isOwn: boolean }): Promise<void> {
+export async function carryOn(engine: Pick<Engine, 'state' | 'work' | 'extend' | 'start' | 'hurry'>, { compiled, isOwnSince }: { readonly compiled: Compiled; readonly isOwnSince: (commit: string) => Promise<boolean> }): Promise<void> {
   const { run } = engine.state
   const level = compiled.plan.site.automation.apply
   const hold = holdOf(compiled)
-  if (isOwn && run !== null && run.work.commit === head && run.ended?.state !== 'complete' && run.cancelled === null) {
+  if (run !== null && run.work.commit !== compiled.commit && run.ended?.state !== 'complete' && run.cancelled === null && await isOwnSince(run.work.commit)) {
     const isNews = hold?.consequence !== undefined && hold.consequence !== null && (engine.work === undefined || holdOf({ plan: compiled.plan, changes: engine.work.changes }) === null)
     if (!isNews) await engine.extend(compiled, { reason: 'machines were seen' })
     return

@@ -53,6 +53,11 @@ export interface SiteRepository {
   commitFiles(commit: CommitFiles, signal: AbortSignal): Promise<string>
   /** Moves the branch from `base` to `commit`, which has to come after it; only if it is still there. Never forces. */
   push(commit: string, base: string, signal: AbortSignal): Promise<Pushed>
+  /**
+   * Whether nobody but this agent made the commits after `older` up to `newer`, its newest. It notes them before they are
+   * pushed, so that it knows them in its next life too, and when a push arrived whose answer did not.
+   */
+  isOwnSince(older: string, newer: string, signal: AbortSignal): Promise<boolean>
   /** Offers a commit for review on a branch of the agent's own, in place of what it offered before. */
   propose(commit: string, signal: AbortSignal, branch?: string): Promise<Pushed>
   /** Makes a ledger of exactly these files, after the last one, and pushes it. */
@@ -71,6 +76,9 @@ export interface SiteRepository {
 const SEEN = 'refs/crowbar-remote'
 /** The ledger as the remote was last seen to have it, for `readRef`. */
 export const SEEN_LEDGER = `${SEEN}/applied`
+
+/** The newest commit that the agent made for the branch, and what its unbroken line of own commits stands on. */
+const OWN = { newest: 'refs/crowbar-own/newest', since: 'refs/crowbar-own/since' } as const
 
 /** Opens the agent's clone, or makes it. Does not speak to the remote yet. */
 export async function openSite(options: SiteOptions): Promise<SiteRepository> {
@@ -118,10 +126,17 @@ export async function openSite(options: SiteOptions): Promise<SiteRepository> {
     push: (commit, base, stop) => inTurn(async () => {
       if (commit === base) return { kind: 'pushed' }
       if (!(await site.isAncestor(base, commit, stop))) throw new SiteError('SITE_GIT_FAILED', `${commit} does not come after ${base}, so pushing it would lose commits`)
+      if ((await readRef(git, OWN.newest, stop)) !== base) await must(git, ['update-ref', OWN.since, base], { signal: stop })
+      await must(git, ['update-ref', OWN.newest, commit], { signal: stop })
       const pushed = await pushTo(git, { repository, commit, ref: heads, expected: base }, stop)
       if (pushed.kind === 'pushed') await must(git, ['update-ref', seenHead, commit], { signal: stop })
       return pushed
     }),
+
+    async isOwnSince(older, newer, stop) {
+      const since = await readRef(git, OWN.since, stop)
+      return since !== null && (await readRef(git, OWN.newest, stop)) === newer && (await site.isAncestor(since, older, stop)) && site.isAncestor(older, newer, stop)
+    },
 
     async propose(commit, stop, own = 'crowbar/inventory') {
       const ref = `refs/heads/${own}`

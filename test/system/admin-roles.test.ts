@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openHeldRack } from './held-rack.ts'
+import { crowbar, openHeldRack } from './held-rack.ts'
 import type { TestRack } from './held-rack.ts'
 
 let rack: TestRack
@@ -84,4 +87,34 @@ test('a role that destroys waits for its approval, and runs once an installation
   rack.commit({ 'site.yaml': text => text.replace('  fresh: { nodes: [alpha] }', '  fresh: { nodes: [alpha], attributes: { beacon: { seconds: 3 } } }') })
   expect((await rack.apply()).outcome).toBe('nothing')
   expect(rack.read('alpha', 'etc/fresh')).toBe('fresh\n')
+})
+
+test('killed when what was seen is pushed and no answer has come, the agent extends the run by it in its next life', async () => {
+  const mac = '52:54:00:12:7d:02'
+  // Under `safe` an extension would not bring what destroys.
+  rack.commit({ 'site.yaml': text => text.replace('automation: { apply: safe }\n', '') })
+  const clone = rack.clone()
+  expect(crowbar('replace', 'alpha', '--mac', mac, '--site', clone)).toMatchObject({ code: 0 })
+  for (const command of ['commit --quiet --all --message Replace', 'push --quiet origin HEAD:main']) execFileSync('git', ['-c', 'user.name=author', '-c', 'user.email=author@example.com', ...command.split(' ')], { cwd: clone })
+  await rack.rack.ask({ act: 'power-off', machine: 'alpha' })
+  await rack.apply()
+  const [pushed, go] = ['pushed', 'go'].map(name => join(rack.rack.repository, 'hooks', name)) as [string, string]
+  writeFileSync(join(rack.rack.repository, 'hooks', 'post-receive'), `#!/bin/sh
+while read -r old new ref; do
+  case "$ref $(git log -1 --format=%s "$new")" in "refs/heads/main inventory:"*) ;; *) continue ;; esac
+  : > ${pushed}
+  for i in $(seq 600); do [ -e ${go} ] || sleep 0.1; done
+done
+`, { mode: 0o755 })
+  await rack.rack.ask({ act: 'replace', machine: 'alpha', mac })
+  for (const deadline = Date.now() + 120_000; !existsSync(pushed) && Date.now() < deadline;) await sleep(100)
+  expect(existsSync(pushed)).toBe(true)
+  await rack.rack.ask({ act: 'kill-agent' })
+  writeFileSync(go, '')
+  await rack.rack.ask({ act: 'start-agent' })
+  const seq = await rack.now()
+  await rack.event(seq - 1, event => event.type === 'run.ended')
+  // It ended because it had gone on: before, it would have waited for the machine for ever.
+  expect((await rack.status()).steps.flatMap(({ id, state }) => (state === 'succeeded' ? [id] : []))).toContain('install@alpha')
+  expect(rack.read('alpha', 'etc/fresh')).toBeUndefined()
 })

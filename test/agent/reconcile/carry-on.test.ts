@@ -23,7 +23,7 @@ async function asked(next: Compiled, { run = null as object | null, had = [] as 
     start: (work: Compiled, { reason, asOf }: { reason: string; asOf?: number }) => Promise.resolve(void log.push(`start ${work.commit} as of ${asOf}: ${reason}`)),
     hurry: () => void log.push('hurry'),
   } as unknown as Engine
-  await carryOn(engine, { compiled: next, head: 'c1', isOwn })
+  await carryOn(engine, { compiled: next, isOwnSince: (commit) => Promise.resolve(isOwn && commit === 'c1') })
   return log
 }
 const over = (commit: string, state = 'complete'): object => ({ work: { commit }, ended: { state }, cancelled: null })
@@ -62,6 +62,8 @@ test('what was seen extends the run, and under safe brings nothing into it that 
   expect(await asked(compiled('manual', ['wipe']), { run: going('c1'), isOwn: true })).toEqual(['extend: machines were seen'])
   expect(await asked(compiled('safe', ['run']), { run: going('c1'), had: ['run'], isOwn: true })).toEqual(['extend: machines were seen'])
   expect(await asked(compiled('safe', ['run', 'wipe']), { run: going('c1'), had: ['run'], isOwn: true })).toEqual([])
+  // It was extended by that commit already.
+  expect(await asked(compiled('manual', ['wipe']), { run: going('c2'), isOwn: true })).toEqual([])
   // A person has begun that one.
   expect(await asked(compiled('safe', ['wipe']), { run: going('c1'), had: ['reinstall'], isOwn: true })).toEqual(['extend: machines were seen'])
 })
