@@ -1,11 +1,11 @@
 /**
- * `npm test`: types, lint, then every test. Ends with one plain line, counted from the test runner's own report:
- * `tests: N passed, N failed`. Exit code 0 only when nothing failed and something ran.
+ * `npm test`: types, lint, then every test. Ends with what failed, and one plain line, counted from the test runner's own
+ * report: `tests: N passed, N failed`. Exit code 0 only when nothing failed and something ran.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 interface RunnerReport {
@@ -13,19 +13,28 @@ interface RunnerReport {
   readonly numFailedTests: number
   readonly numTotalTests: number
   readonly success: boolean
-  readonly testResults: readonly { readonly status: string; readonly name: string; readonly message: string }[]
+  readonly testResults: readonly {
+    readonly status: string
+    readonly name: string
+    readonly message: string
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages: readonly string[] }[]
+  }[]
 }
+
+/** So much of a failure is said again at the end, where the end of a long output is all that somebody has. */
+const SAID_AGAIN = 12
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'crowbar-test-'))
 let passed = 0
 let failed = 0
+const failures: string[] = []
 
 try {
   for (const [name, ...argv] of [['types', 'tsc'], ['lint', 'oxlint', '--type-aware', '--deny-warnings']] as const) {
     if (await run(argv) !== 0) {
       failed++
-      console.error(`${name}: failed`)
+      failures.push(name)
     } else passed++
   }
   await project('quick')
@@ -34,6 +43,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
+for (const one of failures) console.log(`failed: ${one}`)
 console.log(`tests: ${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 && passed > 2 ? 0 : 1
 
@@ -57,12 +67,27 @@ function count(project: string, file: string, code: number): void {
     report = JSON.parse(readFileSync(file, 'utf8')) as RunnerReport
   } catch {
     failed++
-    console.error(`${project}: the runner left no report (exit ${code})`)
+    failures.push(`${project}: the runner left no report (exit ${code})`)
     return
   }
   passed += report.numPassedTests
-  // A file that fails to load has no test of its own to count.
-  const broken = report.testResults.filter(one => one.status === 'failed' && report.numFailedTests === 0).length
-  failed += report.numFailedTests + broken
-  if (code !== 0 && report.numFailedTests + broken === 0) failed++
+  failed += report.numFailedTests
+  for (const { status, name, message, assertionResults } of report.testResults) {
+    if (status !== 'failed') continue
+    const file = relative(root, name)
+    const broken = assertionResults.filter(one => one.status === 'failed')
+    for (const { fullName, failureMessages } of broken) failures.push(said(`${file}: ${fullName}`, failureMessages.join('\n')))
+    // A file that fails to load, or whose hooks fail, may have no failed test of its own to count.
+    if (broken.length > 0) continue
+    failed++
+    failures.push(said(file, message))
+  }
+  if (code !== 0 && report.success) {
+    failed++
+    failures.push(`${project}: the runner ended with ${code}`)
+  }
+}
+
+function said(title: string, message: string): string {
+  return [title, ...message.split('\n').slice(0, SAID_AGAIN).map(line => `  ${line}`)].join('\n')
 }

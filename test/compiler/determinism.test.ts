@@ -3,7 +3,6 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isMap, parseAllDocuments, visit } from 'yaml'
 import { readTree } from '../../compiler/tree/read.ts'
@@ -14,6 +13,7 @@ import type { Json } from '../../schemas/shape.ts'
 import { EXAMPLE_SITES, SITE_EXAMPLES } from '../builders/example-sites.ts'
 import { crowbarHere } from './cli/in-process.ts'
 import { compileTree, exampleTree, success } from './compiling.ts'
+import fc from '../property.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/crowbar', import.meta.url))
 

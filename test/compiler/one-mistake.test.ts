@@ -52,6 +52,7 @@ const MISTAKES: readonly (readonly [string, Texts, string, string])[] = [
   ['role named constructor', { 'd.yaml': D + '  constructor: { nodes: [n1] }\n' }, 'REFERENCE_UNKNOWN d.yaml:6:3', 'Known: client, server.'],
   ['network named constructor', { 'd.yaml': D.replace('nodes: [n2]', 'nodes: [n2], networks: { constructor: toString }') }, 'VALUE_INVALID d.yaml:5:51', 'Write tostring.'],
   ['attribute unknown', { 'd.yaml': D + 'attributes: { b: { prot: 1 } }\n' }, 'ATTRIBUTE_INVALID d.yaml:6:20', 'Did you mean port?'],
+  ['attributes that nothing reads', { 'e.yaml': 'kind: deployment\nname: e\nroles: {}\nattributes:\n  b: { prot: 1 }\n' }, 'ATTRIBUTE_UNUSED e.yaml:5:3', 'Bind a role of b, or set them in the deployment that does, or in the site document.'],
   ['half a character', { 'd.yaml': D + 'attributes: { b: { name: "x\\ud83d" } }\n' }, 'YAML_SYNTAX d.yaml:6:26', 'Write the character itself, or `\\U` and eight digits.'],
   ['half a character in a key', { 'd.yaml': D + 'attributes: { b: { "\\ude00": 1 } }\n' }, 'YAML_SYNTAX d.yaml:6:20', 'Write the character itself, or `\\U` and eight digits.'],
   ['a reference of CFEngine', { ...CFENGINE, 'd.yaml': D + 'attributes: { b: { name: $(sys.host) } }\n' }, 'JIG_VALUE d.yaml:6:26', 'Write it without, or let another tool do what the role does.'],

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { own } from '../../schemas/own.ts'
 import { EMPTY_LOCK } from '../../schemas/lock.ts'
@@ -11,6 +10,7 @@ import type { Asked, Edit } from '../builders/living-edits.ts'
 import { filesOf, FIRST_SITE, idOf } from '../builders/living-site.ts'
 import type { LivingSite } from '../builders/living-site.ts'
 import { codes, compileTree, lockFile } from './compiling.ts'
+import fc from '../property.ts'
 
 /** Sequences of edits; a long run is CROWBAR_RUNS=5000 with any seed. */
 const RUNS = Number(process.env['CROWBAR_RUNS'] ?? 60)

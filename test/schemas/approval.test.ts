@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { approvalCovers, approvalFor, approvalKey, diskIsKnownBlank } from '../../schemas/approval.ts'
 import type { ApprovalSubject } from '../../schemas/approval.ts'
@@ -6,6 +5,7 @@ import type { InstallTarget } from '../../schemas/install.ts'
 import type { DiskState } from '../../schemas/inventory.ts'
 import { disk } from '../builders/ledger.ts'
 import { TARGET_BYTES } from '../builders/plan.ts'
+import fc from '../property.ts'
 
 const target = (id: string): InstallTarget => ({ entry: 'system', id, serial: `S-${id}`, bytes: TARGET_BYTES })
 const step = { id: 'install@db1', once: 'sha256:once', digest: 'sha256:d', destructive: true }

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { byCodePoint, canonical, digest, digestBytes, digestLarge } from '../../schemas/canonical.ts'
 import type { Json } from '../../schemas/shape.ts'
+import fc from '../property.ts'
 
 test('keys are sorted by code point, also beyond the surrogates', () => {
   expect(canonical({ '\u{1F600}': 1, '\uFF5E': 2, b: 3, a: 4 })).toBe('{"a":4,"b":3,"\uFF5E":2,"\u{1F600}":1}')

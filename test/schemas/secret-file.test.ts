@@ -1,7 +1,7 @@
 import * as age from 'age-encryption'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { labelArguments, readLabel, SECRET_PATH, shownVersion, shownVersions } from '../../schemas/secret-file.ts'
+import fc from '../property.ts'
 
 const recipient = await age.identityToRecipient(await age.generateX25519Identity())
 const encrypt = async (label: Parameters<typeof labelArguments>[0]): Promise<Uint8Array> => {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { hashDiskFile } from '../../agent/rack/disk-file.ts'
 import { diskPath, qemuArguments } from '../../agent/rack/virtual-machine.ts'
 import { crowbar, openHeldRack } from './held-rack.ts'
@@ -182,6 +182,9 @@ beforeAll(async () => {
   rack = await openHeldRack(folder, { nodes: 'qemu' })
   canary = await hashDiskFile(disk(4))
 })
+beforeEach(({ onTestFailed }) => {
+  onTestFailed(() => console.error(ask('status').stdout, printed().slice(-6000)))
+})
 afterAll(async () => {
   await rack?.[Symbol.asyncDispose]()
   rmSync(folder, { recursive: true, force: true })
@@ -230,7 +233,6 @@ test('an erasure of the running node is shown, asks, and overwrites the named di
   await rack.event(await rack.now(), event => event.type === 'node.connected' && event.data.environment === 'installed')
   rack.commit({ 'site.yaml': text => text.replace('turn: 1', 'turn: 2') })
   expect(await rack.applyToTheEnd()).toEqual({ state: 'complete', sent: ['storage/stack@quay'] })
-  const other = dataOf(3)
   const from = printed().length
 
   rack.commit({ 'site.yaml': text => `${text}---\nkind: operation\nname: returns\ndo: [drain, erase]\nnodes: [quay]\n` })
@@ -239,13 +241,18 @@ test('an erasure of the running node is shown, asks, and overwrites the named di
   for (const line of [`crowbar approve ${ERASE} --seen `, 'QUAY-A  1.6 GB  gpt', 'QUAY-B  1.6 GB  gpt', 'QUAY-DATA  0.1 GB  linux_raid_member "quay:span"']) expect(status).toContain(line)
   expect(status).not.toContain('QUAY-OTHER')
   expect(printed().slice(from)).not.toContain('Linux version')
+  const before = await rack.now()
   expect(ask('approve', ERASE, '--seen', /--seen ([0-9a-f]{16})\n/.exec(status)?.[1] ?? '').code).toBe(0)
+  // Its system is down, with all that it had to write, and its firmware asks the network what to start.
+  await rack.event(before, event => event.type === 'boot.seen' && event.data.kind === 'boot.dhcp.offer')
+  const other = dataOf(3)
   const { run, steps } = await rack.runEnded()
   expect([run?.state, steps.filter(one => one.state !== 'succeeded' && one.state !== 'unchanged')]).toEqual(['complete', []])
   // From its disks it went into the discovery image, and nothing of theirs was started there.
   expect(printed().slice(from)).toContain('crowbar.url=')
   expect(printed().slice(from).split('crowbar.url=')[1]).not.toMatch(/md\/raid1|md[0-9]+: /)
-  for (const [index, bytes] of [[0, SYSTEM], [1, SYSTEM], [2, 128 * MIB]] as const) expect([index, await hashDiskFile(disk(index))]).toEqual([index, zeros(bytes)])
+  // The stamp is the last to go, when the agent has said that it knows.
+  for (const [index, bytes] of [[0, SYSTEM], [1, SYSTEM], [2, 128 * MIB]] as const) await expect.poll(() => hashDiskFile(disk(index)), { timeout: 20_000 }).toBe(zeros(bytes))
   expect(dataOf(3)).toBe(other)
   expect(await hashDiskFile(disk(4))).toBe(canary)
 })
@@ -255,9 +262,9 @@ test('it is held, and installed again when the lock asks for that', async () => 
   expect(ask('apply')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing to do/) as string })
   const clone = rack.clone()
   expect(crowbar('reinstall', 'quay', '--site', clone)).toMatchObject({ code: 0 })
-  const lock = readFileSync(join(clone, 'crowbar.lock'), 'utf8')
+  const lock = readFileSync(join(clone, 'site.lock.json'), 'utf8')
   const from = printed().length
-  rack.commit({ 'crowbar.lock': () => lock })
+  rack.commit({ 'site.lock.json': () => lock })
   const { state } = await rack.applyToTheEnd()
   expect(state).toBe('complete')
   expect(arrays(printed().slice(from))[0]).toBe('active with 2 out of 2 mirrors')

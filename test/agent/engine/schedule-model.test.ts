@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { schedule } from '../../../agent/engine/schedule.ts'
 import { ancestors, prepareWork } from '../../../agent/engine/work.ts'
 import type { StepState, StepStatus } from '../../../agent/state/state.ts'
 import { changesOf, planOf, step } from './build-work.ts'
+import fc from '../../property.ts'
 
 /** A small site: steps on a few nodes or on none, needs that point backwards, some removals, some that a person must approve. */
 const site = fc

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { schedule } from '../../../agent/engine/schedule.ts'
 import { prepareWork } from '../../../agent/engine/work.ts'
 import type { Work } from '../../../agent/engine/work.ts'
 import type { StepState, StepStatus } from '../../../agent/state/state.ts'
 import { changesOf, planOf, rolloutOf, step } from './build-work.ts'
+import fc from '../../property.ts'
 
 const NODES = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5']
 

@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { chooseJig } from '../../../agent/jigs/choose-jig.ts'
 import type { JigOutcome } from '../../../agent/jigs/jig.ts'
@@ -11,6 +10,7 @@ import { shellAttributes, shellQuote, variableName } from '../../../agent/jigs/s
 import { encodeKey } from '../../../agent/jigs/value-files.ts'
 import { canonical } from '../../../schemas/canonical.ts'
 import type { Json } from '../../../schemas/shape.ts'
+import fc from '../../property.ts'
 
 let work = ''
 beforeEach(() => {

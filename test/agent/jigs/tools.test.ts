@@ -2,7 +2,6 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { flowYaml } from '../../../schemas/flow-yaml.ts'
@@ -14,6 +13,7 @@ import { JIGS } from '../../../schemas/documents/barclamp.ts'
 import type { JigName } from '../../../schemas/documents/barclamp.ts'
 import { jigPackages } from '../../../schemas/jig-packages.ts'
 import type { Json } from '../../../schemas/shape.ts'
+import fc from '../../property.ts'
 
 const DOCUMENT = {
   'my-db': { port: 3306, password: 'a{{ b }}%{c}', tags: ['x'] },

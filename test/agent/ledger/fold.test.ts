@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { foldLedger } from '../../../agent/ledger/fold.ts'
 import { incarnation } from '../../../schemas/incarnation.ts'
@@ -7,6 +6,7 @@ import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import { removalId } from '../../../schemas/removal-id.ts'
 import { applied, disk, folded, machine, ran, stepOf, wasSent } from '../../builders/ledger.ts'
 import { buildPlan } from '../../builders/plan.ts'
+import fc from '../../property.ts'
 
 const plan = buildPlan({
   nodes: { db1: {}, db2: {} },

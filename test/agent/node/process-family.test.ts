@@ -29,7 +29,7 @@ test('an abort ends all that a program has started, in whatever session and envi
   const stop = new AbortController()
   const ended = runProgram(['sh', '-c', MANY, 'sh', folder], { signal: stop.signal, graceMs: 500, onLine: () => stop.abort(new Error('told to stop')) })
   await expect(ended).rejects.toThrow('told to stop')
-  await expect.poll(() => numbers().filter(isRunning), { timeout: 5000 }).toEqual([])
+  await expect.poll(() => numbers().filter(isRunning)).toEqual([])
 })
 
 test('what has a signal will do for options, wherever it has it', async () => {
@@ -48,7 +48,7 @@ test('what a former life left running is found when the program itself is gone',
     await ended
     expect(numbers().every(isRunning)).toBe(true)
     expect(signalFamily(mark as ProcessMark, 'SIGKILL')).toBe(true)
-    await expect.poll(() => numbers().filter(isRunning), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => numbers().filter(isRunning)).toEqual([])
     expect([isRunning(stranger.pid ?? 0), signalFamily(mark as ProcessMark, 'SIGKILL')]).toEqual([true, false])
   } finally {
     stranger.kill('SIGKILL')

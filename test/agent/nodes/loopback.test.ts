@@ -11,7 +11,7 @@ const session = (loopback: Loopback) => {
 }
 
 async function appears(file: string): Promise<string> {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 1200; i++) {
     const text = await readFile(file, 'utf8').catch(() => '')
     if (text !== '') return text
     await new Promise((resolve) => setTimeout(resolve, 25))
@@ -21,7 +21,7 @@ async function appears(file: string): Promise<string> {
 
 /** Resolves when the process is gone, or is only waiting for somebody to take note of its end. */
 async function ends(pid: number): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 1200; i++) {
     const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ') Z')
     if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')) return
     await new Promise((resolve) => setTimeout(resolve, 25))
@@ -187,7 +187,7 @@ test('a copy of a machine that is connected and answers is refused and alarmed; 
 test('a node does not talk to a server of another certificate authority', async () => {
   await using loopback = await openLoopback()
   await using agent = await startAgent(loopback, { ca: 'ab'.repeat(32) })
-  for (let i = 0; i < 200 && !agent.log().includes('does not belong'); i++) await new Promise((resolve) => setTimeout(resolve, 25))
+  for (let i = 0; i < 1200 && !agent.log().includes('does not belong'); i++) await new Promise((resolve) => setTimeout(resolve, 25))
   expect(agent.log()).toContain('does not belong to the certificate authority abababab')
   expect(loopback.events).toEqual([])
 })
@@ -198,7 +198,7 @@ test('a node that has obeyed a higher epoch does not obey a lower one, and the s
   await loopback.untilType('connected')
   const from = loopback.events.length
   await loopback.restart({ epoch: 3 })
-  for (let i = 0; i < 200 && !agent.log().includes('lower than 7'); i++) await new Promise((resolve) => setTimeout(resolve, 25))
+  for (let i = 0; i < 1200 && !agent.log().includes('lower than 7'); i++) await new Promise((resolve) => setTimeout(resolve, 25))
   expect(agent.log()).toContain("the agent's epoch 3 is lower than 7")
   expect(loopback.events.slice(from).filter(({ type }) => type === 'connected')).toEqual([])
 })

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LogEvent, NewEvent } from '../../../agent/log/event-types.ts'
 import { openSqliteStore } from '../../../agent/log/sqlite-store.ts'
@@ -9,6 +8,7 @@ import { fold } from '../../../agent/state/fold.ts'
 import { openState } from '../../../agent/state/open-state.ts'
 import { STATE_VERSION, stateFromJson, stateToJson } from '../../../agent/state/snapshot.ts'
 import type { Json } from '../../../schemas/shape.ts'
+import fc from '../../property.ts'
 
 const run = fc.integer({ min: 1, max: 2 })
 const stepId = fc.constantFrom('install@n1', 'd/a@n1', 'd/b@n2', 'stage/x')

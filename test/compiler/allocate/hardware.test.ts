@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { codes, compileTexts, compiled, documentOf, lacks, lockFile, machine, stepOf } from '../compiling.ts'
 import type { MachineWish, Texts } from '../compiling.ts'
+import fc from '../../property.ts'
 
 const NODE = 'kind: node\nname: a\nos: debian-12\nmachine: { serial: S }\n'
 const HARDWARE = 'kind: hardware\nname: h\ndisks:\n  system: { choose: { rotational: false, minBytes: 100 }, onInstall: wipe }\n  data: { choose: {}, onInstall: keep }\n'

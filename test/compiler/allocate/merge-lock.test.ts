@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lockText } from '../../../compiler/allocate/lock-text.ts'
 import { mergeLocks } from '../../../compiler/allocate/merge-lock.ts'
 import { readLock } from '../../../compiler/validate/read-lock.ts'
 import { EMPTY_LOCK } from '../../../schemas/lock.ts'
 import type { Lock } from '../../../schemas/lock.ts'
+import fc from '../../property.ts'
 
 const lock = (edit: Partial<Lock>): Lock => ({ ...EMPTY_LOCK, ...edit })
 const BASE = lock({ claims: { a: 'm1', b: 'm2' }, nodes: { a: { index: 0 }, b: { index: 1, os: 'debian-12' } }, bindings: { 'd/r': { members: { a: 0, b: 1 }, next: 2, founder: 'a' } }, addresses: { 'admin/a': '10.0.0.1', 'admin/b': '10.0.0.2' }, disks: { 'a/system': ['x'] } })

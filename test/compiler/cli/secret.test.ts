@@ -3,7 +3,6 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { withLine } from '../../../compiler/cli/secret/index-text.ts'
 import { nextVersion, randomValue } from '../../../compiler/cli/secret/random-value.ts'
@@ -13,6 +12,7 @@ import type { Identities } from '../../../schemas/age.ts'
 import { readLabel } from '../../../schemas/secret-file.ts'
 import { crowbarHere } from './in-process.ts'
 import type { Ran } from './in-process.ts'
+import fc from '../../property.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const LAUNCHER = join(ROOT, 'bin/crowbar')

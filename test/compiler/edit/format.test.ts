@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatYaml } from '../../../compiler/edit/format.ts'
 import { chooseDocuments } from '../../../compiler/parse/choose.ts'
 import { sourceText } from '../../../compiler/parse/document.ts'
 import { parseYaml } from '../../../compiler/parse/yaml.ts'
 import { readFolder } from '../../../compiler/tree/folder.ts'
+import fc from '../../property.ts'
 
 const format = (text: string): string => {
   const formatted = formatYaml('a.yaml', text)

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { pinNode } from '../../../compiler/edit/pin-node.ts'
 import { removeDocument } from '../../../compiler/edit/remove-document.ts'
@@ -8,6 +7,7 @@ import { sourceText } from '../../../compiler/parse/document.ts'
 import type { SourceDocument } from '../../../compiler/parse/document.ts'
 import { parseYaml } from '../../../compiler/parse/yaml.ts'
 import type { NodeFields, SiteNode } from '../../../compiler/validate/site.ts'
+import fc from '../../property.ts'
 
 const documents = (text: string, path = 'a.yaml'): readonly SourceDocument[] => parseYaml(sourceText(path, text), (found) => expect(found).toBeUndefined()) ?? []
 const values = (text: string) => documents(text).map(({ value }) => value)

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chainBetween, why } from '../../../compiler/explain/why.ts'
 import { arrange } from '../../../compiler/order/arrange.ts'
 import type { Need } from '../../../schemas/plan.ts'
 import { compiled } from '../compiling.ts'
+import fc from '../../property.ts'
 
 const FILES = {
   'n.yaml': 'kind: nodes\nname: "n[1-3]"\nos: debian-12\nmachine: { where: "true" }\n',

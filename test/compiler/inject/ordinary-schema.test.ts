@@ -1,8 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ordinarySchema } from '../../../compiler/inject/ordinary-schema.ts'
 import type { Json } from '../../../schemas/shape.ts'
+import fc from '../../property.ts'
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false, addUsedSchema: false })
 

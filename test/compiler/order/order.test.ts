@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { arrange } from '../../../compiler/order/arrange.ts'
 import { change } from '../../../compiler/change/change.ts'
@@ -6,6 +5,7 @@ import { EMPTY_LEDGER } from '../../../schemas/ledger.ts'
 import type { Ledger } from '../../../schemas/ledger.ts'
 import { applied } from '../../builders/ledger.ts'
 import { codes, compiled, compileTexts, lockFile, machine, stepOf } from '../compiling.ts'
+import fc from '../../property.ts'
 
 const NODES = 'kind: nodes\nname: "n[1-3]"\nos: debian-12\nmachine: { where: "true" }\n'
 const barclamp = (roles: string) => ({ 'n.yaml': NODES, 'barclamps/b/barclamp.yaml': `kind: barclamp\nname: b\nversion: 1.0.0\nroles:\n${roles}` })

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { rangeInside } from '../../../compiler/parse/document.ts'
 import type { SourceDocument } from '../../../compiler/parse/document.ts'
 import { parseYaml } from '../../../compiler/parse/yaml.ts'
 import { sourceText } from '../../../compiler/parse/document.ts'
+import fc from '../../property.ts'
 
 function read(text: string): SourceDocument {
   const [document] = parseYaml(sourceText('x.yaml', text), ({ summary }) => { throw new Error(summary) }) ?? []

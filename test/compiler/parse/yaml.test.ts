@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments, stringify } from 'yaml'
 import { placeOf, rangeInside, rangeOf, sourceText } from '../../../compiler/parse/document.ts'
@@ -6,6 +5,7 @@ import type { SourceDocument } from '../../../compiler/parse/document.ts'
 import { parseYaml } from '../../../compiler/parse/yaml.ts'
 import type { Diagnostic } from '../../../schemas/diagnostic.ts'
 import type { Json } from '../../../schemas/shape.ts'
+import fc from '../../property.ts'
 
 function read(text: string): { readonly documents: readonly SourceDocument[] | undefined; readonly found: readonly Diagnostic[] } {
   const found: Diagnostic[] = []
@@ -171,6 +171,8 @@ describe('against another parser', () => {
     fc.assert(
       fc.property(fc.record({ kind: value }), fc.constantFrom({}, { collectionStyle: 'flow' as const }, { defaultStringType: 'QUOTE_DOUBLE' as const }, { defaultStringType: 'BLOCK_LITERAL' as const }), (document, style) => {
         const text = stringify(document, style)
+        // The writer makes a block of a string of spaces alone, which by the rules of YAML is an empty string.
+        fc.pre(!/[:-] [|>][-+]?\n +(\n|$)/.test(text))
         expect([text, values(text)]).toEqual([text, [document]])
       }),
       { numRuns: 300 },

@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonical, digest } from '../../../schemas/canonical.ts'
 import { lockShape } from '../../../schemas/lock.ts'
@@ -12,6 +11,7 @@ import { planId } from '../../../compiler/plan/plan.ts'
 import { lockText } from '../../../compiler/allocate/lock-text.ts'
 import type { Compiled } from '../../../compiler/compile.ts'
 import { compileTree, compiled, documentOf, exampleTree, lacks, lockFile, machine, stepOf, success, withFiles } from '../compiling.ts'
+import fc from '../../property.ts'
 
 const FIRST_LIGHT = exampleTree('first-light')
 const SEEN = {

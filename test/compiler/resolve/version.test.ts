@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseRequirement, satisfies } from '../../../compiler/resolve/version.ts'
 import type { Requirement } from '../../../compiler/resolve/version.ts'
+import fc from '../../property.ts'
 
 const fits = (version: string, text: string): boolean => satisfies(version, parseRequirement(text) as Requirement)
 

@@ -1,5 +1,4 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkValue } from '../../../compiler/validate/check-value.ts'
 import { suggest } from '../../../schemas/cel/suggest.ts'
@@ -8,6 +7,7 @@ import { inventoryShape } from '../../../schemas/inventory.ts'
 import { lockShape } from '../../../schemas/lock.ts'
 import { either, integer, literal, list, map, object, oneOf, optional, string } from '../../../schemas/shape.ts'
 import type { Json, JsonSchema, Shape } from '../../../schemas/shape.ts'
+import fc from '../../property.ts'
 
 const SHAPES: Readonly<Record<string, Shape<unknown>>> = { ...DOCUMENT_SHAPES, lock: lockShape, inventory: inventoryShape }
 

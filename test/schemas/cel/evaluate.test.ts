@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { expression, json } from './expression-arbitrary.ts'
 import { compile, evaluate, evaluateMetered } from '../../../schemas/cel/evaluate.ts'
@@ -7,6 +6,7 @@ import type { Environment } from '../../../schemas/cel/environment.ts'
 import type { Bindings } from '../../../schemas/cel/frame.ts'
 import type { CelType } from '../../../schemas/cel/type.ts'
 import { Failure, unknown } from '../../../schemas/cel/value.ts'
+import fc from '../../property.ts'
 
 const node: CelType = { object: 'node', fields: { name: 'string', nets: { map: ['string', 'string'] } } }
 const network: CelType = { object: 'network', fields: { vlan: 'int', cidr: 'string' } }

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compile, evaluate } from '../../../schemas/cel/evaluate.ts'
 import { explainCondition } from '../../../schemas/cel/explain.ts'
 import { unknown } from '../../../schemas/cel/value.ts'
+import fc from '../../property.ts'
 
 const ENVIRONMENT = { variables: { a: 'dyn', b: 'dyn', c: 'dyn', list: 'dyn', later: 'dyn' }, functions: [] } as const
 const BINDINGS = { a: 3, b: 'x', c: false, list: [{ n: 1 }, { n: 5 }], later: unknown('later') }

@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import type { Json } from '../../../schemas/cel/json.ts'
+import fc from '../../property.ts'
 
 /** Names that the expressions read; `d` and `e` are variables of macros, unbound elsewhere. */
 export const NAMES = ['a', 'b', 'c'] as const

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { compile, evaluate } from '../../../schemas/cel/evaluate.ts'
 import { implies } from '../../../schemas/cel/implies.ts'
 import { parse } from '../../../schemas/cel/parse.ts'
 import type { Expression } from '../../../schemas/cel/ast.ts'
+import fc from '../../property.ts'
 
 const ast = (source: string): Expression => parse(source).ast as Expression
 

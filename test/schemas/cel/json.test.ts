@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compile, evaluate } from '../../../schemas/cel/evaluate.ts'
 import { fromJson, toJson } from '../../../schemas/cel/json.ts'
 import type { Json } from '../../../schemas/cel/json.ts'
 import { kindOf } from '../../../schemas/cel/value.ts'
+import fc from '../../property.ts'
 
 function result(source: string): unknown {
   const { program } = compile(source, { variables: {}, functions: [] })

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MAX_DEPTH, MAX_LENGTH, parse } from '../../../schemas/cel/parse.ts'
 import type { Expression } from '../../../schemas/cel/ast.ts'
+import fc from '../../property.ts'
 
 /** The tree with every operator in parentheses. */
 function show(node: Expression): string {

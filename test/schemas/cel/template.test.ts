@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileTemplate, escapeTemplate, evaluateTemplate, parseTemplate } from '../../../schemas/cel/template.ts'
 import type { Environment } from '../../../schemas/cel/environment.ts'
 import type { Bindings } from '../../../schemas/cel/frame.ts'
 import { unknown } from '../../../schemas/cel/value.ts'
+import fc from '../../property.ts'
 
 const environment: Environment = {
   variables: {

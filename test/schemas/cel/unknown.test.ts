@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { expression, json, NAMES } from './expression-arbitrary.ts'
 import { compile, evaluate } from '../../../schemas/cel/evaluate.ts'
@@ -7,6 +6,7 @@ import type { Environment } from '../../../schemas/cel/environment.ts'
 import type { Bindings } from '../../../schemas/cel/frame.ts'
 import { unknown } from '../../../schemas/cel/value.ts'
 import type { CelValue } from '../../../schemas/cel/value.ts'
+import fc from '../../property.ts'
 
 const environment: Environment = {
   variables: { a: 'dyn', b: 'dyn', c: 'dyn', u: 'dyn', v: 'dyn', w: 'dyn' },

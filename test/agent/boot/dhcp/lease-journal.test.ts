@@ -1,10 +1,10 @@
 import { appendFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LeaseJournal } from '../../../../agent/boot/dhcp/lease-journal.ts'
 import type { Lease } from '../../../../agent/boot/dhcp/lease-table.ts'
+import fc from '../../../property.ts'
 
 let folder: string
 let path: string

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeDhcpPacket, parseDhcpPacket, type DhcpPacket } from '../../../../agent/boot/dhcp/packet.ts'
 import { formatIpv4 } from '../../../../agent/boot/ipv4.ts'
+import fc from '../../../property.ts'
 
 /** A header with given fields, and the bytes of the options area. */
 function message(options: string, fields: { file?: string; sname?: string; hlen?: number } = {}): Buffer {

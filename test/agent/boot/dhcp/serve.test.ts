@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { failingBooter, fixedBooter } from '../fake-booter.ts'
 import { Conversation, admin, message, server, to, wish } from './conversation.ts'
+import fc from '../../../property.ts'
 
 const one = '52:54:00:00:00:01'
 const two = '52:54:00:00:00:02'

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import * as values from '../../../../agent/boot/dhcp/values.ts'
+import fc from '../../../property.ts'
 
 const hex = (bytes: Buffer): string => bytes.toString('hex')
 

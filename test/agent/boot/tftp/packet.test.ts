@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeAck, encodeData, encodeError, encodeOptions, encodeRequest, parseTftpPacket } from '../../../../agent/boot/tftp/packet.ts'
+import fc from '../../../property.ts'
 
 test('reads a request as UEFI sends it, names in any case, in its order', () => {
   const bytes = Buffer.from('\0\x01a/ipxe.efi\0OCTET\0TSize\x000\0blksize\x001468\0windowsize\x004\0', 'latin1')

@@ -25,7 +25,7 @@ async function ask(script: string, over: Partial<DryRunTask> = {}): Promise<Task
   const context: TaskContext = { signal: AbortSignal.timeout(15_000), output: (stream, line) => void lines.push(`${stream} ${line}`), disks: () => undefined, started: () => undefined, onAcknowledged: () => undefined }
   const file = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`, sha256: createHash('sha256').update(script).digest('hex'), bytes: Buffer.byteLength(script) }
   const task: DryRunTask = {
-    kind: 'dry-run', attempt: '1/d/r@n1/dry-run/1', step: 'd/r@n1', jig: 'script', entry: 'run.sh', preview: 'preview.sh', packages: [], repository: null, provides: {}, timeout: 10,
+    kind: 'dry-run', attempt: '1/d/r@n1/dry-run/1', step: 'd/r@n1', jig: 'script', entry: 'run.sh', preview: 'preview.sh', packages: [], repository: null, provides: {}, timeout: 60,
     content: ['run.sh', 'preview.sh'].map((path) => ({ path, mode: '0755', file })), document: { wants: { key: CANARY }, crowbar: { action: 'run' } }, sensitive: ['/wants/key'], mask: [CANARY], ...over,
   }
   try {

@@ -25,7 +25,7 @@ test.each([
   const context: TaskContext = { signal: AbortSignal.timeout(15_000), output: () => undefined, disks: () => undefined, started: () => undefined, onAcknowledged: () => undefined }
   try {
     await expect(runRole(
-      { kind: 'role', attempt: '1/d/r@n1/1', step: 'd/r@n1', jig, entry, packages: [], repository: null, provides: {}, timeout: 10, content: [{ path: entry, mode: '0644', file }], document: {}, sensitive: [] },
+      { kind: 'role', attempt: '1/d/r@n1/1', step: 'd/r@n1', jig, entry, packages: [], repository: null, provides: {}, timeout: 60, content: [{ path: entry, mode: '0644', file }], document: {}, sensitive: [] },
       { folders: { work: join(folder, 'work'), cache: join(folder, 'cache') }, context },
     )).rejects.toMatchObject({ code: 'JIG_MISSING', message: expect.stringMatching(new RegExp(`${program}.*${entry.replaceAll('.', '\\.')} runs by the jig ${jig}; bring its tool with \`packages\``)) as unknown })
   } finally {

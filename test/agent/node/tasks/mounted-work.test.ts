@@ -61,6 +61,6 @@ function task(script: string, url: string): RoleTask {
   const sha256 = createHash('sha256').update(script).digest('hex')
   return {
     kind: 'role', attempt: '1/d/a@n1/1', step: 'd/a@n1', jig: 'script', entry: 'run.sh', content: [{ path: 'run.sh', mode: '0755', file: { url, sha256, bytes: Buffer.byteLength(script) } }],
-    document: {}, sensitive: [], packages: [], repository: null, provides: {}, timeout: 10,
+    document: {}, sensitive: [], packages: [], repository: null, provides: {}, timeout: 60,
   }
 }

@@ -24,7 +24,7 @@ async function run(script: string, provides: RoleTask['provides'] = {}, action =
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const context: TaskContext = { signal: AbortSignal.timeout(15_000), output: (stream, line) => void lines.push(`${stream} ${line}`), disks: () => undefined, started: () => undefined, onAcknowledged: () => undefined }
   const task: RoleTask = {
-    kind: 'role', attempt: '1/d/r@n1/1', step: 'd/r@n1', jig: 'script', entry: 'run.sh', packages: [], repository: null, provides, timeout: 10,
+    kind: 'role', attempt: '1/d/r@n1/1', step: 'd/r@n1', jig: 'script', entry: 'run.sh', packages: [], repository: null, provides, timeout: 60,
     content: [{ path: 'run.sh', mode: '0755', file: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/run.sh`, sha256: createHash('sha256').update(script).digest('hex'), bytes: Buffer.byteLength(script) } }],
     document: { wants: { url: `db://app:${CANARY}@db` }, crowbar: { action } }, sensitive: ['/wants/url'], mask: [CANARY],
   }

@@ -26,7 +26,7 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
 
 async function fetchAll(url: string, over: Partial<{ sha256: string; bytes: number }> = {}): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of download({ url, sha256: SHA256, bytes: DATA.length, ...over }, { signal: AbortSignal.timeout(15_000), firstWaitMs: 10 })) chunks.push(chunk)
+  for await (const chunk of download({ url, sha256: SHA256, bytes: DATA.length, ...over }, { signal: AbortSignal.timeout(60_000), firstWaitMs: 10 })) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 

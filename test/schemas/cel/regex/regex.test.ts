@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileRegex } from '../../../../schemas/cel/regex/regex.ts'
+import fc from '../../../property.ts'
 
 function matches(pattern: string, text: string): boolean | string {
   const regex = compileRegex(pattern)
