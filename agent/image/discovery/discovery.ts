@@ -1,4 +1,4 @@
-import { access, cp, lstat, mkdir, readdir, readFile } from 'node:fs/promises'
+import { cp, lstat, mkdir, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +16,7 @@ import { createImageCompressor } from '../zstd.ts'
 import { writeCpio } from './cpio.ts'
 import type { CpioEntry } from './cpio.ts'
 import { KERNEL_MODULES, selectModules } from './kernel-modules.ts'
-import { addNeeds, addPath, addProgram } from './package-tree.ts'
+import { addNeeds, addPath, addProgram, fileAt } from './package-tree.ts'
 import type { ImageEntries } from './package-tree.ts'
 import { IMAGE_FILES, IMAGE_LOADERS, IMAGE_PACKAGES, IMAGE_PROGRAMS } from './packages.ts'
 
@@ -66,7 +66,7 @@ interface Base {
 }
 
 /** Changes when the steps below change in a way that the other inputs do not show. */
-const RECIPE = 4
+const RECIPE = 5
 const OWN_FILES = { init: fileURLToPath(new URL('init', import.meta.url)), dhcp: fileURLToPath(new URL('dhcp', import.meta.url)) }
 
 /**
@@ -158,9 +158,7 @@ async function buildBase(packages: readonly AptPackage[], kernel: readonly AptPa
   const image = await store.put({ file: join(tree, 'boot', `vmlinuz-${kernelVersion}`) }, { signal })
   const loaders: Record<string, ObjectHash> = {}
   for (const { path } of IMAGE_LOADERS) {
-    const file = join(tree, path)
-    if (await access(file).then(() => false, () => true)) throw new ImageError('IMAGE_FILE_MISSING', `the packages have no ${path}`, { data: { path } })
-    loaders[basename(path)] = (await store.put({ file }, { signal })).hash
+    loaders[basename(path)] = (await store.put({ file: await fileAt(tree, path) }, { signal })).hash
   }
   return { kernel: image.hash, kernelBytes: image.bytes, base: base.hash, baseBytes: base.bytes, kernelVersion, loaders, epoch }
 }

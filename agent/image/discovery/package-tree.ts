@@ -7,6 +7,9 @@ import { readElfNeeds } from './elf-needs.ts'
 /** Folders of programs in an unpacked package, in the order of a root's path. */
 const PROGRAM_FOLDERS = ['usr/sbin', 'usr/bin', 'sbin', 'bin']
 
+/** As many as Linux follows. */
+const MOST_LINKS = 40
+
 /** What is copied out of unpacked packages, by its path in the image, where all of `bin`, `sbin` and `lib` is in `usr`. */
 export type ImageEntries = Map<string, CpioEntry>
 
@@ -30,8 +33,7 @@ export async function addPath(entries: ImageEntries, tree: string, path: string)
   const kind = await kindOf(tree, path)
   if (kind === undefined) throw new ImageError('IMAGE_FILE_MISSING', `no package of the image has the file ${path}`, { data: { path } })
   if (kind === 'link') {
-    const target = await readlink(join(tree, path))
-    const resolved = target.startsWith('/') ? target.slice(1) : normalize(join(dirname(path), target))
+    const resolved = await targetOf(tree, path)
     if (merged(resolved) !== place) entries.set(place, { kind: 'link', path: place, target: `/${merged(resolved)}` })
     return addPath(entries, tree, resolved)
   }
@@ -39,6 +41,17 @@ export async function addPath(entries: ImageEntries, tree: string, path: string)
   const executable = ((await lstat(file)).mode & 0o111) !== 0
   entries.set(place, { kind: 'file', path: place, mode: executable ? 0o755 : 0o644, content: () => readFile(file) })
   await addNeeds(entries, tree, await readFile(file))
+}
+
+/**
+ * The file itself that a path of the tree leads to, where `/` is the tree: a link never leads to a file of this machine.
+ *
+ * @throws {ImageError} IMAGE_FILE_MISSING
+ */
+export async function fileAt(tree: string, path: string, links: number = MOST_LINKS): Promise<string> {
+  const kind = links < 0 ? undefined : await kindOf(tree, path)
+  if (kind === undefined) throw new ImageError('IMAGE_FILE_MISSING', `no package of the image has the file ${path}`, { data: { path } })
+  return kind === 'file' ? join(tree, path) : fileAt(tree, await targetOf(tree, path), links - 1)
 }
 
 /** Adds the loader and the libraries of a program that is not in the tree itself. */
@@ -61,6 +74,12 @@ const LIBRARY_FOLDERS = ['usr/lib', 'lib'].flatMap(folder => [...TRIPLETS.map(tr
 
 function merged(path: string): string {
   return /^(bin|sbin|lib|lib32|lib64)\//.test(path) ? `usr/${path}` : path
+}
+
+/** Where a link leads, as a path of the tree. */
+async function targetOf(tree: string, path: string): Promise<string> {
+  const target = await readlink(join(tree, path))
+  return target.startsWith('/') ? target.slice(1) : normalize(join(dirname(path), target))
 }
 
 async function kindOf(tree: string, path: string): Promise<'file' | 'link' | undefined> {

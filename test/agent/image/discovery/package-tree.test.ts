@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readElfNeeds } from '../../../../agent/image/discovery/elf-needs.ts'
-import { addPath, addProgram } from '../../../../agent/image/discovery/package-tree.ts'
+import { addPath, addProgram, fileAt } from '../../../../agent/image/discovery/package-tree.ts'
 import type { ImageEntries } from '../../../../agent/image/discovery/package-tree.ts'
 
 let tree: string
@@ -36,6 +36,17 @@ test('a link comes with what it points to', async () => {
     { kind: 'link', path: 'usr/sbin/mkfs.ext4', target: '/usr/sbin/mke2fs' }, { kind: 'file', path: 'usr/sbin/mke2fs' },
     { kind: 'link', path: 'usr/sbin/absolute', target: '/usr/sbin/mke2fs' },
   ])
+})
+
+test('a file is what its links lead to in the tree, whatever this machine has at the same place', async () => {
+  await put('boot/ipxe.efi', 'of the package')
+  await mkdir(join(tree, 'usr/lib/ipxe'), { recursive: true })
+  await symlink('/boot/ipxe.efi', join(tree, 'usr/lib/ipxe/ipxe.efi'))
+  await symlink('../../lib/ipxe/ipxe.efi', join(tree, 'usr/lib/ipxe/twice'))
+  await symlink('/etc/passwd', join(tree, 'outside'))
+  await symlink('round', join(tree, 'round'))
+  expect(await readFile(await fileAt(tree, 'usr/lib/ipxe/twice'), 'utf8')).toBe('of the package')
+  for (const path of ['outside', 'round', 'missing']) await expect(fileAt(tree, path)).rejects.toMatchObject({ code: 'IMAGE_FILE_MISSING' })
 })
 
 test('a program comes with its loader and libraries, and theirs', async () => {
