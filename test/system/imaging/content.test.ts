@@ -8,13 +8,15 @@ import { inspectedDevice } from '../../../agent/node/disks/inspect-all.ts'
 import { STAMP_AREA, formatStamp } from '../../../agent/node/disks/stamp.ts'
 import { openSystemFiles } from '../../../agent/node/facts/system-files.ts'
 import type { DiskState } from '../../../schemas/inventory.ts'
-import { makeLoopDisk, run } from './loop-disk.ts'
+import { needDebianPackages } from '../debian-packages.ts'
+import { DISK_PACKAGES, makeLoopDisk, run } from './loop-disk.ts'
 import type { LoopDisk } from './loop-disk.ts'
 
 const MIB = 1024 * 1024
 let folder = ''
 
 beforeAll(async () => {
+  await needDebianPackages(DISK_PACKAGES)
   folder = await mkdtemp(join(tmpdir(), 'crowbar-disks-'))
 })
 afterAll(async () => {

@@ -17,7 +17,8 @@ import { operationOf, planOf, step } from '../../agent/engine/build-work.ts'
 import { machineSessions } from '../../agent/engine/machine-sessions.ts'
 import { openLoopback, startAgent } from '../../agent/nodes/loopback.ts'
 import type { AgentProcess, Loopback } from '../../agent/nodes/loopback.ts'
-import { makeLoopDisk, run } from './loop-disk.ts'
+import { needDebianPackages } from '../debian-packages.ts'
+import { DISK_PACKAGES, makeLoopDisk, run } from './loop-disk.ts'
 import type { LoopDisk } from './loop-disk.ts'
 
 /** The engine with its real drivers, and a real node agent over TLS that erases disks of its own. */
@@ -28,6 +29,7 @@ let folder = ''
 let bundle = ''
 
 beforeAll(async () => {
+  await needDebianPackages(DISK_PACKAGES)
   folder = await mkdtemp(join(tmpdir(), 'crowbar-erase-'))
   bundle = join(folder, 'node-agent.mjs')
   await writeFile(bundle, await bundleNodeAgent())

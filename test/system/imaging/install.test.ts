@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bundleNodeAgent } from '../../../agent/image/bundle-node-agent.ts'
+import { provideHostNeeds } from '../../../agent/image/needs.ts'
 import { buildRootfs } from '../../../agent/image/rootfs/rootfs.ts'
 import { digestBytes } from '../../../schemas/canonical.ts'
 import type { DiskState } from '../../../schemas/inventory.ts'
 import type { InstallTask, TaskResult } from '../../../schemas/protocol.ts'
 import { openLoopback, startAgent } from '../../agent/nodes/loopback.ts'
 import type { AgentProcess, Loopback } from '../../agent/nodes/loopback.ts'
+import { needDebianPackages } from '../debian-packages.ts'
 import { BOOKWORM, openImageStore } from '../image/image-store.ts'
-import { makeLoopDisk, run } from './loop-disk.ts'
+import { DISK_PACKAGES, makeLoopDisk, run } from './loop-disk.ts'
 import type { LoopDisk } from './loop-disk.ts'
 import { serveFile } from './range-server.ts'
 import type { RangeServer } from './range-server.ts'
@@ -22,6 +24,8 @@ let folder = ''
 let bundle = ''
 
 beforeAll(async () => {
+  await provideHostNeeds({ signal: AbortSignal.timeout(600_000), onProgress: () => undefined })
+  await needDebianPackages(DISK_PACKAGES)
   folder = await mkdtemp(join(tmpdir(), 'crowbar-install-'))
   bundle = join(folder, 'node-agent.mjs')
   await writeFile(bundle, await bundleNodeAgent())

@@ -7,6 +7,9 @@ import { readBlockDevices } from '../../../agent/node/facts/block-devices.ts'
 import type { BlockDevice } from '../../../agent/node/facts/block-devices.ts'
 import { openSystemFiles } from '../../../agent/node/facts/system-files.ts'
 
+/** What the disks of these tests are made, filled and looked at with, by the tests and by the node agent. */
+export const DISK_PACKAGES = ['dosfstools', 'e2fsprogs', 'fdisk', 'mount', 'openssl', 'zstd'] as const
+
 /** A file that stands for a disk. */
 export interface LoopDisk extends AsyncDisposable {
   readonly file: string

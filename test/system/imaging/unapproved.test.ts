@@ -15,7 +15,8 @@ import { planOf, step } from '../../agent/engine/build-work.ts'
 import { machineSessions } from '../../agent/engine/machine-sessions.ts'
 import { openLoopback, startAgent } from '../../agent/nodes/loopback.ts'
 import type { Loopback } from '../../agent/nodes/loopback.ts'
-import { makeLoopDisk, run } from './loop-disk.ts'
+import { needDebianPackages } from '../debian-packages.ts'
+import { DISK_PACKAGES, makeLoopDisk, run } from './loop-disk.ts'
 import type { LoopDisk } from './loop-disk.ts'
 import { serveFile } from './range-server.ts'
 
@@ -30,6 +31,7 @@ let bundle = ''
 let archive = { sha256: '', bytes: 0, file: '' }
 
 beforeAll(async () => {
+  await needDebianPackages(DISK_PACKAGES)
   folder = await mkdtemp(join(tmpdir(), 'crowbar-unapproved-'))
   bundle = join(folder, 'node-agent.mjs')
   await writeFile(bundle, await bundleNodeAgent())
