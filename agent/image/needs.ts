@@ -12,11 +12,12 @@ export interface HostNeed {
   readonly because: string
 }
 
-/** What building images and staging packages needs beyond Debian's essential packages. */
+/** What building images and sources, and staging packages, needs beyond Debian's essential packages. */
 export const IMAGE_NEEDS: readonly HostNeed[] = [
   { program: 'apt-get', package: 'apt', because: 'resolves and fetches packages' },
   { program: 'dpkg-deb', package: 'dpkg', because: 'unpacks packages' },
   { program: 'tar', package: 'tar', because: 'unpacks packages' },
+  { program: 'zstd', package: 'zstd', because: 'unpacks root filesystems to build sources in' },
   { program: 'unshare', package: 'util-linux', because: 'keeps mounts of a build out of this machine' },
   { program: 'mmdebstrap', package: 'mmdebstrap', because: 'builds root filesystems' },
   { program: 'depmod', package: 'kmod', because: 'indexes the kernel modules of the discovery image' },

@@ -18,7 +18,10 @@ const MACHINE_FILES: readonly { readonly file: string; readonly package: string 
   { file: '/usr/share/OVMF/OVMF_CODE_4M.fd', package: 'ovmf' },
   { file: '/usr/lib/ipxe/qemu/pxe-virtio.rom', package: 'ipxe-qemu' },
 ]
-const CONTAINER_PROGRAMS: readonly HostNeed[] = [{ program: 'systemd-nspawn', package: 'systemd-container', because: 'runs the container nodes' }]
+const CONTAINER_PROGRAMS: readonly HostNeed[] = [
+  { program: 'systemd-nspawn', package: 'systemd-container', because: 'runs the container nodes' },
+  { program: 'zstd', package: 'zstd', because: 'unpacks their root filesystem' },
+]
 
 /**
  * Sees to it that this machine can build a rack, installing Debian packages when root.

@@ -9,6 +9,7 @@ import { openStore } from '../../agent/stage/store.ts'
 import { verify } from '../../agent/stage/verify.ts'
 import { rehearseLoaded } from './bundle-offline.ts'
 import { joinedFirstLight, ROOT } from './bundle-site.ts'
+import { needDebianPackages } from './debian-packages.ts'
 import { crowbar } from './held-rack.ts'
 
 /** Shared with other whole-system tests and with rehearsals, since what is staged in it takes minutes. */
@@ -19,7 +20,9 @@ let folder: string
 let bundle: string
 let fingerprint: string
 
-beforeAll(() => {
+beforeAll(async () => {
+  // Where there is no route nothing can be installed.
+  await needDebianPackages(['iproute2', 'mount', 'systemd-container', 'zstd'])
   folder = mkdtempSync(join(tmpdir(), 'crowbar-bundle-test-'))
   bundle = join(folder, 'first-light.bundle')
   joinedFirstLight(join(folder, 'site'))

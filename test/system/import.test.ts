@@ -14,7 +14,7 @@ import { needDebianPackages } from './debian-packages.ts'
 const run = promisify(execFile)
 let folder = ''
 beforeAll(async () => {
-  await needDebianPackages(['ansible-core', 'facter', 'ohai'])
+  await needDebianPackages(['ansible-core', 'facter', 'ohai', 'iproute2'])
   folder = mkdtempSync(join(tmpdir(), 'crowbar-import-'))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ROOT } from './bundle-site.ts'
+import { needDebianPackages } from './debian-packages.ts'
 
 let folder: string
-beforeAll(() => {
+beforeAll(async () => {
+  await needDebianPackages(['iproute2'])
   folder = mkdtempSync(join(tmpdir(), 'crowbar-offline-agent-'))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -24,7 +24,7 @@ const text = Buffer.from('one\ntwo\r\nthree')
 const sha256 = createHash('sha256').update(files['large'] ?? '').digest('hex')
 
 beforeAll(async () => {
-  await needDebianPackages(['iproute2', 'perl-base', 'atftp', 'tftp-hpa', 'curl', 'busybox-static', 'netcat-openbsd'])
+  await needDebianPackages(['iproute2', 'perl-base', 'atftp', 'tftp-hpa', 'curl', 'busybox-static', 'netbase', 'netcat-openbsd'])
   link = await BootLink.open()
   await link.connect('m1', { device: 'eth1', address: `${admin}/24`, machineAddress: '192.168.124.21/24' })
   const all = { ...files, text }

@@ -6,15 +6,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { hashOf } from '../../../agent/stage/object-hash.ts'
 import { openStore } from '../../../agent/stage/store.ts'
 import { verify } from '../../../agent/stage/verify.ts'
+import { needDebianPackages } from '../debian-packages.ts'
 
 const KILLS = 12
 const options = { signal: new AbortController().signal, onProgress: () => undefined, now: () => 0, refetch: () => Promise.reject(new Error('none')) }
 let folder: string
 
+beforeAll(() => needDebianPackages(['mount']))
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'crowbar-store-faults-'))
 })
