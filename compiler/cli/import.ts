@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { NAME } from '../../schemas/documents/words.ts'
 import { renderText, countOf } from '../diagnostics/render-text.ts'
 import { BESIDE, IMPORT_FORMATS, importFiles } from '../import/import.ts'
@@ -17,11 +17,6 @@ export interface ImportArguments {
   readonly format: string
 }
 
-interface NamedFile extends InputFile {
-  /** The whole path. */
-  readonly from: string
-}
-
 /** Files of one import. */
 const MAX_FILES = 20_000
 
@@ -32,14 +27,15 @@ export function importCommand(names: readonly string[], { from, out, network, fo
   if (!IMPORT_FORMATS.includes(from)) return misused(`--from takes ${IMPORT_FORMATS.join(', ')}`)
   if (out !== undefined && !isEmptyFolder(out)) return misused(`${out} is there already, and not an empty folder`)
   if (network !== undefined && !new RegExp(NAME).test(network)) return misused(`${JSON.stringify(network)} is no name of a network`)
-  const input = new Map<string, NamedFile>()
+  const input = new Map<string, InputFile>()
+  const base = baseOf(names)
   for (const name of names) {
-    const problem = gather(name, input)
+    const problem = gather(name, input, base)
     if (problem !== undefined) return refuse(problem)
     // Ansible reads these folders beside an inventory without being told.
     for (const folder of from === 'ansible' && statSync(name).isFile() ? ['group_vars', 'host_vars'] : []) {
       const beside = join(dirname(name), folder)
-      const wrong = existsSync(beside) ? gather(beside, input) : undefined
+      const wrong = existsSync(beside) ? gather(beside, input, base) : undefined
       if (wrong !== undefined) return refuse(wrong)
     }
   }
@@ -53,25 +49,35 @@ export function importCommand(names: readonly string[], { from, out, network, fo
   return countsOf(report).refused > 0 || diagnostics.some(({ severity }) => severity === 'error') ? EXIT.fault : EXIT.done
 }
 
+/**
+ * The folder from which files are named, here and in what is written: this one, or else the one that all are in, since where
+ * it stands on a disk says nothing of a site.
+ */
+function baseOf(names: readonly string[]): string {
+  const whole = names.map((name) => resolve(name))
+  if (whole.every((path) => path === process.cwd() || path.startsWith(join(process.cwd(), '/')))) return process.cwd()
+  const [first = [], ...more] = whole.map((path) => dirname(path).split(sep))
+  const apart = first.findIndex((part, at) => more.some((other) => other[at] !== part))
+  return first.slice(0, apart === -1 ? undefined : apart).join(sep) || sep
+}
+
 /** Takes a file, or every file in a folder and below; says what is wrong. */
-function gather(name: string, into: Map<string, NamedFile>): string | undefined {
+function gather(name: string, into: Map<string, InputFile>, base: string): string | undefined {
   try {
     const { size, ...found } = kindOf(name)
     if (found.folder) {
       for (const entry of readdirSync(name).toSorted()) {
         if (entry === '.git') continue
-        const problem = gather(join(name, entry), into)
+        const problem = gather(join(name, entry), into, base)
         if (problem !== undefined) return problem
       }
       return undefined
     }
     if (!found.file) return `${name} is neither a file nor a folder`
     if (into.size >= MAX_FILES) return `more than ${MAX_FILES} files are not read: import them in parts`
-    const path = name.split(/[/\\]/).filter((part) => part !== '' && part !== '.' && part !== '..').join('/')
-    const other = into.get(path)?.from
-    if (other !== undefined && other !== resolve(name)) return `${other} and ${resolve(name)} would have one name in the report: give both by their whole paths`
+    const path = relative(base, resolve(name)).split(sep).join('/')
     // What is too large is refused by its size; nothing reads it.
-    into.set(path, { from: resolve(name), path, bytes: size > MAX_FILE_BYTES ? new Uint8Array(MAX_FILE_BYTES + 1) : readFileSync(name) })
+    into.set(path, { path, bytes: size > MAX_FILE_BYTES ? new Uint8Array(MAX_FILE_BYTES + 1) : readFileSync(name) })
     return undefined
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
