@@ -1,8 +1,12 @@
 import { access } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Progress } from '../stage/progress.ts'
 import { runProgram } from '../stage/run-program.ts'
 import { ImageError } from './image-error.ts'
+
+const LOCK_WAIT_MS = 300_000
+const LOCK_RETRY_MS = 500
 
 /** A program or file of the machine that builds images, and the Debian package that has it. */
 export interface HostNeed {
@@ -62,9 +66,9 @@ export async function installDebianPackages(
   if (!isRoot) return { kind: 'needs-root', names, command: installCommand(names) }
   const env = { PATH: defaultPath(), LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' }
   // Another apt may be at work on this machine; wait for it rather than fail.
-  const apt = ['apt-get', '-q', '-o', 'DPkg::Lock::Timeout=300'] as const
+  const apt = ['apt-get', '-q', '-o', `DPkg::Lock::Timeout=${String(LOCK_WAIT_MS / 1000)}`] as const
   onProgress('reading the package indexes')
-  await runProgram([...apt, 'update'], { signal, env }).catch((error: unknown) => {
+  await unlessLocked(() => runProgram([...apt, 'update'], { signal, env }), signal).catch((error: unknown) => {
     signal.throwIfAborted()
     // One source that fails must not keep packages of another one out; installing says what is really missing.
     onProgress(`not every package index could be read: ${error instanceof Error ? error.message.split('\n').at(-1) ?? '' : String(error)}`)
@@ -72,6 +76,18 @@ export async function installDebianPackages(
   onProgress(`installing ${names.join(' ')}`)
   await runProgram([...apt, 'install', '--yes', '--no-install-recommends', '--', ...names], { signal, env })
   return { kind: 'installed', names }
+}
+
+/** apt waits for dpkg's lock when it is told to, but never for that of its lists. */
+async function unlessLocked(update: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  for (const deadline = Date.now() + LOCK_WAIT_MS; ; await sleep(LOCK_RETRY_MS, undefined, { signal })) {
+    try {
+      await update()
+      return
+    } catch (error) {
+      if (!String(error).includes('Unable to lock directory') || Date.now() > deadline) throw error
+    }
+  }
 }
 
 /**

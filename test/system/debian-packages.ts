@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { installDebianPackages } from '../../agent/image/needs.ts'
 
 const run = promisify(execFile)
 
@@ -12,19 +13,8 @@ const run = promisify(execFile)
 export async function needDebianPackages(names: readonly string[]): Promise<void> {
   const missing: string[] = []
   for (const name of names) if (!(await isInstalled(name))) missing.push(name)
-  if (missing.length === 0) return
-  if (process.getuid?.() !== 0) throw new Error(`run first: sudo apt-get install -y ${missing.join(' ')}`)
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  // Another test run may be installing: wait for the lock instead of failing.
-  const install = ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...missing]
-  const options = { env, maxBuffer: 64 * 1024 * 1024, timeout: 600_000 }
-  try {
-    await run('apt-get', install, options)
-  } catch {
-    // The lists of a fresh machine may be missing or old.
-    await run('apt-get', ['update'], options)
-    await run('apt-get', install, options)
-  }
+  const outcome = await installDebianPackages(missing, { signal: AbortSignal.timeout(600_000), onProgress: () => undefined })
+  if (outcome.kind === 'needs-root') throw new Error(`run first: ${outcome.command}`)
 }
 
 async function isInstalled(name: string): Promise<boolean> {

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openServerIdentity } from '../../../agent/nodes/tls.ts'
 import { printableBase } from '../../../agent/proxy/upstream/upstreams.ts'
@@ -12,7 +10,6 @@ import { outerProxy } from '../../builders/outer-proxy.ts'
 import { testUpstream } from '../../builders/upstream.ts'
 import { openTestProxy, unsigned } from './open-test-proxy.ts'
 
-const run = promisify(execFile)
 const CONTENT = randomBytes(300_000)
 const FILES = archive({ packages: { 'pool/p_1_amd64.deb': CONTENT } })
 const PATH = '/apt/debian/pool/p_1_amd64.deb'
@@ -62,34 +59,6 @@ test('a proxy that upstreams are asked through and that is not there is said', a
   const got = await proxy.get(PATH)
   expect([got.status, got.body.toString()]).toEqual([502, expect.stringContaining('ECONNREFUSED')])
   expect(upstream.asked).toEqual([])
-})
-
-test('a tunnel that is allowed is opened, and none beside it, nor while offline', async () => {
-  await using upstream = await testUpstream(FILES, tls)
-  const { host } = new URL(upstream.url)
-  const curl = (url: string, proxy: string): Promise<string> => run('curl', ['--silent', '--show-error', '--proxytunnel', '--proxy', proxy, '--cacert', authorities, '--output', join(folder, 'tunnelled'), '--write-out', '%{http_connect} %{http_code}', url]).then(({ stdout }) => stdout, (error: unknown) => (error as { stdout: string }).stdout)
-  await using open = await openTestProxy([], { tunnels: [host] })
-  expect(await curl(`${upstream.url}pool/p_1_amd64.deb`, open.url)).toBe('200 200')
-  expect(readFileSync(join(folder, 'tunnelled')).equals(CONTENT)).toBe(true)
-  expect(await curl('https://127.0.0.1:9/', open.url)).toBe('403 000')
-  await using offline = await openTestProxy([], { tunnels: [host], online: false })
-  expect(await curl(upstream.url, offline.url)).toBe('403 000')
-})
-
-test('curl goes on with a part, and has ranges, also of what is still on its way', async () => {
-  await using upstream = await testUpstream(FILES)
-  await using proxy = await openTestProxy([unsigned([upstream.url])], { limits, unsettled: true })
-  const file = join(folder, 'part')
-  const curl = (...args: string[]): Promise<unknown> => run('curl', ['--silent', '--show-error', '--fail', '--output', file, ...args, proxy.url + PATH])
-  await curl('--range', '1000-1999')
-  expect(readFileSync(file).equals(CONTENT.subarray(1000, 2000))).toBe(true)
-  await curl('--range', '-5')
-  expect(readFileSync(file).equals(CONTENT.subarray(-5))).toBe(true)
-  writeFileSync(file, CONTENT.subarray(0, 123_456))
-  await curl('--continue-at', '-')
-  expect(readFileSync(file).equals(CONTENT)).toBe(true)
-  await expect(curl('--range', '300000-')).rejects.toThrow('416')
-  expect(upstream.asked.filter(path => path.startsWith('pool/'))).toHaveLength(1)
 })
 
 test('two sources with one upstream, are told apart by what they have', async () => {
