@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -244,17 +244,6 @@ test('an identity file is for its owner only, and is never overwritten', async (
   const before = readFileSync(key, 'utf8')
   expect((await crowbarHere(['secret', 'identity', key])).status).toBe(1)
   expect(readFileSync(key, 'utf8')).toBe(before)
-})
-
-test.runIf(spawnSync('age', ['--version']).status === 0)('the program age reads what we write', async () => {
-  await set('a', CANARY)
-  expect(execFileSync('age', ['-d', '-i', key, join(site, 'secrets/a.age')], { encoding: 'utf8' })).toBe(CANARY)
-})
-
-test.runIf(spawnSync('age-keygen', ['--version']).status === 0)('a key of age-keygen is an identity', async () => {
-  execFileSync('age-keygen', ['-o', join(folder, 'theirs.age')], { stdio: 'ignore' })
-  const { recipients } = await identities(join(folder, 'theirs.age'))
-  expect(execFileSync('age-keygen', ['-y', join(folder, 'theirs.age')], { encoding: 'utf8' })).toBe(`${recipients[0]}\n`)
 })
 
 describe('the text of the index', () => {
